@@ -1,0 +1,1 @@
+"""Text in, arrays out: knows no database, no Airflow and no source."""

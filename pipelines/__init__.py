@@ -1,0 +1,1 @@
+"""What Vigie does, as plain functions: collect, accept, score, count, tell."""

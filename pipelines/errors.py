@@ -1,0 +1,77 @@
+"""The error tree: each message says what happened, with which value, and what to do next.
+
+A message never holds a secret or a person's text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class VigieError(Exception):
+    """Something that a person can act on; the command line prints it without a traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a settings file: the dotted key, the value as written, and the remedy."""
+
+    key: str
+    value: str
+    remedy: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.key} = {self.value}: {self.remedy}"
+
+
+class SettingsError(VigieError):
+    """The settings cannot be used; `faults` holds every fault found, not only the first."""
+
+    def __init__(self, path: str, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        super().__init__(f"{path} has {count}:\n{lines}")
+
+
+class SourceError(VigieError):
+    """A source could not be read; the next run tries again from the same cursor."""
+
+
+class RateLimited(SourceError):
+    """A source asks to wait longer than one run may: try again at `retry_at` (aware UTC)."""
+
+    def __init__(self, message: str, retry_at: datetime) -> None:
+        self.retry_at = retry_at
+        super().__init__(message)
+
+
+class AddressRefused(SourceError):
+    """An address leads where Vigie does not go: a private network, another scheme."""
+
+
+class ContractBroken(VigieError):
+    """A batch breaks the contract of the accepted table; `expectations` names what it broke."""
+
+    def __init__(self, message: str, expectations: tuple[str, ...]) -> None:
+        self.expectations = expectations
+        super().__init__(message)
+
+
+class WeightsError(VigieError):
+    """Model weights that are missing, altered, or not what their description says."""
+
+
+class WarehouseBusy(VigieError):
+    """Another process holds the warehouse for longer than we wait."""
+
+
+class WarehouseError(VigieError):
+    """The warehouse is not in the state that this version of Vigie needs."""
+
+
+class DeliveryError(VigieError):
+    """A message could not be handed over; it stays in the outbox and is tried again."""

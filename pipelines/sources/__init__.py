@@ -1,0 +1,137 @@
+"""What every source shares: its manifest, what it is asked for, what it hands over.
+
+A source is one module of this folder, with four names:
+
+- `MANIFEST`: access way, terms, legal base, fields kept. No manifest, no ingestion.
+- `Options`: a frozen pydantic model of its block in `vigie.toml`.
+- `collect(request)`: a generator of `Payload` and `Checkpoint`; it hides paging, touches the
+  network (or the disk), and may stop at any instant: what came before the last `Checkpoint` is
+  what the next run need not fetch again.
+- `parse(payload, options)`: pure; a generator of `Post`, `Deletion` and `Rejection`.
+
+There is no registry: a module in this folder with these names is a source.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pydantic import BaseModel
+
+from pipelines.errors import Fault, SettingsError
+from pipelines.mention import Deletion, Post, Rejection
+
+if TYPE_CHECKING:
+    from pipelines.http import Client
+
+Cursor = dict[str, Any]  # JSON; its content is the source's own business
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it."""
+
+    name: str
+    label: str
+    access: str
+    terms_url: str
+    legal_basis: str
+    fields_kept: tuple[str, ...]
+    cost: str
+    retention_days: int
+    deletion_duty: str
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a source may search for, gathered from every watched subject."""
+
+    names: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    handles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one run asks of one source. `since` and `until` are aware UTC, half open."""
+
+    name: str
+    options: Any
+    terms: Terms
+    cursor: Cursor | None
+    since: datetime
+    until: datetime
+    client: Client
+    home: Path
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    recheck_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """One item as received: `kind` tells the parser its shape, `data` is JSON (bytes as base64)."""
+
+    kind: str
+    data: Any
+    instance: str | None = None
+    fetched_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """All before this is handed over: where the next run goes on, and what was not seen.
+
+    `gap` is a half-open window that could not be read; `capped` says that a limit of the source
+    cut the answer; `note` is for the operator.
+    """
+
+    cursor: Cursor
+    gap: tuple[datetime, datetime] | None = None
+    capped: bool = False
+    note: str | None = None
+
+
+Collected = Payload | Checkpoint
+Parsed = Post | Deletion | Rejection
+
+
+class Source(Protocol):
+    """The four names of a source module."""
+
+    MANIFEST: Manifest
+    Options: type[BaseModel]
+
+    def collect(self, request: Request) -> Iterator[Collected]: ...
+
+    def parse(self, payload: Payload, options: Any) -> Iterator[Parsed]: ...
+
+
+def names() -> tuple[str, ...]:
+    """Every source there is, by its module's name."""
+    return tuple(
+        sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    )
+
+
+def load(kind: str) -> Source:
+    """The source module `kind`; SettingsError when there is none of that name."""
+    if kind not in names():
+        choices = ", ".join(names())
+        raise SettingsError(
+            "vigie.toml", (Fault("sources.kind", kind, f"choose one of {choices}"),)
+        )
+    module: ModuleType = importlib.import_module(f"{__name__}.{kind}")
+    return cast("Source", module)
+
+
+def options_by_kind() -> dict[str, type[BaseModel]]:
+    """The `Options` of every source, for reading `vigie.toml`."""
+    return {kind: load(kind).Options for kind in names()}

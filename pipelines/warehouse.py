@@ -1,0 +1,125 @@
+"""Opens DuckDB late and closes it early; migrations, views, SQL by name, the published file.
+
+DuckDB lets one process write or many read. Every step that opens the warehouse is short and
+runs one at a time (one Airflow pool of one slot); whoever finds it held waits and tries again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.errors import WarehouseBusy, WarehouseError
+
+WAREHOUSE = "warehouse.duckdb"
+_CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_WAIT_SECONDS = 60.0
+_PAUSE_SECONDS = 0.1
+
+
+def sql(name: str) -> str:
+    """The text of `sql/<name>.sql`, for example `sql("writes/merge_mention")`."""
+    return (files("sql") / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def sql_names(folder: str) -> list[str]:
+    """The names of the SQL files of a folder, in the order of their names."""
+    found = (f.name for f in (files("sql") / folder).iterdir() if f.name.endswith(".sql"))
+    return sorted(name.removesuffix(".sql") for name in found)
+
+
+@contextmanager
+def opened(
+    home: Path, *, read_only: bool = False, wait_seconds: float = _WAIT_SECONDS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse of `home`, in UTC, closed when the block ends.
+
+    Waits while another process holds the file; WarehouseBusy after `wait_seconds`.
+    """
+    connection = _connect(home / WAREHOUSE, read_only=read_only, wait_seconds=wait_seconds)
+    try:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=dict(_CONFIG))
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise
+            if time.monotonic() > deadline:
+                raise WarehouseBusy(
+                    f"{path} has been held by another process for {wait_seconds:.0f} s: "
+                    "see who holds it (`fuser` on the file), or try again later"
+                ) from error
+        time.sleep(_PAUSE_SECONDS)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of the block or nothing of it."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def prepare(home: Path) -> None:
+    """The warehouse of `home` with every migration applied once and every view as it is now.
+
+    A second call changes nothing but the views, which it writes again.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with opened(home) as connection:
+        migrate(connection)
+        create_views(connection)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Apply the migrations not yet applied, each in a transaction; their names."""
+    connection.execute(
+        "create table if not exists migration (name varchar not null, applied_at timestamptz)"
+    )
+    done = {row[0] for row in connection.execute("select name from migration").fetchall()}
+    known = sql_names("migrations")
+    if unknown := sorted(done.difference(known)):
+        raise WarehouseError(
+            f"the warehouse knows migration {unknown[-1]}, which this version of Vigie does not: "
+            "install the newer version, or restore an older warehouse"
+        )
+    fresh = [name for name in known if name not in done]
+    for name in fresh:
+        with transaction(connection):
+            connection.execute(sql(f"migrations/{name}"))
+            connection.execute("insert into migration values (?, now())", [name])
+    return fresh
+
+
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every view of `sql/views`, in the order of their names (a view may read earlier ones)."""
+    with transaction(connection):
+        for name in sql_names("views"):
+            connection.execute(sql(f"views/{name}"))
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Run `sql/<name>.sql` with bound parameters; those the text does not use are left out."""
+    text = sql(name)
+    used = {key: value for key, value in (parameters or {}).items() if f"${key}" in text}
+    return connection.execute(text, used) if used else connection.execute(text)
