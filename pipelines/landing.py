@@ -61,16 +61,15 @@ def land(items: Iterable[Collected], *, path: Path, fetched_at: datetime) -> Lan
     last: Checkpoint | None = None
     gap: tuple[datetime, datetime] | None = None
     is_capped = False
-    with written_aside(path) as aside:
-        with pa.output_stream(str(aside), compression="zstd") as out:
-            for item in items:
-                if isinstance(item, Payload):
-                    out.write(_line(item, fetched_at))
-                    counted += 1
-                    continue
-                last = item
-                gap = item.gap or gap
-                is_capped = is_capped or item.capped
+    with written_aside(path) as aside, pa.output_stream(str(aside), compression="zstd") as out:
+        for item in items:
+            if isinstance(item, Payload):
+                out.write(_line(item, fetched_at))
+                counted += 1
+                continue
+            last = item
+            gap = item.gap or gap
+            is_capped = is_capped or item.capped
     if not counted:
         path.unlink(missing_ok=True)
     return Landed(

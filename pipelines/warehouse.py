@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from pipelines.errors import WarehouseBusy, WarehouseError
+from pipelines.settings import Settings
 
 WAREHOUSE = "warehouse.duckdb"
 _CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -78,15 +79,34 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.commit()
 
 
-def prepare(home: Path) -> None:
-    """The warehouse of `home` with every migration applied once and every view as it is now.
+def prepare(settings: Settings) -> None:
+    """The warehouse of an institution: every migration applied once, every view as it is now.
 
-    A second call changes nothing but the views, which it writes again.
+    A second call changes nothing but the views and the copies of the settings, written again.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with opened(home) as connection:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with opened(settings.home) as connection:
         migrate(connection)
+        with transaction(connection):
+            _copy_settings(connection, settings)
         create_views(connection)
+
+
+def _copy_settings(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """What the views need of the settings: whose days, which subjects, which sources."""
+    who = settings.institution
+    rows: dict[str, list[list[Any]]] = {
+        "institution": [[who.id, who.name, who.time_zone, who.locale]],
+        "subject": [[s.id, s.label, s.purpose] for s in settings.subjects],
+        "source_block": [
+            [s.name, s.kind, s.every_minutes, s.silent_after_minutes] for s in settings.sources
+        ],
+    }
+    for table, values in rows.items():
+        connection.execute(f"delete from {table}")  # noqa: S608 - our own names
+        for value in values:
+            marks = ", ".join("?" for _ in value)
+            connection.execute(f"insert into {table} values ({marks})", value)  # noqa: S608
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -110,10 +130,24 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Every view of `sql/views`, in the order of their names (a view may read earlier ones)."""
+    """Write every view of `sql/views` again; one may read another, whatever their names."""
+    waiting = {name: sql(f"views/{name}") for name in sql_names("views")}
     with transaction(connection):
-        for name in sql_names("views"):
-            connection.execute(sql(f"views/{name}"))
+        while waiting:
+            made = [name for name, text in waiting.items() if _is_made(connection, text)]
+            if not made:
+                connection.execute(next(iter(waiting.values())))  # raises with DuckDB's own words
+            waiting = {name: text for name, text in waiting.items() if name not in made}
+
+
+def _is_made(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
+    """Whether every table and view that `text` reads is there; if so it has been run."""
+    try:
+        connection.execute(f"explain {text.split(';')[0]}")
+    except duckdb.CatalogException:
+        return False
+    connection.execute(text)
+    return True
 
 
 def run(

@@ -238,3 +238,26 @@ create table receipt (
     made_at timestamptz not null,
     detail varchar not null
 );
+
+-- One row: whose warehouse this is, and in which zone its days begin. Written by `prepare`.
+create table institution (
+    institution_id varchar not null,
+    name varchar not null,
+    time_zone varchar not null,
+    locale varchar not null
+);
+
+-- One row per watched subject, as the settings name it now. Written by `prepare`.
+create table subject (
+    subject_id varchar not null,
+    label varchar not null,
+    purpose varchar not null
+);
+
+-- One row per source block, as the settings name it now. Written by `prepare`.
+create table source_block (
+    source_name varchar not null,
+    source varchar not null,
+    every_minutes integer not null,
+    silent_after_minutes integer not null
+);
