@@ -68,6 +68,7 @@ class SourceBlock(Part):
     kind: str
     every_minutes: Annotated[int, Field(ge=1, le=1440)] = 5
     silent_after_minutes: Annotated[int, Field(ge=5)] = 180
+    first_days: Annotated[int, Field(ge=0, le=90)] = 7
     subject: Identifier | None = None
     options: Any = None
 
