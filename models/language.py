@@ -36,7 +36,7 @@ _TELLING = {
     "fr": """
         merci bonjour bonsoir salut bravo honte honteux honteuse nul nulle scandale scandaleux
         inadmissible inacceptable lamentable pitoyable ridicule super génial magnifique mdr ptdr
-        lol jsp svp stp wesh bcp pk pq pcq tjs tkt dsl cest jai quoi pourquoi comment quand où
+        lol jsp svp stp wesh bcp pk le la pq pcq tjs tkt dsl cest jai quoi pourquoi comment quand où
         est sont était être avoir les des une aux du et ou mais donc dans pour avec sans sur par
         pas plus très trop tout tous rien jamais toujours encore déjà aussi ici là ça je tu il
         elle nous vous ils elles mon ton son notre votre leur cette ces mairie maire préfecture
@@ -49,9 +49,14 @@ _TELLING = {
         good bad love hate shame so very too
         """,
     "de": "der die das ist nicht und danke bitte sehr gut schlecht ich du wir ihr auch kein",
-    "es": "el los yo tú las una gracias muy no está qué por para pero con sin mal bien hola vergüenza",
+    "es": """
+        el los yo tú las una gracias muy no está qué por para pero con sin mal bien hola vergüenza
+        """,
     "it": "il gli che grazie molto non è sono perché con senza male bene ciao vergogna",
-    "pt": "eu você vc tá pra o os as uma obrigado obrigada muito não é são por para mas com sem mal bem vergonha",
+    "pt": """
+        eu você vc tá pra o os as uma obrigado obrigada muito não é são por para mas com sem mal
+        bem vergonha
+        """,
 }
 _SKIPPED = re.compile(r"https?\S*|www\.\S+|@\S+|[#_\d]+")
 _WORD = re.compile(r"[^\W\d_]+")
