@@ -50,9 +50,9 @@ _TELLING = {
         """,
     "de": "der die das ist nicht und danke bitte sehr gut schlecht ich du wir ihr auch kein",
     "es": """
-        el los yo tú las una gracias muy no está qué por para pero con sin mal bien hola vergüenza
+        el la los yo tú las una gracias muy no está qué por para pero con sin mal bien hola vergüenza
         """,
-    "it": "il gli che grazie molto non è sono perché con senza male bene ciao vergogna",
+    "it": "il la le gli che grazie molto non è sono perché con senza male bene ciao vergogna",
     "pt": """
         eu você vc tá pra o os as uma obrigado obrigada muito não é são por para mas com sem mal
         bem vergonha
