@@ -49,6 +49,15 @@ class RateLimited(SourceError):
         super().__init__(message)
 
 
+class StatusRefused(SourceError):
+    """A source answered with an error: `status`, and the first bytes of what it said."""
+
+    def __init__(self, message: str, *, status: int, content: bytes = b"") -> None:
+        self.status = status
+        self.content = content
+        super().__init__(message)
+
+
 class AddressRefused(SourceError):
     """An address leads where Vigie does not go: a private network, another scheme."""
 

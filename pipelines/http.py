@@ -1,0 +1,695 @@
+"""One polite client for every source: time-outs, retries, rate budgets, and a guard on addresses.
+
+Polite: it says who asks and whom to contact, waits as long as a service asks (`Retry-After` and
+every form of reset header), keeps a rate budget per host, and never waits more than five minutes
+in one call: past that it raises `RateLimited` with the time to come back.
+
+Guarded: only http and https; a name is resolved once, its addresses are checked, and the socket
+is opened to a checked address, so that a name cannot lead elsewhere between check and use. Each
+redirect is checked again, never goes from https to http, and carries no credentials to another
+origin. Bodies are counted as they stream, before and after decompression.
+
+Known gaps: proxies of the environment are not used; the resolver's own time-out applies to a
+name look-up; a `transport` handed in opens its own sockets, so that only addresses written in
+the URL are checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import logging
+import math
+import random
+import re
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpcore
+import httpx
+
+from pipelines.errors import AddressRefused, RateLimited, SourceError, StatusRefused
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 20 * 1024 * 1024
+TRIES = 4
+WAIT_LIMIT_SECONDS = 300.0  # longer than this, another run is the better waiter
+TOTAL_SECONDS = 120.0
+REDIRECTS = 5
+_TIMEOUT = httpx.Timeout(20.0, connect=10.0, pool=30.0)
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 900.0
+_EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12  # smaller numbers are seconds left
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_SAFE_TO_REPEAT = frozenset({429, 503})  # statuses after which even a POST had no effect
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})
+# Headers that may follow a redirect to another origin: none of them can be a credential.
+_ANONYMOUS = frozenset({"accept", "accept-language", "if-modified-since", "if-none-match"})
+_RESET_HEADERS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
+_REMAINING_HEADERS = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+Params = Mapping[str, str | int | Sequence[str]]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer of status 2xx or 304: header names in lower case, `content` decompressed."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The content as JSON; SourceError when it is something else.
+
+        What JSON allows and UTF-8 or 64 bits do not (half a surrogate pair, an integer of 30
+        digits) comes as the replacement character and as a float, so that it can be written.
+        """
+        try:
+            found = json.loads(self.content, parse_int=_whole)
+        except (ValueError, RecursionError) as error:
+            kind = self.headers.get("content-type", "no content type")
+            raise SourceError(
+                f"{shown(self.url)} answered with {len(self.content)} bytes of {kind!r} that are "
+                "not JSON: check that the address is that of the API; a cut answer mends itself"
+            ) from error
+        return _writable(found) if _HALF_PAIR.search(self.content) else found
+
+    @property
+    def text(self) -> str:
+        """The content in the charset that the header names, UTF-8 otherwise; never fails."""
+        found = re.search(r"charset=[\"']?([\w.:-]+)", self.headers.get("content-type", ""))
+        try:
+            return self.content.decode(found[1] if found else "utf-8", errors="replace")
+        except LookupError:
+            return self.content.decode("utf-8", errors="replace")
+
+
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < 19 else _wide(digits)
+
+
+def _wide(digits: str) -> int | float:
+    if len(digits) > 20:
+        return float(digits)
+    number = int(digits)
+    return number if -(2**63) <= number < 2**63 else float(number)
+
+
+def _writable(value: Any) -> Any:
+    """The same value, each half surrogate pair replaced; recursion no deeper than JSON's own."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_writable(each) for each in value]
+    if isinstance(value, dict):
+        return {_writable(key): _writable(each) for key, each in value.items()}
+    return value
+
+
+def shown(url: str | httpx.URL) -> str:
+    """An address as it may be printed: no user, no password, no value of the query."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "an address that cannot be read"
+    query = "&".join(f"{key}=…" for key in parsed.params)
+    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.scheme}://{host}{port}{parsed.path}" + (f"?{query}" if query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Which addresses may be opened: public ones, and the hosts and networks listed."""
+
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def reading(cls, allow_private: Iterable[str]) -> Self:
+        """A guard from `net.allow_private`: each entry a host name, an address or a CIDR."""
+        hosts: set[str] = set()
+        networks: list[Network] = []
+        for entry in allow_private:
+            try:
+                networks.append(ipaddress.ip_network(entry.strip("[]"), strict=False))
+            except ValueError:
+                hosts.add(_bare(entry))
+        return cls(frozenset(hosts), tuple(networks))
+
+    def allows(self, host: str, address: str) -> bool:
+        """Whether `address`, which `host` resolved to, may be opened."""
+        if _bare(host) in self.hosts:
+            return True
+        found = _unwrapped(ipaddress.ip_address(address.split("%")[0]))
+        listed = any(found.version == n.version and found in n for n in self.networks)
+        return listed or _is_public(found)
+
+
+def _bare(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one carries (mapped, NAT64, 6to4), or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        # Teredo hides an IPv4 address of its own, and `is_global` knows not every local prefix.
+        hidden = address.teredo is not None or address in _NAT64_LOCAL or address.is_site_local
+        if hidden:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _literal(host: str) -> str | None:
+    """The address that `host` is, in any spelling that a resolver takes (2130706433, 0x7f.1)."""
+    try:
+        return str(ipaddress.ip_address(_bare(host).split("%")[0]))
+    except ValueError:
+        pass
+    if not re.fullmatch(r"[0-9a-fx.]+", _bare(host)):
+        return None
+    try:
+        return socket.inet_ntoa(socket.inet_aton(_bare(host)))
+    except OSError:
+        return None
+
+
+Resolve = Callable[[str, int], Sequence[str]]
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Every address of `host`, in the resolver's order; touches the network; OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class _CheckedSockets(httpcore.SyncBackend):
+    """Opens a socket only to an address that was resolved and checked here, just before."""
+
+    def __init__(self, guard: Guard, find: Resolve) -> None:
+        self._guard = guard
+        self._find = find
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """A stream to the first checked address of `host` that answers; AddressRefused."""
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._checked(host, port):
+            try:
+                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    def _checked(self, host: str, port: int) -> list[str]:
+        try:
+            found = self._find(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+        allowed = [address for address in found if self._guard.allows(host, address)]
+        if found and not allowed:
+            raise _refused(host, found[0])
+        return allowed
+
+
+def _refused(host: str, address: str) -> AddressRefused:
+    return AddressRefused(
+        f"{host} leads to {address}, which is not a public address: if it is a server of yours, "
+        f'add "{host}" to allow_private in the [net] table of vigie.toml'
+    )
+
+
+class _GuardedTransport(httpx.HTTPTransport):
+    """httpx's transport over checked sockets; TLS still verifies the name, not the address."""
+
+    def __init__(self, guard: Guard, find: Resolve) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=10,
+            keepalive_expiry=30.0,
+            network_backend=_CheckedSockets(guard, find),
+        )
+
+
+def seconds_until(value: str, *, now: datetime) -> float | None:
+    """The seconds from `now` to what a header says, 1 to 900; None when it says nothing clear.
+
+    Reads seconds left, epoch seconds and milliseconds, ISO 8601, and HTTP dates: services agree
+    on none of them (Mastodon ISO 8601, X and Bluesky epoch seconds, Reddit seconds left).
+    """
+    seconds = _number_until(value, now) if _is_number(value) else _date_until(value, now)
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return min(max(seconds, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+
+
+def _is_number(value: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?\d{1,15}(\.\d*)?\s*", value) is not None
+
+
+def _number_until(value: str, now: datetime) -> float:
+    number = float(value)
+    if number >= _EPOCH_MILLISECONDS:
+        return number / 1000 - now.timestamp()
+    return number - now.timestamp() if number >= _EPOCH_SECONDS else number
+
+
+def _date_until(value: str, now: datetime) -> float | None:
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            found = read(value.strip())
+        except (ValueError, IndexError, OverflowError):
+            continue
+        at = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return (at - now).total_seconds()
+    return None
+
+
+def wait_asked(headers: Mapping[str, str], content: bytes = b"", *, now: datetime) -> float | None:
+    """The seconds that an answer asks to wait, 1 to 900, or None when it asks nothing."""
+    for name in ("retry-after", *_RESET_HEADERS):
+        if name in headers and (found := seconds_until(headers[name], now=now)) is not None:
+            return found
+    found_field = re.search(r"(?:\breset=|;\s*t=)\s*(\d+)", headers.get("ratelimit", ""))
+    if found_field:
+        return seconds_until(found_field[1], now=now)
+    return _wait_in_body(content, now)
+
+
+def _wait_in_body(content: bytes, now: datetime) -> float | None:
+    """What a JSON error says: `backoff`, `retry_after`, `reset_time` or Discourse's extras."""
+    try:
+        found = json.loads(content) if content[:1] == b"{" else {}
+    except (ValueError, RecursionError):
+        return None
+    extras = found.get("extras")
+    said = [found.get(key) for key in ("backoff", "retry_after", "reset_time")]
+    said.append(extras.get("wait_seconds") if isinstance(extras, dict) else None)
+    waits = (seconds_until(str(v), now=now) for v in said if isinstance(v, str | int | float))
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def is_spent(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says that no call is left before the reset."""
+    for name in _REMAINING_HEADERS:
+        if _is_number(headers.get(name, "")):
+            return float(headers[name]) < 1
+    field_said = re.search(r"(?:\bremaining=|;\s*r=)\s*(\d+)", headers.get("ratelimit", ""))
+    return field_said is not None and int(field_said[1]) < 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Budget:
+    """When each host may be asked again; shared by handing the same budget to several clients."""
+
+    spacing_seconds: float = 0.0
+    _free_at: dict[str, datetime] = field(default_factory=dict)
+
+    def wait_for(self, host: str, *, now: datetime) -> float:
+        """The seconds to wait before the next call to `host`, 0 when none."""
+        return max((self._free_at.get(host, now) - now).total_seconds(), 0.0)
+
+    def note(self, host: str, headers: Mapping[str, str], *, now: datetime) -> None:
+        """Learn from an answer of `host` when it may be asked again."""
+        wait = wait_asked(headers, now=now) if is_spent(headers) else None
+        self._free_at[host] = now + timedelta(seconds=max(wait or 0.0, self.spacing_seconds))
+
+
+def _inflated(parts: Iterable[bytes], coding: str, limit: int) -> Iterator[bytes]:
+    """`parts` decompressed piece by piece, never more than `limit` + 1 bytes at a time."""
+    if coding in {"", "identity"}:
+        yield from parts
+        return
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise SourceError(f"an answer is compressed as {coding!r}, which was not asked for")
+    machine, is_begun = _inflater(), False
+    for part in parts:
+        rest = part
+        while rest:
+            yield machine.decompress(rest, limit + 1)
+            rest, is_begun = machine.unconsumed_tail, True
+            if machine.eof:  # gzip may hold several members, one after the other
+                rest, machine, is_begun = machine.unused_data, _inflater(), False
+    if is_begun:
+        yield machine.flush()
+        if not machine.eof:
+            raise zlib.error("cut short")
+
+
+def _inflater() -> zlib._Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ask:
+    """One request, as it is at one hop."""
+
+    method: str
+    url: httpx.URL
+    headers: Mapping[str, str]
+    content: bytes | None = None
+    max_bytes: int = MAX_BYTES
+
+    @property
+    def origin(self) -> tuple[str, str, int | None]:
+        return self.url.scheme, self.url.host, self.url.port
+
+
+class _Unsettled(Exception):
+    """A try that failed and may be repeated: why, and the seconds asked to wait."""
+
+    def __init__(self, error: SourceError, *, wait: float | None, is_repeatable: bool) -> None:
+        self.error = error
+        self.wait = wait
+        self.is_repeatable = is_repeatable
+        super().__init__(str(error))
+
+
+class Client:
+    """A client for one run; a context manager that closes its connections.
+
+    `sleep` and `now` (aware UTC) are handed in by tests; `transport` replaces the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        contact: str = "",
+        allow_private: tuple[str, ...] = (),
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        budget: Budget | None = None,
+        max_bytes: int = MAX_BYTES,
+        total_seconds: float = TOTAL_SECONDS,
+        timeout: httpx.Timeout = _TIMEOUT,
+        find: Resolve = resolve,
+    ) -> None:
+        self._guard = Guard.reading(allow_private)
+        self._transport = transport or _GuardedTransport(self._guard, find)
+        self._agent = f"Vigie/0.1 ({_printable(contact) or 'no contact given'})"
+        self._sleep = sleep
+        self._now = now
+        self._budget = budget or Budget()
+        self._max_bytes = max_bytes
+        self._total_seconds = total_seconds
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection; a second call does nothing."""
+        self._transport.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+    ) -> Response:
+        """The answer (2xx or 304) to GET; touches the network and may sleep.
+
+        StatusRefused for any other status, RateLimited when the service asks for a long wait,
+        AddressRefused for an address that is not public, SourceError for the rest.
+        """
+        return self._asked("GET", url, params, headers, None, max_bytes)
+
+    def post_json(
+        self,
+        url: str,
+        *,
+        json: Any,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+    ) -> Response:
+        """The answer (2xx) to a POST of `json`; errors as for `get`.
+
+        Repeated only where it cannot have had an effect: status 429 or 503, no connection.
+        """
+        body = _encoded(json)
+        typed = {"content-type": "application/json", **_lower(headers)}
+        return self._asked("POST", url, None, typed, body, max_bytes)
+
+    def _asked(
+        self,
+        method: str,
+        url: str,
+        params: Params | None,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        max_bytes: int | None,
+    ) -> Response:
+        ask = _Ask(
+            method=method,
+            url=_readable(url, params),
+            headers=_lower(headers),
+            content=content,
+            max_bytes=max_bytes or self._max_bytes,
+        )
+        return self._repeated(ask)
+
+    def _repeated(self, ask: _Ask) -> Response:
+        """The answer after as many tries as it takes, at most `TRIES`."""
+        waited = 0.0
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._followed(ask)
+            except _Unsettled as trouble:
+                wait = self._pause(trouble, attempt, waited)
+            log.info("http.retried host=%s try=%d wait_seconds=%.1f", ask.url.host, attempt, wait)
+            self._sleep(wait)
+            waited += wait
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    def _pause(self, trouble: _Unsettled, attempt: int, waited: float) -> float:
+        """How long to wait before the next try; raises when there shall be none."""
+        jitter = 1 + random.random() / 2  # noqa: S311 - spreads calls, hides nothing
+        asked = trouble.wait
+        wait = 2.0 ** (attempt - 1) * jitter if asked is None else asked + jitter - 1
+        if not trouble.is_repeatable:
+            raise trouble.error
+        if asked is not None and asked + waited > WAIT_LIMIT_SECONDS:
+            raise self._limited(str(trouble.error), asked) from trouble.error
+        if attempt < TRIES:
+            return wait
+        if isinstance(trouble.error, StatusRefused) and trouble.error.status == 429:
+            raise self._limited(str(trouble.error), wait) from trouble.error
+        raise trouble.error
+
+    def _limited(self, why: str, wait: float) -> RateLimited:
+        retry_at = self._now() + timedelta(seconds=wait)
+        return RateLimited(
+            f"{why}; it may be asked again at {retry_at:%Y-%m-%d %H:%M:%SZ}", retry_at
+        )
+
+    def _followed(self, ask: _Ask) -> Response:
+        """The answer at the end of the redirects, each hop checked like the first."""
+        for _ in range(REDIRECTS + 1):
+            answer = self._once(ask)
+            if answer.status not in _REDIRECTING:
+                return answer
+            ask = _next_hop(ask, answer.headers.get("location", ""))
+        raise SourceError(
+            f"{shown(ask.url)} is the end of more than {REDIRECTS} redirects: "
+            "set the address that the page really has"
+        )
+
+    def _once(self, ask: _Ask) -> Response:
+        self._check(ask.url)
+        self._respect_budget(ask.url.host)
+        answer = self._received(ask)
+        self._budget.note(ask.url.host, answer.headers, now=self._now())
+        if answer.status < 300 or answer.status in _REDIRECTING or answer.status == 304:
+            return answer
+        raise self._judged(ask, answer)
+
+    def _check(self, url: httpx.URL) -> None:
+        """Refuse an address written in the URL; a name is checked when its socket is opened."""
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise AddressRefused(f"{shown(url)} is not an http or https address: correct it")
+        if url.userinfo:
+            raise AddressRefused(
+                f"{shown(url)} holds a user or a password: put the secret in an environment "
+                "variable and name that variable in vigie.toml"
+            )
+        address = "127.0.0.1" if _bare(url.host) == "localhost" else _literal(url.host)
+        if address and not self._guard.allows(url.host, address):
+            raise _refused(url.host, address)
+
+    def _respect_budget(self, host: str) -> None:
+        wait = self._budget.wait_for(host, now=self._now())
+        if wait > WAIT_LIMIT_SECONDS:
+            raise self._limited(f"{host} has no calls left in its rate limit", wait)
+        if wait > 0:
+            log.info("http.waited host=%s wait_seconds=%.1f", host, wait)
+            self._sleep(wait)
+
+    def _received(self, ask: _Ask) -> Response:
+        """One exchange with the network, read to its end within the limits of size and time."""
+        request = httpx.Request(
+            ask.method,
+            ask.url,
+            headers={"accept-encoding": "gzip", "user-agent": self._agent, **ask.headers},
+            content=ask.content,
+            extensions={"timeout": self._timeout.as_dict()},
+        )
+        try:
+            with contextlib.closing(self._transport.handle_request(request)) as answer:
+                content = self._read(ask, answer)
+        except (httpx.TransportError, zlib.error) as error:
+            raise _broken(ask, error) from error
+        lowered = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(
+            status=answer.status_code, url=str(ask.url), headers=lowered, content=content
+        )
+
+    def _read(self, ask: _Ask, answer: httpx.Response) -> bytes:
+        if answer.is_stream_consumed:  # a transport of a test, which hands over whole answers
+            return self._within(ask, [answer.content])
+        raw = answer.iter_raw()
+        coding = answer.headers.get("content-encoding", "").strip().lower()
+        return self._within(ask, _inflated(raw, coding, ask.max_bytes))
+
+    def _within(self, ask: _Ask, parts: Iterable[bytes]) -> bytes:
+        """The parts joined; SourceError as soon as they are too large or take too long."""
+        deadline = time.monotonic() + self._total_seconds
+        body = bytearray()
+        for part in parts:
+            body += part
+            if len(body) > ask.max_bytes:
+                raise SourceError(
+                    f"{shown(ask.url)} answered with more than {ask.max_bytes} bytes "
+                    "(decompressed): it is not read; ask its owner for a smaller page"
+                )
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout(f"not finished after {self._total_seconds:.0f} s")
+        return bytes(body)
+
+    def _judged(self, ask: _Ask, answer: Response) -> Exception:
+        """The error for an answer that is none; repeatable when it may go by itself."""
+        error = StatusRefused(
+            f"{shown(ask.url)} answered with status {answer.status}: {_remedy(answer.status)}",
+            status=answer.status,
+            content=answer.content[:4096],
+        )
+        if answer.status not in _TRANSIENT:
+            return error
+        wait = wait_asked(answer.headers, answer.content, now=self._now())
+        if answer.status != 429:  # a reset header on a fault of the server is not about the fault
+            said = answer.headers.get("retry-after")
+            wait = seconds_until(said, now=self._now()) if said else None
+        repeatable = ask.method == "GET" or answer.status in _SAFE_TO_REPEAT
+        return _Unsettled(error, wait=wait, is_repeatable=repeatable)
+
+
+def _printable(contact: str) -> str:
+    return "".join(c for c in contact if c.isascii() and c.isprintable())
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _readable(url: str, params: Params | None) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+        return parsed.copy_merge_params(dict(params)) if params else parsed
+    except (httpx.InvalidURL, TypeError) as error:
+        raise AddressRefused(f"an address cannot be read ({error}): correct it") from error
+
+
+def _next_hop(ask: _Ask, location: str) -> _Ask:
+    """The request that a redirect leads to; SourceError where it may not be followed."""
+    if not location:
+        raise SourceError(f"{shown(ask.url)} redirects to nowhere: it is broken on that server")
+    try:
+        url = ask.url.join(location).copy_with(fragment=None)
+    except httpx.InvalidURL as error:
+        raise SourceError(f"{shown(ask.url)} redirects to no readable address") from error
+    if ask.method != "GET":
+        raise SourceError(f"{shown(ask.url)} redirects to {shown(url)}: set that address instead")
+    if ask.url.scheme == "https" and url.scheme == "http":
+        raise AddressRefused(
+            f"{shown(ask.url)} redirects from https to http ({shown(url)}): it is not followed"
+        )
+    hop = replace(ask, url=url)
+    if hop.origin == ask.origin or _is_upgrade(ask.url, url):
+        return hop
+    return replace(hop, headers={n: v for n, v in ask.headers.items() if n in _ANONYMOUS})
+
+
+def _is_upgrade(before: httpx.URL, after: httpx.URL) -> bool:
+    """Whether only http became https, on the ports that the two have by default."""
+    same = before.host == after.host and before.port is None and after.port is None
+    return same and before.scheme == "http" and after.scheme == "https"
+
+
+def _broken(ask: _Ask, error: Exception) -> _Unsettled:
+    is_unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    what = "took too long" if isinstance(error, httpx.TimeoutException) else "could not be read"
+    return _Unsettled(
+        SourceError(
+            f"{shown(ask.url)} {what} ({type(error).__name__}): "
+            "the next run tries again; check the address and the network if it lasts"
+        ),
+        wait=None,
+        is_repeatable=ask.method == "GET" or is_unsent,
+    )
+
+
+def _remedy(status: int) -> str:
+    remedies = {
+        401: "set the token that it needs, or a new one",
+        403: "it does not let us in; ask its owner, or take the source out of vigie.toml",
+        404: "check the address",
+        410: "it is gone for good; take the source out of vigie.toml",
+        429: "it asks for fewer calls; raise every_minutes in vigie.toml",
+    }
+    default = "the next run tries again" if status >= 500 else "check the source's options"
+    return remedies.get(status, default)
