@@ -130,9 +130,14 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write every view of `sql/views` again; one may read another, whatever their names."""
+    """Write every view of `sql/views` again; one may read another, whatever their names.
+
+    All are dropped first: a view bound to the old columns of another would fail when read, and
+    one whose file is gone would stay.
+    """
     waiting = {name: sql(f"views/{name}") for name in sql_names("views")}
     with transaction(connection):
+        _drop_views(connection)
         while waiting:
             made = [name for name, text in waiting.items() if _is_made(connection, text)]
             if not made:
@@ -140,20 +145,38 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
             waiting = {name: text for name, text in waiting.items() if name not in made}
 
 
+def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute(
+        "select view_name from duckdb_views() where not internal and not temporary"
+        " and database_name = current_database()"
+    ).fetchall()
+    for (name,) in found:
+        connection.execute(f'drop view "{name}"')
+
+
 def _is_made(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
     """Whether every table and view that `text` reads is there; if so it has been run."""
+    first, *rest = connection.extract_statements(text)
     try:
-        connection.execute(f"explain {text.split(';')[0]}")
+        connection.execute(f"explain {first.query}")
     except duckdb.CatalogException:
         return False
-    connection.execute(text)
+    for statement in (first, *rest):
+        connection.execute(statement)
     return True
 
 
 def run(
     connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any] | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """Run `sql/<name>.sql` with bound parameters; those the text does not use are left out."""
-    text = sql(name)
-    used = {key: value for key, value in (parameters or {}).items() if f"${key}" in text}
-    return connection.execute(text, used) if used else connection.execute(text)
+    """Run `sql/<name>.sql` with bound parameters; each statement gets those that it names.
+
+    What comes back is the result of the last statement. A parameter that no statement names is
+    left out; one that is named and not given raises DuckDB's InvalidInputException.
+    """
+    given = parameters or {}
+    result = connection
+    for statement in connection.extract_statements(sql(name)):
+        used = {key: given[key] for key in statement.named_parameters if key in given}
+        result = connection.execute(statement, used) if used else connection.execute(statement)
+    return result
