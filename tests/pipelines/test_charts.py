@@ -1,0 +1,109 @@
+"""Charts: what is drawn, on which clock, and that nothing is fetched."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from zoneinfo import ZoneInfo
+
+import altair as alt
+import pytest
+
+from pipelines import charts
+
+PARIS = ZoneInfo("Europe/Paris")
+NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
+HOURS = [NOON + timedelta(hours=n) for n in range(24)]
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def test_curve_is_a_png_at_twice_its_size() -> None:
+    png = charts.curve(
+        HOURS, range(24), low=[2] * 24, high=[9] * 24, title="Été", locale="fr", zone=PARIS
+    )
+    width, height = _size(png)
+    assert 800 <= width <= 1000
+    assert height > 300
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_curve_draws_one_point_and_a_mark(locale: str) -> None:
+    png = charts.curve(HOURS[:1], [3], title="x", mark_at=NOON, locale=locale, zone=PARIS)
+    assert _size(png)[0] > 300
+
+
+def test_curve_draws_a_hostile_title_as_text() -> None:
+    title = "<script>alert(1)</script> '+datum+' \u202e \x00 " * 20
+    png = charts.curve(HOURS, range(24), title=title, locale="fr", zone=PARIS)
+    assert _size(png)[0] < 1000
+
+
+def test_curve_leaves_a_gap_where_a_count_is_not_a_number() -> None:
+    counts = [1.0, float("nan"), float("inf"), 4.0]
+    png = charts.curve(HOURS[:4], counts, title="x", locale="fr", zone=PARIS)
+    assert _size(png)[0] > 300
+
+
+@pytest.mark.parametrize(
+    "title", ["", "🔥👩‍🚒", "مدينة", "\ud800", "\uffff\x1b[31m", "a\r\nBcc: b"]
+)
+def test_curve_survives_any_title(title: str) -> None:
+    assert _size(charts.curve(HOURS[:2], [1, 2], title=title, locale="fr", zone=PARIS))[0] > 300
+
+
+def test_curve_refuses_no_point_a_naive_time_and_unequal_lengths() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        charts.curve([], [], title="x", locale="fr", zone=PARIS)
+    with pytest.raises(ValueError, match="aware"):
+        charts.curve([datetime(2026, 1, 1)], [1], title="x", locale="fr", zone=PARIS)  # noqa: DTZ001
+    with pytest.raises(ValueError, match="differ in length"):
+        charts.curve(HOURS, range(24), low=[1], high=[2], title="x", locale="fr", zone=PARIS)
+
+
+def test_hours_are_those_of_the_institution_and_midnight_is_named_by_its_day() -> None:
+    labels = charts.time_labels(HOURS[0], HOURS[-1], zone=PARIS, locale="fr")
+    assert list(labels.values()) == ["18:00", "20 nov.", "06:00", "12:00"]
+    assert min(labels) == datetime(2026, 11, 19, 17, tzinfo=UTC)
+
+
+def test_days_stay_at_local_midnight_across_the_end_of_summer_time() -> None:
+    first = datetime(2026, 10, 19, 22, tzinfo=UTC)
+    labels = charts.time_labels(first, first + timedelta(days=12), zone=PARIS, locale="en")
+    assert {at.astimezone(PARIS).hour for at in labels} == {0}
+    assert len(labels) in {4, 5}
+
+
+def test_a_short_window_has_labels_by_minutes() -> None:
+    labels = charts.time_labels(NOON, NOON + timedelta(minutes=20), zone=PARIS, locale="fr")
+    assert list(labels.values()) == ["13:00", "13:05", "13:10", "13:15", "13:20"]
+
+
+def test_a_chart_never_fetches_an_address() -> None:
+    asked: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/people.csv"
+    chart = alt.Chart(alt.UrlData(url)).mark_point().encode(x="a:Q")
+    try:
+        charts._png(chart, title="x", note=None, locale="fr")
+    except ValueError:
+        pass  # vl-convert says that the address is refused
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert asked == []
