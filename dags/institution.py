@@ -1,0 +1,78 @@
+"""What the DAG files need of an institution when Airflow reads them: its home, hour and zone.
+
+Read from `vigie.toml` with the standard library alone, since Airflow reads these files again
+and again. Without a readable file the defaults stand; the tasks then fail with every fault.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+
+def home() -> Path:
+    """The home of the institution that this Airflow serves: `VIGIE_HOME`."""
+    return Path(os.environ.get("VIGIE_HOME", ".vigie/home")).resolve()
+
+
+def clock() -> tuple[str, int]:
+    """The time zone of the institution and the local hour of its digest."""
+    try:
+        found = tomllib.loads((home() / "vigie.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    who: dict[str, Any] = found.get("institution", {})
+    return str(who.get("time_zone", "Europe/Paris")), int(who.get("digest_hour", 7))
+
+
+def window() -> tuple[Any, Any, str]:
+    """The window of the present run, as aware times, and the run's name.
+
+    A scheduled run and a back-fill have an interval; a run that somebody triggers by hand has
+    none in Airflow 3, and covers the five minutes before it.
+    """
+    from airflow.sdk import get_current_context
+
+    context: Any = get_current_context()
+    until = context.get("data_interval_end") or context["dag_run"].run_after
+    since = context.get("data_interval_start") or until - timedelta(minutes=5)
+    return since, until, steps().run_id(until)
+
+
+def steps() -> Any:
+    """The steps of `pipelines.run`, imported when a task needs them and not before."""
+    from pipelines import run
+
+    return run
+
+
+def house() -> Any:
+    """The institution that this Airflow serves, its settings read anew."""
+    return steps().house(home())
+
+
+def tell_operator(context: dict[str, Any]) -> None:
+    """Mail the operators that a task has failed (Airflow calls this in the failed task)."""
+    from datetime import UTC, datetime
+
+    task = context["ti"]
+    error = context.get("exception")
+    steps().report_failure(
+        house(),
+        dag=task.dag_id,
+        task=task.task_id if task.map_index < 0 else f"{task.task_id}[{task.map_index}]",
+        run=context["run_id"],
+        error=f"{type(error).__name__}: {error}",
+        now=datetime.now(UTC),
+    )
+
+
+DEFAULTS: dict[str, Any] = {
+    "owner": "vigie",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=float(os.environ.get("VIGIE_RETRY_SECONDS", "60"))),
+    "on_failure_callback": tell_operator,
+}

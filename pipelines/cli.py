@@ -1,0 +1,260 @@
+"""`vigie …`: the same steps without Airflow, with progress on long work.
+
+The only place, with the DAGs, that asks what time it is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipelines import orchestrator
+from pipelines.errors import VigieError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Vigie: hear in public what is said of a public institution, lawfully.",
+)
+out = Console(highlight=False)
+Home = Annotated[
+    Path,
+    typer.Option("--home", "-H", envvar="VIGIE_HOME", help="The institution's folder."),
+]
+When = Annotated[
+    datetime | None,
+    typer.Option(help="End of the window, for example 2026-10-01T16:00 (UTC). Default: now."),
+]
+HERE = Path(".vigie/home")
+
+
+def _utc(moment: datetime | None) -> datetime:
+    now = datetime.now(UTC)
+    return now if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _aligned(moment: datetime) -> datetime:
+    """The last full five minutes: where a run's window ends."""
+    return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
+
+
+@app.command()
+def init(
+    home: Home = HERE,
+    name: Annotated[str, typer.Option(help="Name of the institution.")] = "Ville de Monbourg",
+    kind: Annotated[str, typer.Option(help="commune, departement, region, prefecture")] = "commune",
+) -> None:
+    """Write a commented vigie.toml, the pseudonym key and the folders of a new institution."""
+    from pipelines import init as beginning
+
+    path = beginning.write(home, answers={"name": name, "kind": kind})
+    out.print(f"{path} is written. Next: open it, follow its comments, then `vigie doctor`.")
+
+
+@app.command()
+def doctor(home: Home = HERE) -> None:
+    """Check the whole installation and say what to do."""
+    from pipelines import doctor as examiner
+
+    checks = examiner.examine(home, environ=os.environ, now=datetime.now(UTC))
+    signs = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
+    for check in checks:
+        out.print(f"{signs[check.status]} {check.name}:", Text(check.what))
+        if check.status != "ok" and check.remedy:
+            out.print("   →", Text(check.remedy))
+    if any(check.status == "error" for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def watch(
+    home: Home = HERE,
+    until: When = None,
+    since: Annotated[datetime | None, typer.Option(help="Start of a window read again.")] = None,
+) -> None:
+    """One run: collect every source that is due, accept, score, load, alert."""
+    from pipelines import run
+
+    end = _aligned(_utc(until))
+    start = _utc(since) if since else end - timedelta(minutes=5)
+    with out.status("plan") as status:
+        counts = run.watch(
+            run.house(home),
+            since=start,
+            until=end,
+            now=datetime.now(UTC),
+            progress=lambda step: status.update(step),
+        )
+    out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
+
+
+@app.command()
+def digest(
+    home: Home = HERE,
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day. Default: yesterday.")
+    ] = None,
+    as_of: When = None,
+) -> None:
+    """Make the digest of a day, keep its page and mail it to its readers."""
+    from pipelines import run
+
+    house = run.house(home)
+    now = _utc(as_of)
+    chosen: date = day.date() if day else _yesterday(house.settings.institution.time_zone, now)
+    page = run.digest(house, day=chosen, as_of=now, now=datetime.now(UTC))
+    out.print(f"{page} is written. Open it in a browser; readers get it by mail.")
+
+
+def _yesterday(time_zone: str, now: datetime) -> date:
+    from zoneinfo import ZoneInfo
+
+    return now.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
+
+
+@app.command()
+def upkeep(home: Home = HERE, as_of: When = None) -> None:
+    """Expire what has had its time, publish the analysts' file, build the data docs."""
+    from pipelines import run
+
+    house, now = run.house(home), _utc(as_of)
+    receipt = run.expire(house, as_of=now)
+    out.print("expired", Text(json.dumps(receipt, default=str)))
+    out.print("published", Text(str(run.published(house, as_of=now))))
+    out.print("data docs", Text(str(run.docs(house, as_of=now))))
+
+
+@app.command()
+def deliver(home: Home = HERE) -> None:
+    """Send what is due in the outbox."""
+    from pipelines import run
+
+    counts = run.deliver(run.house(home), now=datetime.now(UTC))
+    out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
+
+
+@app.command()
+def rescore(
+    since: Annotated[datetime, typer.Argument(help="First day, for example 2026-10-01.")],
+    until: Annotated[datetime, typer.Argument(help="Day after the last.")],
+    home: Home = HERE,
+) -> None:
+    """Score a range of stored mentions again with the models of today."""
+    from pipelines import run
+
+    house = run.house(home)
+    with out.status("export") as status:
+        name = run.export(house, since=since, until=until, as_of=datetime.now(UTC))
+        status.update("score")
+        count = run.score_again(house, name)
+        status.update("load")
+        run.load_again(house, name)
+    out.print(f"{count} mentions scored again")
+
+
+@app.command()
+def score(
+    source: Annotated[
+        Path, typer.Argument(help="CSV, JSON lines or Parquet with a column `text`.")
+    ],
+    out_path: Annotated[Path, typer.Option("--out", help="Where to write; the ending tells how.")],
+    model: Annotated[
+        str, typer.Option(help="embedded, a folder, or org/name@revision")
+    ] = "embedded",
+) -> None:
+    """Score any file of texts: its columns kept, tone and topics added."""
+    from pipelines import score as scoring
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task("score", total=None)
+        count = scoring.score_file(
+            source,
+            out_path,
+            model=model,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    out.print(f"{count} texts scored into {out_path}")
+
+
+@app.command()
+def sources(home: Home = HERE) -> None:
+    """The source blocks of this home: where each stands, and by what right it is read."""
+    from pipelines import run, sources as catalogue, warehouse
+
+    house = run.house(home)
+    table = Table("name", "kind", "access", "cost", "legal base")
+    for block in house.settings.sources:
+        manifest = catalogue.load(block.kind).MANIFEST
+        table.add_row(block.name, block.kind, manifest.access, manifest.cost, manifest.legal_basis)
+    out.print(table)
+    warehouse.prepare(house.settings)
+    with warehouse.opened(house.home, read_only=True) as connection:
+        rows = connection.execute("from source_coverage").fetchall()
+        names = [column[0] for column in connection.description or ()]
+    coverage = Table(*names)
+    for row in rows:
+        coverage.add_row(*("" if value is None else str(value) for value in row))
+    out.print(coverage)
+
+
+@app.command()
+def erase(
+    home: Home = HERE,
+    permalink: Annotated[str | None, typer.Option(help="Address of the post.")] = None,
+    handle: Annotated[str | None, typer.Option(help="Handle of the person who objects.")] = None,
+    network: Annotated[str | None, typer.Option(help="Network of the handle.")] = None,
+) -> None:
+    """Erase a post or a person's posts from every store, and block their return."""
+    from pipelines import run
+
+    house = run.house(home)
+    receipt = run.erase(
+        house, permalink=permalink, handle=handle, network=network, as_of=datetime.now(UTC)
+    )
+    out.print("erased", Text(json.dumps(receipt, default=str)))
+
+
+@app.command()
+def serve(
+    home: Home = HERE,
+    port: Annotated[int, typer.Option(help="Of the web interface, on 127.0.0.1.")] = 8080,
+) -> None:
+    """Run Airflow with its web interface on this home, until Ctrl-C."""
+    from pipelines import run
+
+    run.house(home)  # every fault of the settings now, not in the first task
+    with out.status("setting up Airflow (about 10 s)"):
+        password = orchestrator.set_up(home, os.environ)
+    out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
+    out.print(f"User {orchestrator.USER}, password {password}. Logs: {home}/airflow/logs")
+    raise typer.Exit(orchestrator.serve(home, os.environ, port=port))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def airflow(context: typer.Context, home: Home = HERE) -> None:
+    """Any `airflow` command in the environment of this home, for example `airflow dags list`."""
+    words = orchestrator.command(*context.args)
+    os.execve(words[0], words, orchestrator.environment(home, os.environ))  # noqa: S606
+
+
+def main() -> None:
+    """The entry point: errors that a person can act on come without a traceback."""
+    logging.basicConfig(level=os.environ.get("VIGIE_LOG", "WARNING"), format="%(message)s")
+    try:
+        app()
+    except VigieError as error:
+        Console(stderr=True, highlight=False).print(Text(str(error)), style="red")
+        sys.exit(2)

@@ -1,0 +1,130 @@
+"""Airflow for one home, without importing it: its environment, its set-up, its processes.
+
+Everything of Airflow lies under `<home>/airflow`, so homes are independent. `serve` starts the
+API server, the scheduler and the DAG processor itself instead of `airflow standalone`: standalone
+serves its logs on every network address and leaves orphans when it is terminated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from pipelines.errors import VigieError
+
+POOL = "warehouse"
+USER = "admin"
+PROCESSES = (("api-server",), ("scheduler", "--skip-serve-logs"), ("dag-processor",))
+_STOP_SECONDS = 15.0
+
+
+def environment(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> dict[str, str]:
+    """The environment in which every `airflow` command serves this home and no other."""
+    root = home.resolve() / "airflow"
+    url = f"http://127.0.0.1:{port}"
+    own = {
+        "VIGIE_HOME": str(home.resolve()),
+        "AIRFLOW_HOME": str(root),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(files("dags")),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(root / "passwords.json"),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "GX_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": environ.get("HF_HUB_OFFLINE", "1"),
+    }
+    return {**environ, **own}
+
+
+def command(*words: str) -> list[str]:
+    """An `airflow` command of the Python that runs us, so that no other one is found first."""
+    return [sys.executable, "-m", "airflow", *words]
+
+
+def set_up(home: Path, environ: Mapping[str, str]) -> str:
+    """Airflow's database, the pool of one slot and a password; the password.
+
+    A second call changes nothing. Raises VigieError with Airflow's own last lines.
+    """
+    own = environment(home, environ)
+    password = _password(Path(own["AIRFLOW_HOME"]))
+    _airflow(("db", "migrate"), own)
+    _airflow(("pools", "set", POOL, "1", "One step at a time opens the warehouse"), own)
+    return password
+
+
+def _password(root: Path) -> str:
+    path = root / "passwords.json"
+    root.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({USER: secrets.token_urlsafe(12)}))
+    found: dict[str, str] = json.loads(path.read_text())
+    return found[USER]
+
+
+def _airflow(words: Sequence[str], environ: Mapping[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603 - our own words
+        command(*words), env=dict(environ), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        raise VigieError(f"airflow {' '.join(words)} ended with {done.returncode}: {last}")
+
+
+def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> int:
+    """Run Airflow in the foreground until it is interrupted; the exit status.
+
+    When one of its processes ends by itself, the others are ended too.
+    """
+    own = environment(home, environ, port=port)
+    logs = Path(own["AIRFLOW_HOME"]) / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    running = [_start(words, own, logs) for words in PROCESSES]
+    stopping: list[int] = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, _: stopping.append(number))
+    while not stopping and all(process.poll() is None for process in running):
+        time.sleep(0.5)
+    _stop(running)
+    return 0 if stopping else 1
+
+
+def _start(words: Sequence[str], environ: Mapping[str, str], logs: Path) -> subprocess.Popen[bytes]:
+    with (logs / f"{words[0]}.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own words
+            command(*words),
+            env=dict(environ),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End each process group, kindly first: a worker in the middle of a step may be killed."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in running:
+            try:
+                os.killpg(process.pid, number)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline and any(p.poll() is None for p in running):
+            time.sleep(0.1)

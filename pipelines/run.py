@@ -1,0 +1,581 @@
+"""The steps of a run in their order: what the DAGs and the command line both call.
+
+A run is one window of time. Its steps hand over paths under `staging/<run id>`, never tables,
+so each can be killed at any instant and run again, on any worker that sees the home:
+
+    plan      which sources are due, from which cursor         plan.json
+    collect   one source: payloads as received                 landed/<source name>.json
+    accept    payloads to mentions, kept or quarantined        mentions, deletions, rejections
+    score     mentions to scores, without authors              scores.parquet
+    load      one transaction: rows, counts, cursors
+    alert     rules at a moment, incidents, mails
+
+This module puts the stages together, so it is the one place that may import them all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from models.lineage import Scorer
+
+from pipelines import (
+    accept as acceptance,
+    detect,
+    digest as digests,
+    landing,
+    load as loading,
+    normalise,
+    notify,
+    privacy,
+    publish,
+    retention,
+    score as scoring,
+    settings as reading,
+    sources,
+    subjects,
+    warehouse,
+)
+from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
+from pipelines.http import Client
+from pipelines.mention import (
+    DELETION_SCHEMA,
+    MENTION_SCHEMA,
+    REJECTION_SCHEMA,
+    Deletion,
+    Mention,
+    Rejection,
+    to_table,
+)
+from pipelines.settings import Settings, SourceBlock
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 20_000  # bounds the memory of accept; 62 columns of short text are about 60 MB
+RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One institution's home, its settings and the secrets that they name."""
+
+    settings: Settings
+    secrets: Mapping[str, str]
+    environ: Mapping[str, str]
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds everything of this institution."""
+        return self.settings.home
+
+
+def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
+    """The institution that lives in `home`; SettingsError with every fault of its file."""
+    environ = os.environ if environ is None else environ
+    settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+    secrets = reading.secrets_for(settings, environ)
+    return House(settings=settings, secrets=secrets, environ=environ)
+
+
+def run_id(until: datetime) -> str:
+    """The name of the run whose window ends at `until`; names sort as their windows do."""
+    return f"{until.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def until_of(run: str) -> datetime:
+    """The end of a run's window (aware UTC), from its name."""
+    return datetime.strptime(run, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def staging(home: Path, run: str) -> Path:
+    """The folder through which the steps of a run hand over."""
+    return home / "staging" / run
+
+
+def plan(house: House, *, since: datetime, until: datetime) -> list[str]:
+    """The names of the source blocks that this run collects, in the order of `vigie.toml`.
+
+    The plan is written once a run: a second call finds it and changes nothing, so that a run
+    that is done again reads the same windows from the same cursors. A run whose window lies
+    before what is already loaded is a back-fill: it reads its own window and moves no cursor.
+    """
+    path = staging(house.home, run_id(until)) / "plan.json"
+    if not path.exists():
+        warehouse.prepare(house.settings)
+        with warehouse.opened(house.home, read_only=True) as connection:
+            orders = [o for o in _orders(connection, house.settings, since, until) if o]
+        _write_json(path, orders)
+    return [order["name"] for order in json.loads(path.read_text())]
+
+
+def _orders(
+    connection: warehouse.Connection, settings: Settings, since: datetime, until: datetime
+) -> Iterator[dict[str, Any] | None]:
+    known = loading.cursors(connection)
+    for block in settings.sources:
+        moved = known.get(block.name)
+        if moved is None:
+            start = until - timedelta(days=block.first_days)
+            yield _order(block, None, min(since, start), until)
+            continue
+        done = until_of(moved.run_id)
+        if done >= until:
+            yield _order(block, None, since, until, is_backfill=True)
+        elif until - done >= timedelta(minutes=block.every_minutes, seconds=-30):
+            ids = loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
+            yield _order(block, moved.cursor, done, until, recheck_ids=ids)
+
+
+def _order(
+    block: SourceBlock,
+    cursor: sources.Cursor | None,
+    since: datetime,
+    until: datetime,
+    *,
+    recheck_ids: tuple[str, ...] = (),
+    is_backfill: bool = False,
+) -> dict[str, Any]:
+    return {
+        "name": block.name,
+        "cursor": cursor,
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "recheck_ids": recheck_ids,
+        "is_backfill": is_backfill,
+    }
+
+
+def collect(house: House, run: str, name: str) -> int:
+    """Land what one source holds for this run; how many payloads.
+
+    Touches the network. The outcome is written for the steps that follow, a failure too: it is
+    coverage. A failure is raised again so that Airflow shows it; a source that asks to wait
+    longer than a run may is no failure, and is asked again in the next run.
+    """
+    folder = staging(house.home, run)
+    order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
+    receipt = {**order, "status": "ok", "path": None, "payload_count": 0, "next_cursor": None}
+    receipt |= {"gap": None, "is_capped": False, "note": None}
+    try:
+        receipt |= _land(house, run, order)
+    except RateLimited as error:
+        receipt |= {"status": "waiting", "note": str(error)}
+        log.warning("source.waiting source=%s until=%s", name, error.retry_at)
+    except SourceError as error:
+        receipt |= {"status": "failed", "note": str(error)}
+        raise
+    finally:
+        _write_json(folder / "landed" / f"{name}.json", receipt)
+    log.info("mentions.landed source=%s count=%d", name, receipt["payload_count"])
+    return int(receipt["payload_count"])
+
+
+def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
+    block = _block(house.settings, order["name"])
+    until = datetime.fromisoformat(order["until"])
+    source = sources.load(block.kind)
+    net = house.settings.net
+    with Client(contact=net.contact, allow_private=net.allow_private) as client:
+        request = sources.Request(
+            name=block.name,
+            options=block.options,
+            terms=terms(house.settings, block),
+            cursor=order["cursor"],
+            since=datetime.fromisoformat(order["since"]),
+            until=until,
+            client=client,
+            home=house.home,
+            secrets=house.secrets,
+            recheck_ids=tuple(order["recheck_ids"]),
+        )
+        path = landing.path_for(house.home, block.name, run, until)
+        landed = landing.land(source.collect(request), path=path, fetched_at=until)
+    found = asdict(landed) | {"next_cursor": landed.cursor}
+    del found["cursor"]
+    found["path"] = str(landed.path.relative_to(house.home)) if landed.path else None
+    found["gap"] = [moment.isoformat() for moment in landed.gap] if landed.gap else None
+    return found
+
+
+def terms(settings: Settings, block: SourceBlock) -> sources.Terms:
+    """What a source may search for: the terms of its subject, or of every subject."""
+    chosen = [s for s in settings.subjects if block.subject in (None, s.id)]
+    return sources.Terms(
+        names=_once(name for s in chosen for name in (*s.names, *s.ambiguous)),
+        hashtags=_once(tag for s in chosen for tag in s.hashtags),
+        handles=_once(handle for s in chosen for handle in s.handles),
+    )
+
+
+def _once(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
+def _block(settings: Settings, name: str) -> SourceBlock:
+    return next(block for block in settings.sources if block.name == name)
+
+
+@dataclass(slots=True)
+class _Count:
+    """What became of the payloads of one source; the one thing here that changes in place."""
+
+    posts: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    off_subject: int = 0
+    duplicates: int = 0
+    deleted: int = 0
+
+
+def accept(house: House, run: str) -> dict[str, int]:
+    """Payloads of every source of the run to accepted mentions; the counts over all sources.
+
+    Raises ContractBroken, naming the expectation, when a batch is not what the table promises.
+    """
+    folder = staging(house.home, run)
+    names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
+    matcher = subjects.matcher(house.settings.subjects, house.settings.institution)
+    key = privacy.read_key(house.home, house.environ)
+    counts: dict[str, _Count] = {}
+    results: list[dict[str, Any]] = []
+    with _Tables(folder) as tables:
+        for name in names:
+            counts[name] = _Count()
+            receipt = _receipt(folder, name)
+            if receipt["path"]:
+                found = _normalised(house, run, receipt, matcher, key, counts[name])
+                _accept_source(found, tables, counts[name], results)
+    for name, repeated in _repeats(folder / "mentions.parquet"):
+        counts[name].duplicates += repeated
+        counts[name].accepted -= repeated
+    _write_json(folder / "accepted.json", {n: asdict(c) for n, c in counts.items()})
+    _write_json(folder / "validation.json", results)
+    total = {f: sum(asdict(c)[f] for c in counts.values()) for f in asdict(_Count())}
+    log.info("mentions.accepted run=%s %s", run, " ".join(f"{k}={v}" for k, v in total.items()))
+    return total
+
+
+def _receipt(folder: Path, name: str) -> dict[str, Any]:
+    """What `collect` wrote; a source whose collector died without a word is `missing`."""
+    path = folder / "landed" / f"{name}.json"
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
+    lost = {"path": None, "payload_count": 0, "next_cursor": None, "gap": None}
+    return {**order, **lost, "status": "missing", "is_capped": False, "note": "never finished"}
+
+
+def _normalised(
+    house: House,
+    run: str,
+    receipt: Mapping[str, Any],
+    matcher: subjects.Matcher,
+    key: bytes,
+    count: _Count,
+) -> Iterator[Mention | Deletion | Rejection]:
+    block = _block(house.settings, receipt["name"])
+    source = sources.load(block.kind)
+    parsed = _parsed(house.home, receipt["path"], source, block, count)
+    return normalise.normalise(
+        parsed,
+        settings=house.settings,
+        block=block,
+        manifest=source.MANIFEST,
+        key=key,
+        matcher=matcher,
+        run_id=run,
+        seen_at=until_of(run),
+    )
+
+
+def _parsed(
+    home: Path, path: str, source: sources.Source, block: SourceBlock, count: _Count
+) -> Iterator[tuple[sources.Parsed, str]]:
+    for number, payload in enumerate(landing.read(home / path)):
+        for item in source.parse(payload, block.options):
+            count.posts += 1
+            yield item, f"{path}#{number}"
+
+
+def _accept_source(
+    found: Iterator[Mention | Deletion | Rejection],
+    tables: _Tables,
+    count: _Count,
+    results: list[dict[str, Any]],
+) -> None:
+    while batch := list(islice(found, BATCH_ROWS)):
+        deletions = [item for item in batch if isinstance(item, Deletion)]
+        refused = [item for item in batch if isinstance(item, Rejection)]
+        stored = [item for item in refused if item.reason != normalise.OFF_SUBJECT]
+        mentions = [item for item in batch if isinstance(item, Mention)]
+        if mentions:
+            accepted = acceptance.accept(to_table(mentions, MENTION_SCHEMA))
+            tables.mentions.write_table(accepted.table)
+            stored += accepted.rejections
+            results += accepted.results
+            count.accepted += accepted.table.num_rows
+            count.duplicates += accepted.duplicate_count
+        tables.deletions.write_table(to_table(deletions, DELETION_SCHEMA))
+        tables.rejections.write_table(to_table(stored, REJECTION_SCHEMA))
+        count.deleted += len(deletions)
+        count.rejected += len(stored)
+        count.off_subject += len(refused) - len([r for r in stored if r in refused])
+
+
+class _Tables:
+    """The three Parquet files of `accept`, written aside and renamed together at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> _Tables:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.mentions = self._writer("mentions", MENTION_SCHEMA)
+        self.deletions = self._writer("deletions", DELETION_SCHEMA)
+        self.rejections = self._writer("rejections", REJECTION_SCHEMA)
+        return self
+
+    def _writer(self, name: str, schema: pa.Schema) -> pq.ParquetWriter:
+        return pq.ParquetWriter(self._folder / f".{name}.part", schema, compression="zstd")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for name in ("mentions", "deletions", "rejections"):
+            getattr(self, name).close()
+            aside = self._folder / f".{name}.part"
+            if kind is None:
+                aside.replace(self._folder / f"{name}.parquet")
+            else:
+                aside.unlink()
+
+
+def _repeats(mentions: Path) -> list[tuple[str, int]]:
+    """How many rows of each source repeat a key of an earlier batch; DuckDB spills if it must."""
+    with warehouse.in_memory() as connection:
+        rows = warehouse.run(connection, "writes/count_repeats", {"path": str(mentions)})
+        return [(name, repeated) for name, repeated in rows.fetchall() if repeated]
+
+
+def score(house: House, run: str) -> int:
+    """Score the accepted mentions of a run; how many. CPU only, no network."""
+    return _score(house, run, at=until_of(run))
+
+
+def _score(house: House, run: str, *, at: datetime) -> int:
+    folder = staging(house.home, run)
+    mentions, scores = folder / "mentions.parquet", folder / "scores.parquet"
+    scored = scoring.score(mentions, scores, models=house.settings.models, scored_at=at)
+    _write_json(folder / "scorer.json", asdict(scored.scorer))
+    log.info("mentions.scored run=%s count=%d", run, scored.row_count)
+    return scored.row_count
+
+
+def _scorer(folder: Path) -> Scorer:
+    return Scorer(**json.loads((folder / "scorer.json").read_text()))
+
+
+def load(house: House, run: str) -> dict[str, int]:
+    """Merge a run into the warehouse, with its cursors, in one transaction; what changed."""
+    folder = staging(house.home, run)
+    staged = loading.Staged(
+        run_id=run,
+        mentions=folder / "mentions.parquet",
+        scores=folder / "scores.parquet",
+        deletions=folder / "deletions.parquet",
+        rejections=folder / "rejections.parquet",
+        intake=tuple(_intake(house.settings, folder, run)),
+        scorer=_scorer(folder),
+    )
+    with warehouse.opened(house.home) as connection:
+        loaded = loading.load(connection, staged, loaded_at=until_of(run))
+    counts = asdict(loaded)
+    log.info("mentions.loaded run=%s %s", run, " ".join(f"{k}={v}" for k, v in counts.items()))
+    return counts
+
+
+def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Intake]:
+    counts = json.loads((folder / "accepted.json").read_text())
+    for name, count in counts.items():
+        receipt = _receipt(folder, name)
+        gap = [datetime.fromisoformat(moment) for moment in receipt["gap"] or ()]
+        yield loading.Intake(
+            run_id=run,
+            source_name=name,
+            source=_block(settings, name).kind,
+            since_at=datetime.fromisoformat(receipt["since"]),
+            until_at=datetime.fromisoformat(receipt["until"]),
+            status=receipt["status"],
+            payload_count=receipt["payload_count"],
+            post_count=count["posts"],
+            accepted_count=count["accepted"],
+            rejected_count=count["rejected"],
+            off_subject_count=count["off_subject"],
+            duplicate_count=count["duplicates"],
+            deleted_count=count["deleted"],
+            is_capped=receipt["is_capped"],
+            gap_since_at=gap[0] if gap else None,
+            gap_until_at=gap[1] if gap else None,
+            note=receipt["note"],
+            finished_at=until_of(run),
+            cursor=None if receipt["is_backfill"] else receipt["next_cursor"],
+        )
+
+
+def alert(house: House, *, as_of: datetime, now: datetime) -> dict[str, int]:
+    """Run every rule at `as_of`, open and close incidents, then send what is due at `now`."""
+    with warehouse.opened(house.home) as connection:
+        alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
+        notify.record(connection, alerts, settings=house.settings, as_of=as_of)
+    log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
+    return {"alerts": len(alerts)} | deliver(house, now=now)
+
+
+def deliver(house: House, *, now: datetime) -> dict[str, int]:
+    """Hand over what is due in the outbox; how many were sent, failed, and wait."""
+    delivered = notify.deliver(house.home, settings=house.settings, secrets=house.secrets, now=now)
+    return asdict(delivered)
+
+
+def watch(
+    house: House,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    progress: Callable[[str], object] = log.debug,
+) -> dict[str, int]:
+    """One whole run without Airflow: plan, collect, accept, score, load, alert; its counts.
+
+    A source that fails never stops another; its error is logged and stands in the coverage.
+    """
+    run = run_id(until)
+    for name in plan(house, since=since, until=until):
+        progress(f"collect {name}")
+        try:
+            collect(house, run, name)
+        except VigieError as error:
+            log.error("source.failed source=%s error=%s", name, error)
+    counts: dict[str, int] = {}
+    for step in (accept, score, load):
+        progress(step.__name__)
+        found = step(house, run)
+        counts |= found if isinstance(found, dict) else {"scored": found}
+    progress("alert")
+    return counts | alert(house, as_of=until, now=now)
+
+
+def digest(house: House, *, day: date, as_of: datetime, now: datetime) -> Path:
+    """Make the digest of a local day, keep its page, mail it once to each reader; the page."""
+    settings = house.settings
+    with warehouse.opened(house.home) as connection:
+        made = digests.build(connection, settings=settings, day=day, as_of=as_of)
+        locale = settings.institution.locale
+        letter = digests.render(made, locale=locale)
+        page = digests.save(house.home, made, letter, locale=locale)
+        readers = tuple(r for r in settings.recipients if "digest" in r.gets)
+        with warehouse.transaction(connection):
+            digests.remember(connection, made, made_at=as_of)
+            notify.enqueue(
+                connection,
+                letter,
+                kind="digest",
+                key=f"digest {day.isoformat()}",
+                settings=settings,
+                recipients=readers,
+                as_of=as_of,
+                reason="daily_digest",
+            )
+    deliver(house, now=now)
+    return page
+
+
+def expire(house: House, *, as_of: datetime) -> dict[str, Any]:
+    """Delete what has had its time; the receipt."""
+    with warehouse.opened(house.home) as connection:
+        return retention.expire(connection, settings=house.settings, as_of=as_of)
+
+
+def published(house: House, *, as_of: datetime) -> Path:
+    """Write the analysts' file anew; its path. A reader of the old one is not disturbed."""
+    return publish.publish(house.home, made_at=as_of)
+
+
+def docs(house: House, *, as_of: datetime) -> Path | None:
+    """Build the pages on the contract of accepted data; none when no run is on disk."""
+    results = list(_validations(house.home))
+    return acceptance.build_docs(house.home, results, made_at=as_of) if results else None
+
+
+def _validations(home: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted((home / "staging").glob("*/validation.json")):
+        yield from json.loads(path.read_text())
+
+
+def export(house: House, *, since: datetime, until: datetime, as_of: datetime) -> str:
+    """Write the stored mentions of a date range aside for scoring; the name of the run.
+
+    Naive bounds are days of the institution.
+    """
+    zone = house.settings.institution.zone
+    bounds = [t if t.tzinfo else t.replace(tzinfo=zone) for t in (since, until)]
+    run = run_id(as_of)
+    path = staging(house.home, f"rescore-{run}") / "mentions.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warehouse.opened(house.home, read_only=True) as connection:
+        loading.export(connection, path, since=bounds[0], until=bounds[1])
+    return f"rescore-{run}"
+
+
+def score_again(house: House, run: str) -> int:
+    """Score what `export` wrote with the models of today; how many mentions."""
+    return _score(house, run, at=until_of(run.removeprefix("rescore-")))
+
+
+def load_again(house: House, run: str) -> dict[str, int]:
+    """Replace the scores of an exported range; what changed."""
+    folder = staging(house.home, run)
+    scores, scorer = folder / "scores.parquet", _scorer(folder)
+    staged = loading.Staged(run_id=run, scores=scores, scorer=scorer)
+    with warehouse.opened(house.home) as connection:
+        at = until_of(run.removeprefix("rescore-"))
+        return asdict(loading.load(connection, staged, loaded_at=at))
+
+
+def report_failure(
+    house: House, *, dag: str, task: str, run: str, error: str, now: datetime
+) -> None:
+    """Tell the operators by mail that a task has failed; once a task and run."""
+    letter = notify.failure_letter(
+        dag=dag, task=task, run=run, error=error, settings=house.settings
+    )
+    readers = tuple(r for r in house.settings.recipients if "failures" in r.gets)
+    with warehouse.opened(house.home) as connection, warehouse.transaction(connection):
+        notify.enqueue(
+            connection,
+            letter,
+            kind="failure",
+            key=f"failure {dag} {task} {run}",
+            settings=house.settings,
+            recipients=readers,
+            as_of=now,
+            reason="task_failed",
+        )
+    deliver(house, now=now)
+
+
+def _write_json(path: Path, content: object) -> None:
+    with landing.written_aside(path) as aside:
+        aside.write_text(json.dumps(content, ensure_ascii=False, default=str))
+
+
+__all__ = ["BATCH_ROWS", "ContractBroken", "House", "house"]
