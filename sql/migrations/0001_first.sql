@@ -69,7 +69,8 @@ create table mention (
 );
 
 -- One row per mention and current scorer: what the models said of a text. Holds no author, and no
--- table holds both: a message has a topic, a person never has one.
+-- table holds both: a message has a topic, a person never has one. `published_at` repeats the
+-- mention's (load fills it in), so that a reader of one hour need not read every score ever given.
 create table score (
     mention_id varchar not null,
     scorer_id varchar not null,
@@ -82,7 +83,8 @@ create table score (
     sentiment_score float,
     topics varchar[] not null,
     topic_p float[] not null,
-    scored_at timestamptz not null
+    scored_at timestamptz not null,
+    published_at timestamptz not null
 );
 
 -- One row per combination of models ever used here: the lineage of a score.

@@ -48,7 +48,10 @@ select
     ) as day_on,
     timezone('UTC', date_trunc('hour', timezone('UTC', mention.published_at))) as hour_at
 from mention
-left join score on mention.mention_id = score.mention_id
+left join score
+    on
+        mention.mention_id = score.mention_id
+        and mention.published_at = score.published_at -- lets DuckDB skip the other days' scores
 where mention.deleted_at is null and not mention.optout;
 
 comment on view mention_scored is
