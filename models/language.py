@@ -50,7 +50,8 @@ _TELLING = {
         """,
     "de": "der die das ist nicht und danke bitte sehr gut schlecht ich du wir ihr auch kein",
     "es": """
-        el la los yo tú las una gracias muy no está qué por para pero con sin mal bien hola vergüenza
+        el la los las yo tú una gracias muy no está qué por para pero con sin mal bien hola
+        vergüenza
         """,
     "it": "il la le gli che grazie molto non è sono perché con senza male bene ciao vergogna",
     "pt": """
