@@ -228,7 +228,7 @@ def erase(
 
 
 @app.command()
-def serve(
+def up(
     home: Home = HERE,
     port: Annotated[int, typer.Option(help="Of the web interface, on 127.0.0.1.")] = 8080,
 ) -> None:
