@@ -1,0 +1,432 @@
+"""Opens an export as a table: CSV, JSON lines, a JSON array, Parquet, XLSX, and .gz of these.
+
+A `Table` knows its columns and gives its rows as often as asked, one at a time, so that memory
+holds a block of rows and never a file (but for a JSON array and a workbook's strings, which are
+capped). What is not said is found: encoding, separator, lines above the header, the sheet.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import operator
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import charset_normalizer
+import msgspec
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from openpyxl.utils.exceptions import InvalidFileException
+
+from pipelines.errors import SourceError
+
+CELL_LIMIT = 1_000_000  # characters of one cell; beyond it a quote was never closed
+UNPACKED_LIMIT = 4 << 30  # bytes of a .gz once unpacked
+WHOLE_LIMIT = 256 << 20  # bytes of what must be held whole: a JSON array, a workbook's strings
+WORKBOOK_LIMIT = 2 << 30  # bytes of a workbook once unpacked
+HEADER_WITHIN = 50  # the header is one of this many first rows
+_BLOCK = 1 << 20
+_SEPARATORS = (";", ",", "\t", "|")
+_FORMATS = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "json", ".ndjson": "json",
+    ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
+}  # fmt: skip
+
+Cells = dict[str, Any]
+Rank = Callable[[Sequence[str]], int]  # how well a row serves as the header; 0: not at all
+
+
+class Row(NamedTuple):
+    """One row: its number in the file, its cells by column, or what is wrong with it."""
+
+    number: int
+    cells: Cells | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The columns of an export, and its rows: `rows(columns)` reads the file once from the top."""
+
+    columns: tuple[str, ...]
+    rows: Callable[[Sequence[str]], Iterator[Row]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What the settings say of the file; None is found out."""
+
+    rank: Rank
+    encoding: str | None = None
+    separator: str | None = None
+    sheet: str | None = None
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is an export by its name; hidden, half-copied and lock files are not."""
+    if path.name.startswith((".", "~$")):
+        return False
+    return _suffix(path) in _FORMATS
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def opened(path: Path, hints: Hints) -> Table:
+    """The table in a file; SourceError naming the file when it cannot be read as one."""
+    form = _FORMATS.get(_suffix(path))
+    if form is None:
+        raise SourceError(
+            f"{path.name} is of no form that Vigie reads: export it as CSV, JSON lines, Parquet "
+            "or XLSX (.gz of these too)"
+        )
+    with told(path):
+        _check_unpacked(path)
+        return _OPENERS[form](path, hints)
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turns what other people's readers throw into a SourceError that names the file."""
+    try:
+        yield
+    except (OSError, EOFError, zipfile.BadZipFile, InvalidFileException, KeyError) as error:
+        raise _unreadable(path, error) from error
+    except (pa.ArrowException, csv.Error, ValueError, msgspec.MsgspecError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    return SourceError(
+        f"{path.name} cannot be read ({type(error).__name__}: {str(error)[:200]}): "
+        "export it again, or move it out of the folder"
+    )
+
+
+def _stream(path: Path) -> IO[bytes]:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")
+
+
+def _check_unpacked(path: Path) -> None:
+    """Reads a .gz to its end, so that what follows meets no bomb and no broken end."""
+    if not path.name.lower().endswith(".gz"):
+        return
+    size = 0
+    with _stream(path) as stream:
+        while block := stream.read(_BLOCK):
+            size += len(block)
+            if size > UNPACKED_LIMIT:
+                raise SourceError(
+                    f"{path.name} unpacks to more than {UNPACKED_LIMIT >> 30} GiB: split the export"
+                )
+
+
+def _seekable(path: Path) -> IO[bytes]:
+    """The file for readers that jump about in it; a .gz is unpacked to a nameless file."""
+    if not path.name.lower().endswith(".gz"):
+        return path.open("rb")
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    with _stream(path) as stream:
+        while block := stream.read(_BLOCK):
+            unpacked.write(block)
+    unpacked.seek(0)
+    return unpacked
+
+
+def _header(rows: Sequence[Sequence[Any]], rank: Rank) -> tuple[int, int]:
+    """The index of the row that serves best as the header, and how well."""
+    ranks = [rank([str(c) for c in row if c is not None and str(c).strip()]) for row in rows]
+    if any(ranks):
+        best = max(ranks)
+        return ranks.index(best), best
+    widths = [sum(bool(str(c or "").strip()) for c in row) for row in rows]
+    return (widths.index(max(widths)), 0) if widths else (0, 0)
+
+
+def _named(header: Sequence[Any]) -> tuple[str, ...]:
+    """The names in a header row; one without a name, or a second of a name, gets a number."""
+    names: dict[str, None] = {}
+    for number, cell in enumerate(header, start=1):
+        name = str(cell).strip("\ufeff \t\r\n") if cell is not None else ""
+        if not name or name in names:
+            name = f"{name}#{number}"
+        names[name] = None
+    return tuple(names)
+
+
+# --- CSV
+
+
+def _csv(path: Path, hints: Hints) -> Table:
+    encoding = hints.encoding or _encoding(path)
+    separator, skipped, columns = _shape(path, hints, encoding)
+
+    def rows(read: Sequence[str]) -> Iterator[Row]:
+        with told(path), _text(path, encoding) as text:
+            yield from _csv_rows(csv.reader(text, delimiter=separator), skipped, columns, read)
+
+    return Table(columns=columns, rows=rows)
+
+
+def _text(path: Path, encoding: str) -> io.TextIOWrapper:
+    # A UTF-8 file was decoded to its end when it was recognised; only code pages have gaps.
+    csv.field_size_limit(CELL_LIMIT)
+    return io.TextIOWrapper(_stream(path), encoding=encoding, errors="replace", newline="")
+
+
+def _encoding(path: Path) -> str:
+    """The encoding of a text file: its mark, UTF-16 without one, UTF-8 to the end, a code page."""
+    with _stream(path) as stream:
+        start = stream.read(4096)
+        if start.startswith(codecs.BOM_UTF8):
+            return "utf-8-sig"
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if start.count(0) > len(start) // 4:
+            return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        return _utf8_or_page(stream, start)
+
+
+def _utf8_or_page(stream: IO[bytes], start: bytes) -> str:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    block = start
+    try:
+        while block:
+            decoder.decode(block)
+            block = stream.read(_BLOCK)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        pages = ["cp1252", "iso8859_15", "mac_roman", "cp1250", "cp1251", "cp1256"]
+        found = charset_normalizer.from_bytes((start + block)[:65_536], cp_isolation=pages).best()
+        return found.encoding if found else "cp1252"
+    return "utf-8"
+
+
+def _shape(path: Path, hints: Hints, encoding: str) -> tuple[str, int, tuple[str, ...]]:
+    """Separator, number of the header row, and columns: those under which most is recognised."""
+    tried = []
+    for order, separator in enumerate([hints.separator] if hints.separator else _SEPARATORS):
+        with _text(path, encoding) as text:
+            first = list(islice(csv.reader(text, delimiter=separator), HEADER_WITHIN))
+        index, rank = _header(first, hints.rank)
+        width = len(first[index]) if first else 0
+        tried.append((rank, width, -order, separator, index, first[index] if first else []))
+    *_, separator, index, header = max(tried)
+    return separator, index, _named(header)
+
+
+def _csv_rows(
+    reader: Any, skipped: int, columns: tuple[str, ...], read: Sequence[str]
+) -> Iterator[Row]:
+    at = [columns.index(c) for c in read]
+    width = len(columns)
+    pick: Callable[[list[str]], Any] = (
+        operator.itemgetter(*at) if len(at) > 1 else lambda row: [row[i] for i in at]
+    )
+    next(islice(reader, skipped, skipped + 1), None)
+    for row in reader:
+        if len(row) != width:
+            if not any(row):
+                continue
+            if len(row) > width and any(row[width:]):
+                fault = f"{len(row)} cells where the header has {width}"
+                yield Row(reader.line_num, None, fault)
+                continue
+            row += [""] * (width - len(row))
+        yield Row(reader.line_num, dict(zip(read, pick(row), strict=True)))
+
+
+# --- JSON
+
+
+def _json(path: Path, _: Hints) -> Table:
+    documents = _json_documents(path)
+    first = [_flat(d) for _, d in islice(documents(), 1_000) if isinstance(d, dict)]
+    columns = tuple(dict.fromkeys(name for row in first for name in row))
+
+    def rows(read: Sequence[str]) -> Iterator[Row]:
+        with told(path):
+            for number, document in documents():
+                if not isinstance(document, dict):
+                    yield Row(number, None, "not a JSON object")
+                    continue
+                flat = _flat(document)
+                yield Row(number, {c: flat.get(c) for c in read})
+
+    return Table(columns=columns, rows=rows)
+
+
+def _json_documents(path: Path) -> Callable[[], Iterator[tuple[int, Any]]]:
+    with _stream(path) as stream:
+        first = stream.readline(WHOLE_LIMIT)
+    if first.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith(b"{") and _decoded(first) is not None:
+        return lambda: _json_lines(path)
+    return lambda: enumerate(_json_array(path), start=1)
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    with _stream(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield number, _decoded(line)
+
+
+def _json_array(path: Path) -> list[Any]:
+    """The rows of a JSON array, or of the one list of objects inside a JSON object."""
+    with _stream(path) as stream:
+        content = stream.read(WHOLE_LIMIT + 1)
+    if len(content) > WHOLE_LIMIT:
+        raise SourceError(
+            f"{path.name} is one JSON array of more than {WHOLE_LIMIT >> 20} MiB: "
+            "export JSON lines (one object a line), CSV or Parquet"
+        )
+    if not content.strip():
+        return []
+    found = msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))
+    if isinstance(found, dict):
+        lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+        return lists[0] if len(lists) == 1 else [found]
+    if not isinstance(found, list):
+        raise SourceError(f"{path.name} holds no list of objects: export one object a post")
+    return found
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Cells:
+    """A JSON object with inner objects as dotted columns."""
+    flat: Cells = {}
+    for name, value in document.items():
+        if isinstance(value, dict) and prefix.count(".") < 4:
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+# --- Parquet
+
+
+def _parquet(path: Path, _: Hints) -> Table:
+    with closing(_seekable(path)) as file:
+        columns = tuple(pq.ParquetFile(file).schema_arrow.names)
+
+    def rows(read: Sequence[str]) -> Iterator[Row]:
+        with told(path), closing(_seekable(path)) as file:
+            number = 0
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000, columns=list(read)):
+                values = [_plain(batch.column(c)) for c in read]
+                for cells in zip(*values, strict=True):
+                    number += 1
+                    yield Row(number, dict(zip(read, cells, strict=True)))
+
+    return Table(columns=columns, rows=rows)
+
+
+def _plain(column: Any) -> list[Any]:
+    """An Arrow column as JSON knows it: times as ISO text, bytes as nothing."""
+    kind = column.type
+    if pa.types.is_temporal(kind):
+        return list(column.cast(pa.string()).to_pylist())
+    if pa.types.is_decimal(kind):
+        return list(column.cast(pa.float64()).to_pylist())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return [None] * len(column)
+    return list(column.to_pylist())
+
+
+# --- XLSX
+
+
+def _xlsx(path: Path, hints: Hints) -> Table:
+    _check_workbook(path)
+    with _workbook(path) as book:
+        sheet, skipped, columns = _sheet(book, path, hints)
+
+    def rows(read: Sequence[str]) -> Iterator[Row]:
+        at = [columns.index(c) for c in read]
+        with told(path), _workbook(path) as book:
+            values = _sheet_rows(book[sheet])
+            for number, row in enumerate(values, start=1):
+                if number > skipped + 1 and any(c is not None and c != "" for c in row):
+                    cells = (_json_cell(row[i]) if i < len(row) else None for i in at)
+                    yield Row(number, dict(zip(read, cells, strict=True)))
+
+    return Table(columns=columns, rows=rows)
+
+
+def _check_workbook(path: Path) -> None:
+    with closing(_seekable(path)) as file, zipfile.ZipFile(file) as parts:
+        sizes = {part.filename: part.file_size for part in parts.infolist()}
+    if sum(sizes.values()) > WORKBOOK_LIMIT or sizes.get("xl/sharedStrings.xml", 0) > WHOLE_LIMIT:
+        raise SourceError(
+            f"{path.name} unpacks to {sum(sizes.values()) >> 20} MiB, too much for a workbook: "
+            "export it as CSV"
+        )
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
+    with closing(_seekable(path)) as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # exports lack styles, and openpyxl says so
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        with closing(book):
+            yield book
+
+
+def _sheet(book: Any, path: Path, hints: Hints) -> tuple[str, int, tuple[str, ...]]:
+    """The sheet that is asked for, or that has the best header; its header row; its columns."""
+    if hints.sheet is not None and hints.sheet not in book.sheetnames:
+        there = ", ".join(map(repr, book.sheetnames))
+        raise SourceError(f"{path.name} has no sheet {hints.sheet!r}: it has {there}")
+    tried = []
+    for order, name in enumerate([hints.sheet] if hints.sheet else book.sheetnames[:20]):
+        first = list(islice(_sheet_rows(book[name]), HEADER_WITHIN))
+        index, rank = _header(first, hints.rank)
+        header = first[index] if first else ()
+        tried.append((rank, len(header), -order, name, index, header))
+    if not tried:
+        raise SourceError(f"{path.name} has no sheet of cells: export it again")
+    *_, name, index, header = max(tried, key=lambda t: t[:3])
+    return name, index, _named(_without_tail(header))
+
+
+def _sheet_rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    sheet.reset_dimensions()  # many exports state a wrong size
+    yield from sheet.iter_rows(values_only=True)
+
+
+def _without_tail(header: Sequence[Any]) -> Sequence[Any]:
+    last = max((i for i, c in enumerate(header, start=1) if c not in (None, "")), default=0)
+    return header[:last]
+
+
+def _json_cell(cell: Any) -> Any:
+    return cell.isoformat() if isinstance(cell, datetime | date | time) else cell
+
+
+_OPENERS: dict[str, Callable[[Path, Hints], Table]] = {
+    "csv": _csv, "json": _json, "parquet": _parquet, "xlsx": _xlsx,
+}  # fmt: skip

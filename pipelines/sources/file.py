@@ -1,0 +1,476 @@
+"""Exports that people have: CSV, JSON lines, Parquet or XLSX from a listening or publishing tool.
+
+A row is a post. Which column is what comes from a preset (`presets/*.toml`), recognised by the
+columns of the file, or from the mapping in `vigie.toml`. A file is read once, unless it changes.
+Only the columns that are read are landed: names, portraits and follower counts of people never
+enter. Private messages, which some tools export among the rest, are refused by their type.
+
+Costs one pass to hash a file and one to read it. Known gaps: an export is taken whole, whatever
+the window of the run; a file within which days and months change places is read in one order,
+and what does not fit is rejected; a spreadsheet that has rounded its ids cannot give them back
+(the row is then known by its content).
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import hashlib
+import logging
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePath
+from typing import Annotated, Any, cast
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pipelines.errors import SourceError
+from pipelines.mention import ContentType, Post, Rejection
+from pipelines.sources import (
+    Checkpoint,
+    Collected,
+    Cursor,
+    Manifest,
+    Parsed,
+    Payload,
+    Request,
+    _cells,
+    _presets,
+    _tables,
+)
+
+log = logging.getLogger(__name__)
+
+MANIFEST = Manifest(
+    name="file",
+    label="Exports (CSV, JSON, Parquet, XLSX)",
+    access="files that the institution exports from the tools it subscribes to",
+    terms_url="the contract of each tool",
+    legal_basis="GDPR art. 6(1)(e), mission of public interest; the contract of the tool",
+    fields_kept=(
+        "id of the post",
+        "text",
+        "title",
+        "link",
+        "time",
+        "network",
+        "kind of post",
+        "account (pseudonym)",
+        "language",
+        "counts",
+        "rating",
+        "country and town",
+    ),
+    cost="none beyond the tool's own subscription",
+    retention_days=30,
+    deletion_duty="a post deleted at its network is not seen here: erase by permalink",
+)
+
+_SHORT_ID = 9  # digits; a shorter one may be the row number of any other export
+_KEPT_FILES = 5_000
+
+
+class Options(BaseModel):
+    """The options of a `[[sources]]` block of kind `file`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[str, Field(min_length=1)]
+    preset: str = "auto"
+    columns: dict[str, str | tuple[str, ...]] = {}
+    network: str | None = None
+    time_zone: str = "Europe/Paris"
+    date_format: str | None = None
+    day_first: bool | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    where: dict[str, str | int | float | bool | tuple[str | int, ...]] = {}
+    sheet: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        if ".." in PurePath(path).parts:
+            raise ValueError("leads out of the home: write a path inside it, or an absolute one")
+        return path
+
+    @field_validator("preset")
+    @classmethod
+    def _there(cls, preset: str) -> str:
+        choices = ("auto", *_presets.names(), "none")
+        if preset not in choices:
+            raise ValueError(f"choose one of {', '.join(choices)}")
+        return preset
+
+    @field_validator("columns")
+    @classmethod
+    def _fields(cls, columns: dict[str, Any]) -> dict[str, Any]:
+        for name in columns:
+            if name not in _presets.FIELDS:
+                near = difflib.get_close_matches(name, _presets.FIELDS, n=1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise ValueError(
+                    f"{name!r} is not a field: {hint}choose among {', '.join(_presets.FIELDS)}"
+                )
+        return columns
+
+    @field_validator("network")
+    @classmethod
+    def _network(cls, network: str | None) -> str | None:
+        known = None if network is None else _cells.network_of(network)
+        if network is not None and known is None:
+            raise ValueError("choose one of " + ", ".join(_cells.NETWORKS))
+        return known
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("write a zone such as Europe/Paris, Indian/Reunion or UTC")
+        return zone
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, encoding: str | None) -> str | None:
+        try:
+            return encoding and codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError("write an encoding such as utf-8, utf-16 or cp1252") from None
+
+    @field_validator("separator")
+    @classmethod
+    def _separator(cls, separator: str | None) -> str | None:
+        character = "\t" if separator in ("tab", "\\t") else separator
+        if character is not None and len(character) != 1:
+            raise ValueError('write one character, or "tab"')
+        return character
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """All that changes how a row is read."""
+        columns = tuple(sorted((f, str(c)) for f, c in self.columns.items()))
+        return (columns, self.network, self.time_zone, self.date_format)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+# --- collect
+
+
+def collect(request: Request) -> Iterator[Collected]:
+    """The rows of every file that is new or changed, a Checkpoint after each file.
+
+    A file that cannot be read does not stop the others; once nothing else is new it raises
+    SourceError, run after run, until it is mended or moved.
+    """
+    options = cast("Options", request.options)
+    taken: dict[str, Any] = dict((request.cursor or {}).get("files", {}))
+    faults: list[str] = []
+    is_any_taken = False
+    for path in _files(request.home, options.path):
+        try:
+            is_any_taken |= yield from _file(path, request, taken)
+        except SourceError as error:
+            faults.append(str(error))
+    if faults and not is_any_taken:
+        raise SourceError("\n".join(faults))
+    if faults:
+        yield Checkpoint(cursor=_cursor(taken), note="\n".join(faults))
+
+
+def _files(home: Path, path: str) -> list[Path]:
+    """The exports that a path names: a file, those of a folder, those that match a pattern."""
+    whole = home / path
+    if whole.is_dir():
+        found = [p for p in whole.iterdir() if p.is_file()]
+    elif any(c in path for c in "*?["):
+        root = Path(whole.anchor)
+        found = [p for p in root.glob(str(whole.relative_to(root))) if p.is_file()]
+    elif whole.exists():
+        return [whole]
+    else:
+        raise SourceError(
+            f"{whole} does not exist: put the export there, or correct `path` in vigie.toml"
+        )
+    return sorted(p for p in found if _tables.is_table(p))
+
+
+def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Collected, None, bool]:
+    """The rows of one file and its Checkpoint, nothing when it was read before; whether it was."""
+    name = str(path.relative_to(request.home)) if path.is_relative_to(request.home) else str(path)
+    with _tables.told(path):
+        stat = path.stat()
+        size_and_time = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        before = taken.get(name, {})
+        if {k: before.get(k) for k in size_and_time} == size_and_time:
+            return False
+        mark = {"sha256": _sha256(path), **size_and_time}
+    if mark["sha256"] in {m.get("sha256") for m in taken.values()}:
+        taken[name] = mark
+        note = f"{path.name}: the same content was read before"
+    else:
+        note = yield from _rows(path, request)
+        with _tables.told(path):
+            is_same = path.stat().st_mtime_ns == stat.st_mtime_ns
+        if is_same:  # else it grew while it was read: the next run reads it again
+            taken[name] = mark
+    yield Checkpoint(cursor=_cursor(taken), note=note)
+    return True
+
+
+def _cursor(taken: Mapping[str, Any]) -> Cursor:
+    return {"files": dict(list(taken.items())[-_KEPT_FILES:])}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
+    """One payload a row of a file; what comes back is the note for the operator."""
+    options = cast("Options", request.options)
+    table = _tables.opened(path, _hints(options))
+    if not table.columns:
+        return f"{path.name}: empty"
+    plan = _presets.plan(
+        table.columns,
+        preset=options.preset,
+        mapping=options.columns,
+        where=tuple(options.where),
+        place=path.name,
+    )
+    is_day_first, order_note = _order(table, plan, options)
+    of = {"block": request.name, "preset": plan.preset, "day_first": is_day_first}
+    wanted = _wanted(table.columns, options)
+    read = tuple(dict.fromkeys((*plan.read, *wanted)))
+    kind_column = plan.one("content_type")
+    left_out = row_count = 0
+    for row in table.rows(read):
+        cells = row.cells
+        if cells is None:
+            yield Payload(kind="broken", instance=path.name, data=_refusal(row.number, row.fault))
+            continue
+        if wanted and not all(_cells.text_of(cells[c]) in wanted[c] for c in wanted):
+            left_out += 1
+            continue
+        if kind_column and (kind := cells[kind_column]) and _cells.is_private(str(kind)):
+            yield Payload(kind="private", instance=path.name, data=_refusal(row.number, str(kind)))
+            continue
+        row_count += 1
+        data = {"row": row.number, "of": of, "cells": cells}
+        yield Payload(kind="row", instance=path.name, data=data)
+    log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, plan.preset)
+    left = f", {left_out} left out by `where`" if wanted else ""
+    return f"{path.name}: {row_count} rows read as {plan.preset}{left}{order_note}"
+
+
+def _refusal(number: int, detail: str) -> dict[str, Any]:
+    return {"row": number, "detail": detail[:80]}
+
+
+def _hints(options: Options) -> _tables.Hints:
+    return _tables.Hints(
+        rank=lambda columns: _rank(columns, options),
+        encoding=options.encoding,
+        separator=options.separator,
+        sheet=options.sheet,
+    )
+
+
+def _rank(columns: Sequence[str], options: Options) -> int:
+    """How many fields a row of names gives; 0 unless it gives a text and a time."""
+    preset = _presets.recognised(columns) if options.preset == "auto" else options.preset
+    found = _presets.fit(columns, preset=preset, mapping=options.columns)
+    has_needed = "published_at" in found and ("text" in found or "title" in found)
+    return len(found) if has_needed else 0
+
+
+def _wanted(columns: Sequence[str], options: Options) -> dict[str, frozenset[str]]:
+    """For each column of `where` (as the file writes it), the values that are kept."""
+    by_key = {_presets.key(c): c for c in reversed(columns)}
+    return {
+        by_key[_presets.key(column)]: frozenset(
+            map(_cells.text_of, value if isinstance(value, tuple) else (value,))
+        )
+        for column, value in options.where.items()
+    }
+
+
+def _order(table: _tables.Table, plan: _presets.Plan, options: Options) -> tuple[bool, str]:
+    """Whether the day comes first in this file, and what to tell when the file does not decide."""
+    column = cast("str", plan.one("published_at"))
+    is_month_first = _presets.key(column) in _presets.load(plan.preset).month_first
+    if options.day_first is not None or options.date_format:
+        return options.day_first is not False, ""
+    cells = (row.cells[column] for row in table.rows((column,)) if row.cells)
+    found = _cells.day_first_in(cells)
+    return (not is_month_first if found is None else found), ""
+
+
+# --- parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """How the rows of one file are read: the clock, and the column of each field."""
+
+    clock: _cells.Clock
+    network: str | None
+    fallback_network: str | None
+    texts: tuple[str, ...]
+    one: Mapping[str, str]
+    counts: tuple[tuple[str, str], ...]
+    words: tuple[tuple[str, str], ...]
+
+
+_COUNTS = ("like_count", "reply_count", "share_count", "quote_count", "view_count",
+           "bookmark_count")  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _reading(
+    options: Options, preset: str, is_day_first: bool, columns: tuple[str, ...]
+) -> _Reading:
+    plan = _presets.plan(columns, preset=preset, mapping=options.columns, place="a landed row")
+    one = {name: found[0] for name, found in plan.columns.items()}
+    words = ("hashtags", "mentioned_handles")
+    return _Reading(
+        clock=_cells.Clock(ZoneInfo(options.time_zone), is_day_first, options.date_format),
+        network=options.network,
+        fallback_network=_presets.load(preset).network,
+        texts=plan.columns["text"],
+        one=one,
+        counts=tuple((name, one[name]) for name in _COUNTS if name in one),
+        words=tuple((name, one[name]) for name in words if name in one),
+    )
+
+
+def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
+    """The Post of a row, or the Rejection that says why it is none: `empty_text`, `bad_date`,
+    `broken_row`, `private_message`."""
+    data = payload.data
+    place = f"{payload.instance} row {data['row']}"
+    if payload.kind != "row":
+        reason = "private_message" if payload.kind == "private" else "broken_row"
+        yield Rejection(
+            source="file", native_id=None, reason=reason, detail=f"{place}: {data['detail']}"
+        )
+        return
+    of, cells = data["of"], data["cells"]
+    reading = _reading(options, of["preset"], of["day_first"], tuple(cells))
+    yield _post(cells, reading, instance=payload.instance, block=of["block"], place=place)
+
+
+def _post(
+    cells: Mapping[str, Any], reading: _Reading, *, instance: str | None, block: str, place: str
+) -> Post | Rejection:
+    one = reading.one
+    get = cells.get
+    text, title = _text(cells, reading)
+    raw_id = _cells.id_of(get(one.get("native_id", "")))
+    if not text:
+        return Rejection(source="file", native_id=raw_id, reason="empty_text", detail=place)
+    moment = _moment(cells, reading)
+    if moment is None:
+        shown = _cells.safe(get(one["published_at"]))
+        detail = f"{place}: {shown} is not a time; see date_format and day_first in vigie.toml"
+        return Rejection(source="file", native_id=raw_id, reason="bad_date", detail=detail)
+    url = _cells.known(get(one.get("url", "")))
+    network = _network(cells, reading, url)
+    handle = (_cells.known(get(one.get("author_handle", ""))) or "").lstrip("@") or None
+    author = _cells.id_of(get(one.get("author_id", ""))) or handle
+    more: dict[str, Any] = {name: _cells.count_of(get(column)) for name, column in reading.counts}
+    for name, column in reading.words:
+        more[name] = _cells.words_of(get(column))
+    return Post(
+        native_id=_native_id(raw_id, block, network, url, moment.at, author, text),
+        text=text,
+        title=title,
+        url=url,
+        published_at=moment.at,
+        published_precision=moment.precision,
+        network=network,
+        source_instance=instance,
+        content_type=_content_type(get(one.get("content_type", "")), network),
+        collected_via="export",
+        author_id=author,
+        author_handle=handle,
+        lang_declared=_lang(get(one.get("lang_declared", ""))),
+        edited_at=_edited(get(one.get("edited_at", "")), reading.clock),
+        thread_id=_cells.id_of(get(one.get("thread_id", ""))),
+        parent_native_id=_cells.id_of(get(one.get("parent_native_id", ""))),
+        community=_cells.known(get(one.get("community", ""))),
+        rating_value=_cells.number_of(get(one.get("rating_value", ""))),
+        geo_country=_cells.known(get(one.get("geo_country", ""))),
+        geo_place=_cells.known(get(one.get("geo_place", ""))),
+        **more,
+    )
+
+
+def _text(cells: Mapping[str, Any], reading: _Reading) -> tuple[str, str | None]:
+    """The longest of the text columns, and the title; the title alone when there is no text."""
+    texts = [_cells.text_of(cells.get(column)) for column in reading.texts]
+    text = max(texts, key=len)
+    title = _cells.text_of(cells.get(reading.one.get("title", "")))
+    if not text or text == title:
+        return title or text, None
+    return text, title or None
+
+
+def _moment(cells: Mapping[str, Any], reading: _Reading) -> _cells.Moment | None:
+    day = cells.get(reading.one["published_at"])
+    column = reading.one.get("published_time")
+    hour = _cells.text_of(cells.get(column)) if column else ""
+    if hour and (found := _cells.time_of(f"{_cells.text_of(day)} {hour}", reading.clock)):
+        return found
+    return _cells.time_of(day, reading.clock)
+
+
+def _edited(cell: Any, clock: _cells.Clock) -> datetime | None:
+    found = _cells.time_of(cell, clock) if cell else None
+    return found.at if found else None
+
+
+def _network(cells: Mapping[str, Any], reading: _Reading, url: str | None) -> str:
+    if reading.network:
+        return reading.network
+    word = _cells.text_of(cells.get(reading.one.get("network", "")))
+    found = _cells.network_of(word) if word else None
+    return found or _cells.network_of_url(url) or reading.fallback_network or "web"
+
+
+def _content_type(cell: Any, network: str) -> ContentType:
+    found = _cells.content_type_of(str(cell)) if cell else None
+    if found:
+        return found
+    return {"press": "article", "reviews": "review"}.get(network, "post")  # type: ignore[return-value]
+
+
+def _lang(cell: Any) -> str | None:
+    word = _cells.text_of(cell).casefold()
+    return _cells.LANGUAGES.get(word) or (
+        word[:2] if re.fullmatch("[a-z]{2}([-_].+)?", word) else None
+    )
+
+
+def _native_id(
+    raw_id: str | None, block: str, network: str, url: str | None, at: datetime,
+    author: str | None, text: str,
+) -> str:  # fmt: skip
+    """The id that the export gives; a short number only within its block; else of the content.
+
+    The content holds neither the file's name nor counts, so that the same post in tomorrow's
+    export is the same mention.
+    """
+    if raw_id is None:
+        parts = (network, url or "", at.astimezone(UTC).isoformat(), author or "", text)
+        return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:40]
+    if raw_id.isdigit() and len(raw_id) <= _SHORT_ID:
+        return f"{block}:{raw_id}"
+    return raw_id
