@@ -80,13 +80,13 @@ class Response:
         """
         try:
             found = json.loads(self.content, parse_int=_whole)
+            return _writable(found) if _HALF_PAIR.search(self.content) else found
         except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "no content type")
             raise SourceError(
                 f"{shown(self.url)} answered with {len(self.content)} bytes of {kind!r} that are "
                 "not JSON: check that the address is that of the API; a cut answer mends itself"
             ) from error
-        return _writable(found) if _HALF_PAIR.search(self.content) else found
 
     @property
     def text(self) -> str:
@@ -113,7 +113,7 @@ def _wide(digits: str) -> int | float:
 
 
 def _writable(value: Any) -> Any:
-    """The same value, each half surrogate pair replaced; recursion no deeper than JSON's own."""
+    """The same value, each half of a surrogate pair replaced; RecursionError when too deep."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
