@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+HOME_DIR ?= .vigie/home
 
 .DEFAULT_GOAL := help
 
@@ -20,6 +21,14 @@ $(STAMP): requirements.lock pyproject.toml
 
 .PHONY: setup
 setup: $(STAMP) ## Make the virtual environment from the lock
+
+.PHONY: demo
+demo: $(STAMP) ## Run the whole pipeline through Airflow on two weeks of an invented town
+	$(BIN)/python -m tests.town.demo
+
+.PHONY: run
+run: $(STAMP) ## Run Airflow with its web interface on HOME_DIR (default .vigie/home)
+	$(BIN)/vigie up --home $(HOME_DIR)
 
 .PHONY: test
 test: $(STAMP) ## Run the tests

@@ -1,0 +1,21 @@
+"""Isolation that nobody has to remember: no test sees this machine's home, keys or Airflow."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before the first import of Airflow, which reads its environment once.
+_AIRFLOW = Path(tempfile.mkdtemp(prefix="vigie-airflow-"))
+os.environ.update(
+    AIRFLOW_HOME=str(_AIRFLOW),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__DAGS_FOLDER=str(Path(__file__).parent.parent / "dags"),
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    GX_ANALYTICS_ENABLED="False",
+    HF_HUB_OFFLINE="1",
+    VIGIE_RETRY_SECONDS="0",
+)
+for name in [name for name in os.environ if name.startswith("VIGIE_") and "RETRY" not in name]:
+    del os.environ[name]

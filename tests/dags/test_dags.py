@@ -1,0 +1,75 @@
+"""The DAG files: they load, keep to their size, and hold the order and the clock they promise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "dags"
+FILES = ("watch", "digest", "upkeep", "rescore")
+
+
+@pytest.fixture(scope="module")
+def bag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(FOLDER))
+
+
+def test_every_dag_file_loads_and_serialises(bag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(FILES)
+    for dag in bag.dags.values():
+        DagSerialization.to_dict(dag)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_dag_file_holds_order_and_nothing_else(name: str) -> None:
+    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    for heavy in ("pandas", "spacy", "transformers", "great_expectations", "duckdb"):
+        assert f"import {heavy}" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [("watch", timedelta(minutes=5)), ("digest", timedelta(days=1)), ("upkeep", timedelta(days=1))],
+)
+def test_a_window_has_a_length(bag: Any, name: str, length: timedelta) -> None:
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from pendulum import datetime
+
+    timetable = coerce_to_core_timetable(bag.dags[name].timetable)
+    interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 6, 10, 12, tz="UTC"))
+    assert interval.end - interval.start == length
+
+
+def test_a_source_that_fails_does_not_stop_the_others(bag: Any) -> None:
+    watch = bag.dags["watch"]
+    assert watch.get_task("accept").trigger_rule == "all_done_min_one_success"
+    assert watch.get_task("accept").upstream_task_ids == {"plan", "collect"}
+
+
+def test_every_step_that_opens_the_warehouse_takes_the_one_slot(bag: Any) -> None:
+    pooled = {
+        (d.dag_id, t.task_id) for d in bag.dags.values() for t in d.tasks if t.pool == "warehouse"
+    }
+    assert pooled == {
+        ("watch", "plan"),
+        ("watch", "load"),
+        ("watch", "alert"),
+        ("digest", "make"),
+        ("upkeep", "expire"),
+        ("upkeep", "publish"),
+        ("rescore", "export"),
+        ("rescore", "load"),
+    }
+
+
+def test_every_task_tells_the_operator_when_it_fails(bag: Any) -> None:
+    assert all(task.on_failure_callback for dag in bag.dags.values() for task in dag.tasks)
