@@ -258,3 +258,7 @@ def main() -> None:
     except VigieError as error:
         Console(stderr=True, highlight=False).print(Text(str(error)), style="red")
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

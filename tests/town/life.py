@@ -60,7 +60,7 @@ class Article:
 
 def two_weeks(seed: int = SEED) -> tuple[list[Told], list[Article]]:
     """Every post and article of the two weeks, by time."""
-    dice = random.Random(seed)  # noqa: S311 - a rhythm, not a secret
+    dice = random.Random(seed)
     told: list[Told] = []
     articles: list[Article] = []
     for number in range((LAST_ON - FIRST_ON).days + 1):

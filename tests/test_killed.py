@@ -1,0 +1,46 @@
+"""A run that is killed at any instant and run again leaves what an undisturbed run leaves."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.town.living import Home, lived_in
+
+BEFORE = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
+MOMENT = datetime(2026, 10, 1, 15, 0, tzinfo=UTC)  # the crisis is an hour and a half old
+KILLS = int(os.environ.get("VIGIE_TEST_KILLS", "2"))
+
+
+def _undisturbed(home: Home) -> float:
+    home.watch(BEFORE)
+    started = time.monotonic()
+    home.watch(MOMENT)
+    return time.monotonic() - started
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_killed_run_run_again_changes_no_row_and_sends_each_mail_once(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    with (
+        lived_in(tmp_path / "whole", BEFORE) as whole,
+        lived_in(tmp_path / "killed", BEFORE) as home,
+    ):
+        seconds = _undisturbed(whole)
+        home.watch(BEFORE)
+        for _ in range(KILLS):
+            process = home.start(MOMENT)
+            time.sleep(dice.uniform(0.3, seconds * 0.95))
+            process.kill()
+            process.wait()
+        home.watch(MOMENT)
+        assert home.rows() == whole.rows()
+        assert len(whole.message_ids()) > 0
+        assert sorted(home.message_ids()) == sorted(whole.message_ids())
+        assert len(set(home.message_ids())) == len(home.message_ids())
