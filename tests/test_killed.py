@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.town.living import Home, lived_in
+from tests.town.server import served
 
 BEFORE = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 MOMENT = datetime(2026, 10, 1, 15, 0, tzinfo=UTC)  # the crisis is an hour and a half old
