@@ -225,22 +225,23 @@ class _CheckedSockets(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         """A stream to the first checked address of `host` that answers; AddressRefused."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._checked(host, port):
+        for address in _checked(self._guard, self._find, host, port):
             try:
                 return super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
 
-    def _checked(self, host: str, port: int) -> list[str]:
-        try:
-            found = self._find(host, port)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
-        allowed = [address for address in found if self._guard.allows(host, address)]
-        if found and not allowed:
-            raise _refused(host, found[0])
-        return allowed
+
+def _checked(guard: Guard, find: Resolve, host: str, port: int) -> list[str]:
+    try:
+        found = find(host, port)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error
+    allowed = [address for address in found if guard.allows(host, address)]
+    if found and not allowed:
+        raise _refused(host, found[0])
+    return allowed
 
 
 def _refused(host: str, address: str) -> AddressRefused:
@@ -417,6 +418,7 @@ class Client:
         find: Resolve = resolve,
     ) -> None:
         self._guard = Guard.reading(allow_private)
+        self._find = find
         self._transport = transport or _GuardedTransport(self._guard, find)
         self._agent = f"Vigie/0.1 ({_printable(contact) or 'no contact given'})"
         self._sleep = sleep
@@ -436,6 +438,22 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def agent(self) -> str:
+        """Who asks and whom to contact, as the header `User-Agent` says it."""
+        return self._agent
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of `host` that may be opened, for sockets that are not HTTP.
+
+        Touches the resolver. AddressRefused when it leads to none that is public or allowed,
+        SourceError when it cannot be resolved.
+        """
+        try:
+            return _checked(self._guard, self._find, host, port)
+        except httpcore.ConnectError as error:
+            raise SourceError(f"{error}: check the address and the network") from error
 
     def close(self) -> None:
         """Close every connection; a second call does nothing."""
@@ -464,12 +482,14 @@ class Client:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
     ) -> Response:
-        """The answer (2xx) to a POST of `json`; errors as for `get`.
+        """The answer (2xx) to a POST of `json`, or of no body at all when `json` is None.
 
-        Repeated only where it cannot have had an effect: status 429 or 503, no connection.
+        Errors as for `get`. Repeated only where it cannot have had an effect: status 429 or 503,
+        no connection.
         """
-        body = _encoded(json)
-        typed = {"content-type": "application/json", **_lower(headers)}
+        body = None if json is None else _encoded(json)
+        typed = {} if body is None else {"content-type": "application/json"}
+        typed |= _lower(headers)
         return self._asked("POST", url, None, typed, body, max_bytes)
 
     def _asked(

@@ -57,6 +57,13 @@ def test_a_post_sends_json_and_its_own_headers() -> None:
     assert asked.headers["authorization"] == "Bearer x"
 
 
+def test_a_post_of_nothing_sends_no_body() -> None:
+    with serving(answering(Answer(body=b"{}"))) as peer, client(Clock()) as asking:
+        asking.post_json(peer.url, json=None)
+    assert peer.asked[0].body == b""
+    assert "content-type" not in peer.asked[0].headers
+
+
 def test_not_modified_is_an_answer() -> None:
     with serving(answering(Answer(304))) as peer, client(Clock()) as asking:
         assert asking.get(peer.url, headers={"If-None-Match": '"1"'}).status == 304
@@ -419,6 +426,14 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_opened() -> 
         assert asking.get(f"http://ville.example:{port}/").content == b"ici"
     assert looked == ["ville.example"]
     assert peer.asked[0].headers["host"] == f"ville.example:{port}"
+
+
+def test_addresses_for_other_sockets_pass_the_same_guard() -> None:
+    known = {"flux.example": ["192.0.2.1", "10.0.0.5", "8.8.8.8"], "interne.example": ["10.0.0.5"]}
+    asking = client(Clock(), allow_private=(), find=lambda host, _: known[host])
+    assert asking.addresses("flux.example", 443) == ["8.8.8.8"]
+    with pytest.raises(AddressRefused, match=r"interne\.example leads to 10\.0\.0\.5"):
+        asking.addresses("interne.example", 443)
 
 
 def test_a_host_or_a_network_can_be_allowed_by_name() -> None:
