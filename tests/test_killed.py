@@ -30,8 +30,9 @@ def _undisturbed(home: Home) -> float:
 def test_a_killed_run_run_again_changes_no_row_and_sends_each_mail_once(tmp_path: Path) -> None:
     dice = random.Random(7)
     with (
-        lived_in(tmp_path / "whole", BEFORE) as whole,
-        lived_in(tmp_path / "killed", BEFORE) as home,
+        served(BEFORE) as town,
+        lived_in(tmp_path / "whole", town) as whole,
+        lived_in(tmp_path / "killed", town) as home,
     ):
         seconds = _undisturbed(whole)
         home.watch(BEFORE)
