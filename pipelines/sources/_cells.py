@@ -375,22 +375,33 @@ def _utc(at: datetime, clock: Clock) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=clock.zone)).astimezone(UTC)
 
 
-def day_first_in(cells: Iterable[Any]) -> bool | None:
-    """Whether 03/04 means the third of April in these cells, as the first decisive one tells.
+def day_first_in(cells: Iterable[Any], *, made_at: datetime) -> bool | None:
+    """Whether 03/04 means the third of April in these cells, None when they do not tell.
 
-    None when none decides, at once when the first cell has no such form. Reads no further than
-    it must.
+    The first cell that reads in one way alone decides, and the rest is not read. Else the order
+    in which no post comes after the file itself (`made_at`, aware), if the other has one.
+    None at once when the first cell has no such form.
     """
+    limit = (made_at + timedelta(days=1)).strftime("%Y%m%d")
+    is_late = [False, False]  # read with the month first, with the day first
     for number, cell in enumerate(cells):
         found = _FIGURES.fullmatch(text_of(cell))
         if not found:
             if not number:
                 return None
             continue
-        first, second = int(found["a"]), int(found["b"])
-        if first > 12 or second > 12:
-            return first > 12
-    return None
+        first, second = found["a"].zfill(2), found["b"].zfill(2)
+        if first > "12" or second > "12":
+            return first > "12"
+        year = found["year"] if len(found["year"]) == 4 else "20" + found["year"]
+        is_late = [is_late[0] or year + first + second > limit,
+                   is_late[1] or year + second + first > limit]  # fmt: skip
+    return None if is_late[0] == is_late[1] else is_late[0]
+
+
+def has_order(cell: Any) -> bool:
+    """Whether a cell is a date of the form 03/04/2026, whose order of day and month matters."""
+    return bool(_FIGURES.fullmatch(text_of(cell)))
 
 
 def safe(cell: Any) -> str:

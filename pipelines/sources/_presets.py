@@ -32,13 +32,19 @@ _NEEDED = ("text", "published_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """What is known of the exports of one tool; column names as `key` writes them."""
+    """What is known of the exports of one tool; column names as `key` writes them.
+
+    `month_first` and `unsure_order` are time columns whose 03/04 is known to be the 4th of March,
+    or seen in both orders; `keep` gives the values of a column whose rows are taken (lower case).
+    """
 
     name: str
     label: str
     recognise: tuple[frozenset[str], ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     month_first: frozenset[str] = frozenset()
+    unsure_order: frozenset[str] = frozenset()
+    keep: Mapping[str, frozenset[str]] = field(default_factory=dict)
     network: str | None = None
 
 
@@ -86,6 +92,8 @@ def load(name: str) -> Preset:
         recognise=tuple(frozenset(map(key, group)) for group in raw.get("recognise", [])),
         columns={f: tuple(map(key, names)) for f, names in raw["columns"].items()},
         month_first=frozenset(map(key, raw.get("month_first", []))),
+        unsure_order=frozenset(map(key, raw.get("unsure_order", []))),
+        keep={key(c): frozenset(values) for c, values in raw.get("keep", {}).items()},
         network=raw.get("network"),
     )
 

@@ -38,6 +38,7 @@ WHOLE_LIMIT = 256 << 20  # bytes of what must be held whole: a JSON array, a wor
 WORKBOOK_LIMIT = 2 << 30  # bytes of a workbook once unpacked
 HEADER_WITHIN = 50  # the header is one of this many first rows
 _BLOCK = 1 << 20
+_FRENCH = frozenset("àâäçéèêëîïôöùûüÿœæÀÂÇÉÈÊËÎÏÔÙÛŒÆ’‘“”«»–—…€°\xa0")
 _SEPARATORS = (";", ",", "\t", "|")
 _FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "json", ".ndjson": "json",
@@ -211,11 +212,19 @@ def _utf8_or_page(stream: IO[bytes], start: bytes) -> str:
             decoder.decode(block)
             block = stream.read(_BLOCK)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        pages = ["cp1252", "iso8859_15", "mac_roman", "cp1250", "cp1251", "cp1256"]
-        found = charset_normalizer.from_bytes((start + block)[:65_536], cp_isolation=pages).best()
-        return found.encoding if found else "cp1252"
+    except UnicodeDecodeError as error:
+        return _page(error.object[max(0, error.start - 500) :][:65_536])
     return "utf-8"
+
+
+def _page(sample: bytes) -> str:
+    """The code page of a sample: Windows' western one where that reads as French, else a guess."""
+    high = [c for c in sample.decode("cp1252", errors="replace") if c > "\x7f"]
+    if sum(c in _FRENCH for c in high) >= 0.7 * len(high):
+        return "cp1252"
+    pages = ["cp1252", "mac_roman", "cp1250", "cp1251", "cp1256"]
+    found = charset_normalizer.from_bytes(sample, cp_isolation=pages).best()
+    return found.encoding if found else "cp1252"
 
 
 def _shape(path: Path, hints: Hints, encoding: str) -> tuple[str, int, tuple[str, ...]]:

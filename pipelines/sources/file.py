@@ -20,7 +20,7 @@ import logging
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Annotated, Any, cast
@@ -245,9 +245,10 @@ def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
         where=tuple(options.where),
         place=path.name,
     )
-    is_day_first, order_note = _order(table, plan, options)
+    made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    is_day_first = _is_day_first(table, plan, options, made_at)
     of = {"block": request.name, "preset": plan.preset, "day_first": is_day_first}
-    wanted = _wanted(table.columns, options)
+    wanted = _wanted(table, plan, options)
     read = tuple(dict.fromkeys((*plan.read, *wanted)))
     kind_column = plan.one("content_type")
     left_out = row_count = 0
@@ -256,7 +257,7 @@ def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
         if cells is None:
             yield Payload(kind="broken", instance=path.name, data=_refusal(row.number, row.fault))
             continue
-        if wanted and not all(_cells.text_of(cells[c]) in wanted[c] for c in wanted):
+        if wanted and not all(_cells.text_of(cells[c]).casefold() in wanted[c] for c in wanted):
             left_out += 1
             continue
         if kind_column and (kind := cells[kind_column]) and _cells.is_private(str(kind)):
@@ -266,8 +267,8 @@ def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
         data = {"row": row.number, "of": of, "cells": cells}
         yield Payload(kind="row", instance=path.name, data=data)
     log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, plan.preset)
-    left = f", {left_out} left out by `where`" if wanted else ""
-    return f"{path.name}: {row_count} rows read as {plan.preset}{left}{order_note}"
+    left = f", {left_out} left out" if wanted else ""
+    return f"{path.name}: {row_count} rows read as {plan.preset}{left}"
 
 
 def _refusal(number: int, detail: str) -> dict[str, Any]:
@@ -291,26 +292,45 @@ def _rank(columns: Sequence[str], options: Options) -> int:
     return len(found) if has_needed else 0
 
 
-def _wanted(columns: Sequence[str], options: Options) -> dict[str, frozenset[str]]:
-    """For each column of `where` (as the file writes it), the values that are kept."""
-    by_key = {_presets.key(c): c for c in reversed(columns)}
-    return {
-        by_key[_presets.key(column)]: frozenset(
-            map(_cells.text_of, value if isinstance(value, tuple) else (value,))
+def _wanted(
+    table: _tables.Table, plan: _presets.Plan, options: Options
+) -> dict[str, frozenset[str]]:
+    """For each column of `where` and of the preset's `keep`, the values whose rows are taken."""
+    by_key = {_presets.key(c): c for c in reversed(table.columns)}
+    kept = _presets.load(plan.preset).keep
+    wanted = {by_key[column]: values for column, values in kept.items() if column in by_key}
+    for column, value in options.where.items():
+        listed = value if isinstance(value, tuple) else (value,)
+        wanted[by_key[_presets.key(column)]] = frozenset(
+            _cells.text_of(v).casefold() for v in listed
         )
-        for column, value in options.where.items()
-    }
+    return wanted
 
 
-def _order(table: _tables.Table, plan: _presets.Plan, options: Options) -> tuple[bool, str]:
-    """Whether the day comes first in this file, and what to tell when the file does not decide."""
-    column = cast("str", plan.one("published_at"))
-    is_month_first = _presets.key(column) in _presets.load(plan.preset).month_first
+def _is_day_first(
+    table: _tables.Table, plan: _presets.Plan, options: Options, made_at: datetime
+) -> bool:
+    """Whether 03/04 is the third of April in this file: as the settings, the file, or the preset
+    tell; in that order, and by French custom when none does."""
     if options.day_first is not None or options.date_format:
-        return options.day_first is not False, ""
+        return options.day_first is not False
+    column = cast("str", plan.one("published_at"))
+    preset, name = _presets.load(plan.preset), _presets.key(column)
     cells = (row.cells[column] for row in table.rows((column,)) if row.cells)
-    found = _cells.day_first_in(cells)
-    return (not is_month_first if found is None else found), ""
+    found = _cells.day_first_in(cells, made_at=made_at)
+    if found is not None:
+        return found
+    if name in preset.unsure_order and _has_order(table, column):
+        raise SourceError(
+            f"every date of {column!r} reads both as day/month and as month/day: look at one post, "
+            "then write day_first = true (or false) in vigie.toml"
+        )
+    return name not in preset.month_first
+
+
+def _has_order(table: _tables.Table, column: str) -> bool:
+    first = next((row.cells[column] for row in table.rows((column,)) if row.cells), None)
+    return _cells.has_order(first)
 
 
 # --- parse
@@ -341,13 +361,20 @@ def _reading(
     one = {name: found[0] for name, found in plan.columns.items()}
     words = ("hashtags", "mentioned_handles")
     return _Reading(
-        clock=_cells.Clock(ZoneInfo(options.time_zone), is_day_first, options.date_format),
+        clock=_cells.Clock(_zone(one["published_at"], options), is_day_first, options.date_format),
         network=options.network,
         fallback_network=_presets.load(preset).network,
         texts=plan.columns["text"],
         one=one,
         counts=tuple((name, one[name]) for name in _COUNTS if name in one),
         words=tuple((name, one[name]) for name in words if name in one),
+    )
+
+
+def _zone(column: str, options: Options) -> tzinfo:
+    """The zone of naive times: UTC where the column says so ("Date (GMT)"), else the options'."""
+    return (
+        UTC if re.search(r"\b(?:utc|gmt)\b", column, re.IGNORECASE) else ZoneInfo(options.time_zone)
     )
 
 
