@@ -1,0 +1,381 @@
+"""What is expected now: the count of a window against the same hours of the past 28 days.
+
+The unit is the hour. Each hour of the week has a rate, learnt from the same local hour of past
+days (its neighbours and the other kind of day weigh little, last week weighs more than last
+month), with outliers down-weighted as Farrington et al. do (J. R. Statist. Soc. A 159, 1996;
+threshold 2.58 after Noufaily et al., Statist. Med. 32, 2013). The spread around these rates gives
+one dispersion a series, and the count of a window is compared with a negative binomial of that
+mean and variance: the score is -log10 of the chance to see as many or more.
+
+An hour without a row is a zero, never unknown: silence counts, or a brand-new crisis has nothing
+to be compared with. Hours of incidents, and hours before the first reading, are left out.
+
+Costs the rows of `hourly` of 28 days and the mentions of one day, whatever the history. Known
+gaps: public holidays are plain weekdays; the level follows a lasting change within about ten days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.special import betainc, gammainc, gammaincinv  # type: ignore[import-untyped]
+
+from pipelines import warehouse
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+WINDOWS = (15, 60, 1440)  # minutes, as sql/signals/window.sql cuts them
+
+HISTORY_HOURS = 28 * 24
+WARM_HOURS = 72  # until then, or until WARM_MENTIONS in at least a day: absolute thresholds only
+WARM_MENTIONS = 500
+HALF_LIFE_DAYS = 7.0
+NEIGHBOUR_WEIGHT = 0.25  # of the hour before and the hour after
+OTHER_DAY_WEIGHT = 0.1  # of weekdays for a weekend day, and the other way round
+OUTLIER = 2.58
+RATE_FLOOR = 0.02  # mentions an hour: what has never been said may be said once in two days
+SCORE_LIMIT = 300.0
+WILSON_Z = 2.576  # 99 % two-sided
+INTERVAL = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The 672 whole hours before an instant as the institution lived them; arrays (672,).
+
+    `kind` is the local hour, plus 24 on a weekend; `age_days` the time since.
+    """
+
+    start: datetime
+    kind: Ints
+    age_days: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What n series do in each kind of hour: `rate` and `size` are (n, 48), `spread` (n,).
+
+    `rate` is mentions an hour, `size` the number of observations behind it (weights counted),
+    `spread` variance over mean (1 where mentions fall like rain). `fitted` is (n, 672).
+    """
+
+    rate: Floats
+    size: Floats
+    spread: Floats
+    fitted: Floats
+
+
+def clock(as_of: datetime, zone: ZoneInfo) -> Clock:
+    """The hours of history before `as_of`.
+
+    Each is one real hour, so the days with 23 and 25 of them need no care.
+    """
+    end = as_of.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    start = end - timedelta(hours=HISTORY_HOURS)
+    return Clock(
+        start=start,
+        kind=np.array([_kind(start + timedelta(hours=i), zone) for i in range(HISTORY_HOURS)]),
+        age_days=(HISTORY_HOURS - np.arange(HISTORY_HOURS)) / 24,
+    )
+
+
+def _kind(at: datetime, zone: ZoneInfo) -> int:
+    local = at.astimezone(zone)
+    return local.hour + (24 if local.weekday() >= 5 else 0)
+
+
+def rates(counts: Floats, usable: Floats, hours: Clock) -> Rates:
+    """The rate of every kind of hour of n series, both arrays (n, 672), `usable` 0 or 1."""
+    weights = _weights(hours)
+    kept = usable
+    # The mean of roots, squared, is a first guess that one loud day hardly moves.
+    rate = np.square(_mean(np.sqrt(counts), kept, weights)) + RATE_FLOOR
+    spread = np.ones(len(counts))
+    for _ in range(4):
+        fitted = rate[:, hours.kind]
+        residual = 1.5 * (counts ** (2 / 3) - fitted ** (2 / 3)) / fitted ** (1 / 6)
+        outlying = np.maximum(residual / np.sqrt(spread)[:, None] / OUTLIER, 1.0)
+        kept = usable / np.square(outlying)
+        rate = np.maximum(_mean(counts, kept, weights), RATE_FLOOR)
+        spread = _spread(counts, rate[:, hours.kind], kept)
+    size = np.square(usable @ weights.T) / np.maximum(usable @ np.square(weights).T, 1e-12)
+    return Rates(rate=rate, size=size, spread=spread, fitted=rate[:, hours.kind])
+
+
+def _weights(hours: Clock) -> Floats:
+    """How much each hour of history says about each kind of hour, (48, 672)."""
+    kinds = np.arange(48)[:, None]
+    apart = np.abs(kinds % 24 - hours.kind % 24)
+    apart = np.minimum(apart, 24 - apart)
+    near = np.where(apart == 0, 1.0, np.where(apart == 1, NEIGHBOUR_WEIGHT, 0.0))
+    alike = np.where(kinds // 24 == hours.kind // 24, 1.0, OTHER_DAY_WEIGHT)
+    weights: Floats = near * alike * 0.5 ** (hours.age_days / HALF_LIFE_DAYS)
+    return weights
+
+
+def _mean(values: Floats, kept: Floats, weights: Floats) -> Floats:
+    mean: Floats = ((values * kept) @ weights.T) / np.maximum(kept @ weights.T, 1e-12)
+    return mean
+
+
+def _spread(counts: Floats, fitted: Floats, kept: Floats) -> Floats:
+    """Variance over mean (Pearson), never below 1: less than chance is chance."""
+    pearson = np.square(counts - fitted) / fitted
+    spread: Floats = (pearson * kept).sum(axis=1) / np.maximum(kept.sum(axis=1), 1.0)
+    above: Floats = np.maximum(spread, 1.0)
+    return above
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The last `minutes` before `until` (aware), in the zone whose hours have rates."""
+
+    until: datetime
+    minutes: int
+    zone: ZoneInfo
+
+
+def window_mean(found: Rates, window: Window) -> Floats:
+    """How many mentions each series should hold in the window, (n,)."""
+    mean = np.zeros(len(found.rate))
+    for kind, share in _pieces(window):
+        mean += found.rate[:, kind] * share
+    return mean
+
+
+def day_mean(found: Rates, window: Window) -> Floats:
+    """How many mentions each series should hold in 24 hours that end with the window, (n,)."""
+    return window_mean(found, replace(window, minutes=1440))
+
+
+def window_variance(found: Rates, counts: Floats, usable: Floats, window: Window) -> Floats:
+    """The variance of the count of the window, with what is not known of its mean, (n,)."""
+    mean = window_mean(found, window)
+    kinds = [kind for kind, _ in _pieces(window)]
+    size = np.maximum(found.size[:, kinds].mean(axis=1), 1.0)
+    is_day = window.minutes >= 1440
+    spread = _daily_spread(found, counts, usable) if is_day else found.spread
+    variance: Floats = mean * spread * (1 + 1 / size)
+    return variance
+
+
+def _pieces(window: Window) -> Iterator[tuple[int, float]]:
+    """The kinds of hour that a window touches, with the share of an hour that lies in it."""
+    until = window.until.astimezone(UTC)
+    at = until - timedelta(minutes=window.minutes)
+    while at < until:
+        hour_end = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        end = min(hour_end, until)
+        yield _kind(at, window.zone), (end - at) / timedelta(hours=1)
+        at = end
+
+
+def _daily_spread(found: Rates, counts: Floats, usable: Floats) -> Floats:
+    """Variance over mean of whole days: hours of one day rise and fall together."""
+    days = (len(counts), HISTORY_HOURS // 24, 24)
+    gap = ((counts - found.fitted) * usable).reshape(days).sum(axis=2)
+    mean = (found.fitted * usable).reshape(days).sum(axis=2)
+    seen = np.maximum((mean > 0).sum(axis=1), 1)
+    spread = np.where(mean > 0, np.square(gap) / np.maximum(mean, 1e-12), 0).sum(axis=1) / seen
+    doubt = 1 + 2 / seen  # a spread from three days is a guess
+    above: Floats = np.maximum(spread * doubt, found.spread)
+    return above
+
+
+def tail_score(observed: Floats, mean: Floats, variance: Floats) -> Floats:
+    """-log10 of the chance of `observed` or more, negative binomial of that mean and variance."""
+    mean = np.maximum(mean, 1e-6)
+    excess = variance - mean
+    is_wide = excess > 1e-3 * mean
+    size = np.square(mean) / np.where(is_wide, excess, 1.0)
+    count = np.maximum(observed, 1e-9)
+    wide = betainc(count, size, mean / (size + mean))
+    chance = np.where(is_wide, wide, gammainc(count, mean))
+    chance = np.where(observed <= 0, 1.0, chance)
+    score: Floats = -np.log10(np.maximum(chance, 10.0**-SCORE_LIMIT))
+    return score
+
+
+def interval(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """The 95 % interval of the count: the gamma law with the same mean and variance, rounded."""
+    shape, scale = np.square(mean) / variance, variance / mean
+    low, high = (gammaincinv(shape, q) * scale for q in INTERVAL)
+    return np.floor(low), np.ceil(high)
+
+
+def wilson(hits: Floats, of: Floats, *, z: float = WILSON_Z) -> tuple[Floats, Floats]:
+    """The Wilson score interval of a share (E. B. Wilson, JASA 22, 1927); (0, 1) of nothing."""
+    n = np.maximum(of, 1e-12)
+    share = hits / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    is_known = of > 0
+    return (
+        np.where(is_known, np.maximum(middle - half, 0.0), 0.0),
+        np.where(is_known, np.minimum(middle + half, 1.0), 1.0),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """28 days of n series (subject, scope), arrays (n, 672); `usable` is 0 or 1.
+
+    An hour is not usable in a crisis, and before the subject was first heard. `heard_hours` (n,)
+    is how long that is ago.
+    """
+
+    row: dict[tuple[str, str], int]
+    counts: Floats
+    scored: Floats
+    negative: Floats
+    usable: Floats
+    heard_hours: Floats
+
+
+def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: ZoneInfo) -> pa.Table:
+    """Each window with what was expected of it: what the rules of sql/alerts read as `signal`.
+
+    One row per window, subject and scope in which anything was said in the 24 hours before
+    `as_of`. Reads nothing that was published at or after `as_of`.
+    """
+    windows = warehouse.run(connection, "signals/window", {"as_of": as_of}).to_arrow_table()
+    hours = clock(as_of, zone)
+    history = _history(connection, windows, hours, as_of)
+    found = rates(history.counts, history.usable, hours)
+    parts = [
+        _compared(
+            windows.filter(pc.equal(windows["window_minutes"], minutes)),
+            history,
+            found,
+            hours,
+            Window(until=as_of, minutes=minutes, zone=zone),
+        )
+        for minutes in WINDOWS
+    ]
+    return pa.concat_tables(parts)
+
+
+def _history(
+    connection: duckdb.DuckDBPyConnection, windows: pa.Table, hours: Clock, as_of: datetime
+) -> History:
+    pairs = zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True)
+    row = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+    shape = (3, len(row), HISTORY_HOURS)
+    values = np.zeros(shape)
+    heard: dict[str, int] = {}
+    past = warehouse.run(connection, "signals/history", {"as_of": as_of}).fetchall()
+    for subject, scope, hour_at, mentioned, scored, negative, is_heard in past:
+        hour = (hour_at - hours.start) // timedelta(hours=1)
+        if is_heard and scope == "all":
+            heard[subject] = min(hour, heard.get(subject, HISTORY_HOURS))
+        if (subject, scope) in row:
+            values[:, row[subject, scope], hour] = (mentioned, scored, negative)
+    first = np.array([heard.get(subject, HISTORY_HOURS) for subject, _ in row], dtype=np.int64)
+    usable = (np.arange(HISTORY_HOURS) >= first[:, None]).astype(float)
+    crises = warehouse.run(connection, "signals/crisis", {"as_of": as_of}).fetchall()
+    return History(
+        row=row,
+        counts=values[0],
+        scored=values[1],
+        negative=values[2],
+        usable=_without_crises(usable, list(row), crises, hours.start),
+        heard_hours=(HISTORY_HOURS - first).astype(float),
+    )
+
+
+def _without_crises(
+    usable: Floats,
+    names: list[tuple[str, str]],
+    crises: list[tuple[str | None, datetime, datetime]],
+    start: datetime,
+) -> Floats:
+    """`usable` without the hours of incidents, unless that leaves less than half of them.
+
+    A crisis that fills half of a month is no crisis but the new level.
+    """
+    calm = usable.copy()
+    for subject, since, until in crises:
+        first = max((since - start) // timedelta(hours=1), 0)
+        last = (until - start) // timedelta(hours=1) + 1
+        touched = [i for i, (name, _) in enumerate(names) if subject in (None, name)]
+        calm[touched, first : max(last, 0)] = 0.0
+    is_enough = calm.sum(axis=1) >= usable.sum(axis=1) / 2
+    return np.where(is_enough[:, None], calm, usable)
+
+
+def _compared(
+    windows: pa.Table, history: History, found: Rates, hours: Clock, window: Window
+) -> pa.Table:
+    """The windows of one length with their baseline in further columns."""
+    keys = list(zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True))
+    rows = np.array([history.row[key] for key in keys], dtype=np.int64)
+    whole = np.array([history.row[subject, "all"] for subject, _ in keys], dtype=np.int64)
+    mean = window_mean(found, window)[rows]
+    variance = window_variance(found, history.counts, history.usable, window)[rows]
+    observed = _floats(windows, "mention_count")
+    low, high = interval(mean, variance)
+    texts = dict(zip(keys, windows["text_count"].to_pylist(), strict=True))
+    said = np.array([texts[subject, "all"] for subject, _ in keys], dtype=float)
+    weight = history.usable * 0.5 ** (hours.age_days / HALF_LIFE_DAYS)
+    counted, scored, negative = (
+        (values * weight).sum(axis=1)
+        for values in (history.counts, history.scored, history.negative)
+    )
+    columns = {
+        "expected": mean,
+        "low": low,
+        "high": high,
+        "score": tail_score(observed, mean, variance),
+        "day_mean": day_mean(found, window)[rows],
+        **_share(
+            "negative",
+            _floats(windows, "negative_count"),
+            _floats(windows, "scored_count"),
+            (negative[rows] + 1) / (scored[rows] + 4),
+        ),
+        **_share(
+            "topic",
+            _floats(windows, "text_count"),
+            said,
+            (counted[rows] + 0.5) / (counted[whole] + 10),
+        ),
+        "is_warming_up": _is_warming_up(history)[rows],
+    }
+    for name, values in columns.items():
+        windows = windows.append_column(name, pa.array(values))
+    return windows
+
+
+def _floats(table: pa.Table, name: str) -> Floats:
+    return np.array(table[name].to_pylist(), dtype=float)
+
+
+def _share(name: str, hits: Floats, of: Floats, usual: Floats) -> dict[str, Floats]:
+    """A share with its Wilson interval beside the usual share.
+
+    The usual share starts from a weak belief (one in four negative, one in twenty a topic), so
+    that a new subject has one too.
+    """
+    low, high = wilson(hits, of)
+    return {
+        f"{name}_share": hits / np.maximum(of, 1.0),
+        f"{name}_share_low": low,
+        f"{name}_share_high": high,
+        f"{name}_share_expected": usual,
+    }
+
+
+def _is_warming_up(history: History) -> NDArray[np.bool_]:
+    total = (history.counts * history.usable).sum(axis=1)
+    is_rich = (total >= WARM_MENTIONS) & (history.heard_hours >= 24)
+    is_warming_up: NDArray[np.bool_] = ~(is_rich | (history.heard_hours >= WARM_HOURS))
+    return is_warming_up

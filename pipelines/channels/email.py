@@ -1,0 +1,177 @@
+"""Mail: a Letter as a standard message, and its hand-over to the institution's mail server.
+
+The same letter, recipient and date always make the same bytes, so a repeat after a crash is a
+copy that mail servers and readers know by its Message-ID.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import smtplib
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+from pipelines.errors import DeliveryError
+from pipelines.letter import Letter
+from pipelines.settings import Mail
+
+TIMEOUT_SECONDS = 30.0
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+_SUBJECT_LIMIT = 200
+
+
+def build(
+    letter: Letter,
+    *,
+    sender: str,
+    recipient: str,
+    message_id: str,
+    thread_id: str | None = None,
+    date: datetime,
+) -> bytes:
+    """The message as it goes over the wire: text and HTML alternatives, pictures inline.
+
+    `message_id` and `thread_id` stand in angle brackets. A line break in a header value becomes
+    a space, so that no text of a stranger can add a header.
+    """
+    message = EmailMessage(policy=SMTP)
+    for name, value in _headers(letter, sender, recipient, message_id, thread_id, date):
+        message[name] = _one_line(value) if isinstance(value, str) else value
+    message.set_content(letter.text, cte="quoted-printable")
+    message.add_alternative(_with_picture_ids(letter), subtype="html", cte="quoted-printable")
+    _add_pictures(message, letter)
+    _set_boundaries(message, message_id)
+    return message.as_bytes()
+
+
+def _headers(
+    letter: Letter,
+    sender: str,
+    recipient: str,
+    message_id: str,
+    thread_id: str | None,
+    date: datetime,
+) -> Iterator[tuple[str, str | Address]]:
+    yield "From", _address(sender)
+    yield "To", _address(recipient)
+    yield "Subject", _one_line(letter.subject)[:_SUBJECT_LIMIT]
+    yield "Date", format_datetime(date)
+    yield "Message-ID", message_id
+    if thread_id and thread_id != message_id:
+        yield "In-Reply-To", thread_id
+        yield "References", thread_id
+    yield "List-Id", f"Vigie <vigie.{_domain(sender)}>"
+    yield "Auto-Submitted", "auto-generated"
+    yield "X-Auto-Response-Suppress", "All"
+
+
+def _one_line(text: str) -> str:
+    return _CONTROLS.sub(" ", text).strip()
+
+
+def _address(text: str) -> Address:
+    name, address = parseaddr(_one_line(text))
+    local, at, domain = address.rpartition("@")
+    if not at or not local or not domain or any(c.isspace() for c in address):
+        raise DeliveryError(
+            f"{text!r} is no mail address: correct the sender or the recipient in vigie.toml"
+        )
+    return Address(name or "", local, domain)
+
+
+def _domain(sender: str) -> str:
+    return _address(sender).domain
+
+
+def _picture_id(key: str) -> str:
+    return f"{key}@vigie"
+
+
+def _with_picture_ids(letter: Letter) -> str:
+    html = letter.html
+    for key in letter.images:
+        html = html.replace(f'"cid:{key}"', f'"cid:{_picture_id(key)}"')
+    return html
+
+
+def _add_pictures(message: EmailMessage, letter: Letter) -> None:
+    *_, page = message.iter_parts()
+    for key, png in letter.images.items():
+        page.add_related(
+            png,
+            "image",
+            "png",
+            cid=f"<{_picture_id(key)}>",
+            disposition="inline",
+            filename=f"{key}.png",
+        )
+
+
+def _set_boundaries(message: EmailMessage, message_id: str) -> None:
+    """Boundaries that follow from the Message-ID: random ones would make each build another."""
+    for number, part in enumerate(message.walk()):
+        if part.is_multipart():
+            name = f"{message_id} {number}".encode()
+            part.set_boundary(f"=_{hashlib.sha256(name).hexdigest()[:32]}")
+
+
+def send(
+    message: bytes,
+    *,
+    mail: Mail,
+    password: str | None,
+    recipient: str,
+    taken: Callable[[], None] = lambda: None,
+) -> None:
+    """Hand a message to the mail server; `taken` is called the moment the server has it.
+
+    The server's certificate is checked. Raises DeliveryError, without any secret in its words,
+    and never once the server has the message: what goes wrong in saying goodbye is no failure.
+    """
+    sender, to = _address(mail.sender).addr_spec, _address(recipient).addr_spec
+    is_taken = False
+    try:
+        with _session(mail) as server:
+            if mail.username:
+                server.login(mail.username, password or "")
+            server.sendmail(sender, [to], message)
+            is_taken = True
+            taken()
+    except (smtplib.SMTPException, OSError) as error:
+        if not is_taken:
+            raise DeliveryError(_why(error, mail)) from error
+
+
+@contextmanager
+def _session(mail: Mail) -> Iterator[smtplib.SMTP]:
+    if mail.security == "tls":
+        with smtplib.SMTP_SSL(
+            mail.host, mail.port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
+        ) as server:
+            yield server
+        return
+    with smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT_SECONDS) as server:
+        if mail.security == "starttls":
+            server.starttls(context=ssl.create_default_context())
+        yield server
+
+
+def _why(error: Exception, mail: Mail) -> str:
+    """What went wrong, in words that hold no password: the server's own answer is left out."""
+    place = f"{mail.host}:{mail.port}"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"{place} refused the login of {mail.username}: check {mail.password_env}"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return f"{place} refused the recipient: check the address in vigie.toml"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{place} answered {error.smtp_code}: see the log of the mail server"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{place} shows a certificate that is not trusted: {error.verify_message}"
+    return f"{place} could not be reached ({type(error).__name__}): check [mail] in vigie.toml"

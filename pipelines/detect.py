@@ -1,0 +1,64 @@
+"""Runs every rule of `sql/alerts` at a given moment.
+
+A rule is one SQL file: its header says what a person should know of it, its first CTE holds its
+numbers, its columns are those of `pipelines.alert.Alert`. Adding a rule is adding a file. Rules
+read `signal`, the windows with their baseline, and any table of the warehouse; they are given
+`$as_of` and must not read what was published at or after it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import msgspec
+
+from pipelines import baseline, warehouse
+from pipelines.alert import COLUMNS, Alert
+from pipelines.errors import WarehouseError
+from pipelines.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def detect(
+    connection: duckdb.DuckDBPyConnection, *, settings: Settings, as_of: datetime
+) -> list[Alert]:
+    """What every rule says at `as_of`: rows that enter, and rows that have not yet left.
+
+    Changes nothing in the warehouse; the same warehouse and moment give the same alerts.
+    """
+    zone = settings.institution.zone
+    connection.register("signal", baseline.signals(connection, as_of=as_of, zone=zone))
+    try:
+        names = warehouse.sql_names("alerts")
+        return [alert for name in names for alert in evaluate(connection, name, as_of=as_of)]
+    finally:
+        connection.unregister("signal")
+
+
+def evaluate(connection: duckdb.DuckDBPyConnection, name: str, *, as_of: datetime) -> list[Alert]:
+    """The alerts of one rule; WarehouseError when its columns are not those of an Alert."""
+    found = warehouse.run(connection, f"alerts/{name}", {"as_of": as_of})
+    columns = tuple(column[0] for column in found.description or ())
+    if columns != COLUMNS:
+        wrong = ", ".join(sorted(set(columns) ^ set(COLUMNS))) or "their order"
+        raise WarehouseError(
+            f"sql/alerts/{name}.sql does not return the columns of an Alert ({wrong}): "
+            "correct its last select"
+        )
+    rows = [_alert(name, dict(zip(COLUMNS, row, strict=True))) for row in found.fetchall()]
+    log.info("rule.evaluated rule=%s rows=%d", name, len(rows))
+    return rows
+
+
+def _alert(name: str, row: dict[str, Any]) -> Alert:
+    try:
+        return msgspec.convert(row, Alert, strict=False)
+    except msgspec.ValidationError as error:
+        raise WarehouseError(
+            f"sql/alerts/{name}.sql returns a row that is no Alert ({error}): "
+            "correct its last select"
+        ) from error

@@ -1,0 +1,207 @@
+"""Whom to tell of an alert, and why: incidents, letters, the outbox.
+
+`record` turns what the rules said at one moment into incidents and, in the same transaction,
+into letters in the outbox: killed at any instant, both are there or neither. `deliver` hands the
+letters over. Doing the same moment again adds nothing. Nothing here asks what time it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import msgspec
+
+from pipelines import alert_letter, oncall, warehouse
+from pipelines.alert import Alert, fingerprint
+from pipelines.incidents import Decision, Incident, Kind, Told, step, tell
+from pipelines.letter import Letter
+from pipelines.outbox import Delivered, deliver, enqueue
+from pipelines.settings import Recipient, Settings
+
+log = logging.getLogger(__name__)
+
+_KINDS: Mapping[str, Kind] = {
+    "first": "firing",
+    "held_for_morning": "night",
+    "resolved": "resolved",
+    "unstable": "unstable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What an incident's row keeps beside its columns, as JSON."""
+
+    alert: Alert
+    evaluated_at: datetime
+    told: Told | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What an evaluation changed: incidents written, and letters put in the outbox."""
+
+    incidents: tuple[Incident, ...]
+    letter_count: int
+
+
+def record(
+    connection: duckdb.DuckDBPyConnection,
+    alerts: Sequence[Alert],
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> Recorded:
+    """Bring the incidents to what the rules said at `as_of`, and put the letters in the outbox.
+
+    One transaction. The same `as_of` again changes nothing; an earlier one neither.
+    """
+    with warehouse.transaction(connection):
+        before = _open_incidents(connection, as_of)
+        after = _stepped(before, alerts, settings, as_of, _since_last(connection, as_of))
+        for incident in after:
+            _write_change(connection, before.get(incident.fingerprint), incident, as_of)
+        told = [_told(connection, i, settings=settings, as_of=as_of) for i in after]
+        for incident in told:
+            warehouse.run(connection, "writes/incident_merge", _row(incident))
+        connection.execute("delete from incident where state = 'ok'")
+    letters = sum(1 for a, b in zip(after, told, strict=True) if a.told != b.told)
+    log.info("incidents.recorded count=%d letters=%d", len(told), letters)
+    return Recorded(incidents=tuple(told), letter_count=letters)
+
+
+def _open_incidents(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, Incident]:
+    found = warehouse.run(connection, "writes/incident_open", {"as_of": as_of})
+    names = [column[0] for column in found.description or ()]
+    rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
+    incidents = (_incident(row) for row in rows)
+    return {incident.fingerprint: incident for incident in incidents}
+
+
+def _incident(row: dict[str, Any]) -> Incident:
+    kept = msgspec.json.decode(row.pop("evidence"), type=Evidence)
+    times = {k: v.astimezone(UTC) for k, v in row.items() if isinstance(v, datetime)}
+    found = {**row, **times}
+    return Incident(**found, alert=kept.alert, evaluated_at=kept.evaluated_at, told=kept.told)
+
+
+def _since_last(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> timedelta:
+    """How long before `as_of` the run before it ended; the ordinary five minutes when unknown."""
+    row = connection.execute(
+        "select max(until_at) from intake where until_at < $as_of", {"as_of": as_of}
+    ).fetchone()
+    last = row[0] if row else None
+    return as_of - last if last else timedelta(minutes=5)
+
+
+def _stepped(
+    before: Mapping[str, Incident],
+    alerts: Sequence[Alert],
+    settings: Settings,
+    as_of: datetime,
+    since_last: timedelta,
+) -> list[Incident]:
+    """Every incident that is there at `as_of`, in a stable order."""
+    now = {fingerprint(settings.institution.id, alert): alert for alert in alerts}
+    stepped = (
+        step(before.get(name), now.get(name), fingerprint=name, as_of=as_of, since_last=since_last)
+        for name in sorted({*before, *now})
+    )
+    return [incident for incident in stepped if incident is not None]
+
+
+def _write_change(
+    connection: duckdb.DuckDBPyConnection, last: Incident | None, now: Incident, as_of: datetime
+) -> None:
+    is_new = last is None or last.incident_id != now.incident_id
+    state_from = "none" if last is None or is_new else last.state
+    severity_from = now.severity if last is None or is_new else last.severity
+    if state_from == now.state and severity_from == now.severity:
+        return
+    event = {
+        "incident_id": now.incident_id,
+        "changed_at": as_of,
+        "state_from": state_from,
+        "state_to": now.state,
+        "reason": "severity_up" if state_from == now.state else _why(now),
+        "actor": "rule",
+    }
+    warehouse.run(connection, "writes/incident_event_add", event)
+
+
+def _why(now: Incident) -> str:
+    return f"{now.alert.rule_id} {now.severity} level={now.alert.level:.2f}"
+
+
+def _told(
+    connection: duckdb.DuckDBPyConnection,
+    incident: Incident,
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> Incident:
+    """The incident with what people are told of it now; its letter is in the outbox."""
+    if as_of < incident.evaluated_at:
+        return incident
+    decision = tell(incident.told, incident, as_of, zone=settings.institution.zone)
+    log.info("incident.decided id=%s reason=%s", incident.incident_id, decision.reason)
+    if not decision.is_sent:
+        return incident
+    told = _telling(incident, decision, as_of)
+    thread = f"{incident.fingerprint}:{incident.incident_id}:firing:1"
+    enqueue(
+        connection,
+        alert_letter.letter(incident, decision=decision, settings=settings, as_of=as_of),
+        kind=told.kind,
+        key=f"{incident.fingerprint}:{incident.incident_id}:{told.kind}:{told.sequence}",
+        settings=settings,
+        recipients=oncall.on_call(settings, at=as_of),
+        as_of=as_of,
+        incident_id=incident.incident_id,
+        thread=thread,
+        reason=decision.reason,
+    )
+    return replace(incident, told=told)
+
+
+def _telling(incident: Incident, decision: Decision, as_of: datetime) -> Told:
+    return Told(
+        at=as_of,
+        kind=_KINDS.get(decision.reason, "update"),
+        severity=incident.severity,
+        observed=incident.peak_observed,
+        sequence=1 + (incident.told.sequence if incident.told else 0),
+    )
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    kept = Evidence(alert=incident.alert, evaluated_at=incident.evaluated_at, told=incident.told)
+    return {
+        "incident_id": incident.incident_id,
+        "fingerprint": incident.fingerprint,
+        "rule_id": incident.alert.rule_id,
+        "rule_version": incident.alert.rule_version,
+        "subject_id": incident.alert.subject_id,
+        "scope": incident.alert.scope,
+        "severity": incident.severity,
+        "state": incident.state,
+        "opened_at": incident.opened_at,
+        "last_fired_at": incident.last_fired_at,
+        "resolved_at": incident.resolved_at,
+        "peak_observed": incident.peak_observed,
+        "peak_score": incident.peak_score,
+        "evidence": msgspec.json.encode(kept).decode(),
+    }
+
+
+def failure_letter(*, dag: str, task: str, run: str, error: str, settings: Settings) -> Letter:
+    """What the operator reads when a task has failed; `error` must hold no secret."""
+    return alert_letter.failure(dag=dag, task=task, run=run, error=error, settings=settings)
+
+
+__all__ = ["Delivered", "Recipient", "Recorded", "deliver", "enqueue", "failure_letter", "record"]

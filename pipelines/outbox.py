@@ -1,0 +1,241 @@
+"""The outbox: messages are written with what they tell of, and handed over afterwards.
+
+A row is written in the transaction of the change that it reports, under a key that follows from
+what is said to whom, so that doing it again adds nothing. Handing over never holds the
+warehouse. The moment a server has taken a message, a small marker is on disk: killed between
+that and the update of the warehouse, the next delivery finds the marker and does not send again.
+What remains is a kill in the instant between the server's answer and the marker; the copy then
+carries the same Message-ID, in the same thread.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines import warehouse
+from pipelines.channels import email
+from pipelines.errors import DeliveryError
+from pipelines.letter import Letter
+from pipelines.settings import Recipient, Settings
+
+log = logging.getLogger(__name__)
+
+ATTEMPT_LIMIT = 30  # at most an hour apart: a little over a day, then a person must look
+_FIRST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What one delivery did, and how many messages wait for a later one."""
+
+    sent: int
+    failed: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One message that is due."""
+
+    outbox_key: str
+    channel: str
+    recipient: str
+    message: bytes
+    attempt_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one attempt; `error` is None when the message is handed over."""
+
+    row: Waiting
+    error: str | None
+
+
+def enqueue(
+    connection: duckdb.DuckDBPyConnection,
+    letter: Letter,
+    *,
+    kind: str,
+    key: str,
+    settings: Settings,
+    recipients: Sequence[Recipient],
+    as_of: datetime,
+    reason: str,
+    incident_id: str | None = None,
+    thread: str | None = None,
+) -> int:
+    """Put a letter in the outbox, once for each recipient; how many rows are new.
+
+    Belongs in the caller's transaction. `key` names what is said, among all that is ever said by
+    this institution: the same key and recipient never make a second row. `thread` names the
+    conversation; the letter whose `key` is the thread's name opens it.
+    """
+    before = _count(connection)
+    for recipient in recipients:
+        identity = _identity(settings, key, kind, recipient.email)
+        opening = _message_id(settings, thread, recipient.email) if thread else None
+        is_opening = thread == key
+        message_id = opening if opening and is_opening else f"<{identity[:40]}@{_domain(settings)}>"
+        message = email.build(
+            letter,
+            sender=settings.mail.sender,
+            recipient=f"{recipient.email}",
+            message_id=message_id,
+            thread_id=opening,
+            date=as_of,
+        )
+        row = {
+            "outbox_key": identity,
+            "incident_id": incident_id,
+            "kind": kind,
+            "reason": reason,
+            "channel": "email",
+            "recipient": recipient.email,
+            "message_id": message_id,
+            "message": message,
+            "created_at": as_of,
+        }
+        warehouse.run(connection, "writes/outbox_add", row)
+    return _count(connection) - before
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("select count(*) from outbox").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _identity(settings: Settings, key: str, kind: str, address: str) -> str:
+    parts = (settings.institution.id, key, kind, address)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def _message_id(settings: Settings, thread: str, address: str) -> str:
+    """The Message-ID that opens a thread for one reader: the same whenever it is asked for."""
+    digest = _identity(settings, thread, "thread", address)
+    return f"<{digest[:40]}@{_domain(settings)}>"
+
+
+def _domain(settings: Settings) -> str:
+    return parseaddr(settings.mail.sender)[1].rpartition("@")[2] or "vigie.invalid"
+
+
+def deliver(
+    home: Path, *, settings: Settings, secrets: Mapping[str, str], now: datetime
+) -> Delivered:
+    """Hand over every message that is due at `now` (aware UTC); the warehouse is open only
+    before and after, never while a server is spoken to.
+
+    One delivery at a time: a second one at the same moment leaves the work to the first.
+    """
+    with _alone(home) as is_alone:
+        if not is_alone:
+            log.info("outbox.busy another delivery is at work")
+            return Delivered(sent=0, failed=0, waiting=0)
+        rows = _due(home, now)
+        outcomes = [_attempt(home, row, settings, secrets) for row in rows]
+        waiting = _settle(home, outcomes, now)
+    sent = sum(1 for outcome in outcomes if outcome.error is None)
+    log.info("outbox.delivered sent=%d failed=%d", sent, len(outcomes) - sent)
+    return Delivered(sent=sent, failed=len(outcomes) - sent, waiting=waiting)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[bool]:
+    """Whether this process holds the lock of the outbox; the lock dies with its process."""
+    folder = home / "outbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _due(home: Path, now: datetime) -> list[Waiting]:
+    with warehouse.opened(home, read_only=True) as connection:
+        rows = warehouse.run(
+            connection, "writes/outbox_due", {"now": now, "attempt_limit": ATTEMPT_LIMIT}
+        ).fetchall()
+    names = ("outbox_key", "channel", "recipient", "message", "attempt_count")
+    return [Waiting(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _attempt(home: Path, row: Waiting, settings: Settings, secrets: Mapping[str, str]) -> Outcome:
+    marker = _marker(home, row.outbox_key)
+    if marker.exists():
+        return Outcome(row=row, error=None)
+    channel: Any = importlib.import_module(f"pipelines.channels.{row.channel}")
+    try:
+        channel.send(
+            row.message,
+            mail=settings.mail,
+            password=secrets.get(settings.mail.password_env),
+            recipient=row.recipient,
+            taken=lambda: _mark(marker),
+        )
+    except DeliveryError as error:
+        log.warning("outbox.failed key=%s error=%s", row.outbox_key[:12], error)
+        return Outcome(row=row, error=str(error))
+    return Outcome(row=row, error=None)
+
+
+def _marker(home: Path, outbox_key: str) -> Path:
+    return home / "outbox" / f"{outbox_key}.sent"
+
+
+def _mark(marker: Path) -> None:
+    """A file that is on the disk, and in its folder, when this returns."""
+    with marker.open("w") as file:
+        os.fsync(file.fileno())
+    folder = os.open(marker.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _settle(home: Path, outcomes: Sequence[Outcome], now: datetime) -> int:
+    """Note every outcome in one transaction, then drop the markers; how many rows still wait."""
+    with warehouse.opened(home) as connection:
+        with warehouse.transaction(connection):
+            for outcome in outcomes:
+                warehouse.run(connection, "writes/outbox_settle", _settled(outcome, now))
+        row = connection.execute("select count(*) from outbox where sent_at is null").fetchone()
+    for outcome in outcomes:
+        _marker(home, outcome.row.outbox_key).unlink(missing_ok=True)
+    return int(row[0]) if row else 0
+
+
+def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    tried = outcome.row.attempt_count + 1
+    is_sent = outcome.error is None
+    return {
+        "outbox_key": outcome.row.outbox_key,
+        "attempt_count": tried,
+        "next_try_at": now if is_sent else now + pause(tried),
+        "sent_at": now if is_sent else None,
+        "last_error": outcome.error,
+    }
+
+
+def pause(tried: int) -> timedelta:
+    """How long to wait after the attempt number `tried`: 1 min, doubled each time, up to 1 h."""
+    doublings = min(tried - 1, 10)
+    return min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)

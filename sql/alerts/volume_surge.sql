@@ -1,0 +1,136 @@
+-- Rule: volume_surge
+-- Version: 1
+-- Severity: warning, critical
+-- Window: 15 and 60 minutes; 24 hours where few people speak
+-- Purpose: far more mentions of a subject than at this hour of this kind of day.
+-- Grain: one row per subject that is above, or has not yet left, the threshold; its worst window.
+-- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
+-- Units: observed, expected, low and high are mentions in the window, copies included.
+-- Caveat: a rush of copies is a rush; text_count beside it counts copies once.
+-- Label fr: Afflux de mentions
+-- Label en: Surge in mentions
+-- Resolves fr: le volume repasse durablement sous le seuil pendant 60 minutes
+-- Resolves en: volume stays below the threshold for 60 minutes
+-- Procedure fr: Lire les messages cités, identifier le fait déclencheur, prévenir le service
+--   concerné ; répondre si une information manque.
+-- Procedure en: Read the messages below, find what set them off, inform the service concerned;
+--   answer if information is missing.
+-- Owner fr: modération d’astreinte
+-- Owner en: moderator on call
+with thresholds as (
+    select
+        4.0 as hour_score,
+        5.0 as quarter_score,
+        4.0 as day_score,
+        2.0 as times_expected,
+        12 as least_mentions,
+        4 as least_authors,
+        60 as small_place_day_mean,
+        60 as cold_mentions,
+        3.0 as critical_times,
+        20 as share_mentions,
+        8 as share_authors,
+        0.10 as negative_margin,
+        0.15 as sensitive_margin
+),
+
+used as (
+    select cast(to_json(thresholds) as varchar) as parameters
+    from thresholds
+),
+
+measured as (
+    select
+        signal.*,
+        thresholds.*,
+        case signal.window_minutes
+            when 15 then thresholds.quarter_score
+            when 60 then thresholds.hour_score
+            else thresholds.day_score
+        end as enter_score,
+        greatest(
+            thresholds.least_mentions,
+            thresholds.times_expected * signal.expected,
+            signal.high
+        ) as enter_count
+    from signal
+    cross join thresholds
+    where
+        signal.scope = 'all'
+        and (signal.window_minutes = 1440)
+        = (signal.day_mean < thresholds.small_place_day_mean and not signal.is_warming_up)
+),
+
+sensitive as (
+    select
+        signal.window_minutes,
+        signal.subject_id,
+        bool_or(
+            signal.topic_share_low > signal.topic_share_expected + thresholds.sensitive_margin
+        ) as is_sensitive
+    from signal
+    cross join thresholds
+    where signal.scope <> 'all'
+    group by all
+),
+
+graded as (
+    select
+        measured.*,
+        case
+            when measured.is_warming_up then measured.mention_count / measured.cold_mentions
+            else least(
+                measured.score / measured.enter_score,
+                measured.mention_count / measured.enter_count,
+                measured.author_count / measured.least_authors
+            )
+        end as level,
+        measured.mention_count
+        >= measured.critical_times
+        * if(measured.is_warming_up, measured.cold_mentions, measured.enter_count)
+            as is_flood,
+        measured.mention_count >= measured.share_mentions
+        and measured.author_count >= measured.share_authors
+        and not measured.is_warming_up
+        and (
+            measured.negative_share_low
+            > measured.negative_share_expected + measured.negative_margin
+            or coalesce(sensitive.is_sensitive, false)
+        ) as is_hostile,
+        if(is_flood or is_hostile, 'critical', 'warning') as severity
+    from measured
+    left join sensitive
+        on
+            measured.window_minutes = sensitive.window_minutes
+            and measured.subject_id = sensitive.subject_id
+)
+
+select
+    'volume_surge' as rule_id,
+    '1' as rule_version,
+    graded.subject_id,
+    graded.scope,
+    graded.severity,
+    graded.level,
+    graded.window_minutes,
+    graded.mention_count as observed,
+    graded.expected,
+    graded.low,
+    graded.high,
+    graded.score,
+    graded.text_count,
+    graded.author_count,
+    graded.negative_share as share,
+    graded.negative_share_low as share_low,
+    graded.negative_share_high as share_high,
+    graded.negative_share_expected as share_expected,
+    graded.message_ids,
+    graded.is_warming_up,
+    used.parameters
+from graded
+cross join used
+where graded.level >= 0.6
+qualify row_number() over (
+    partition by graded.subject_id
+    order by graded.level desc, graded.window_minutes asc
+) = 1;
