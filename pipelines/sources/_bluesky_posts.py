@@ -155,6 +155,11 @@ def gone(uri: Any, *, seen_at: datetime | None) -> Deletion | Rejection:
     return Deletion(source=SOURCE, native_id=uri, deleted_at=seen_at, reason="gone")
 
 
+def unknown(kind: str) -> Rejection:
+    """The rejection of a payload of a kind that this version does not read."""
+    return _rejected("unknown_payload", f"a payload of kind {kind!r:.40}", "")
+
+
 def author_of(uri: Any) -> str | None:
     """The DID in the address of a post; None when it is not the address of a post."""
     found = _URI.fullmatch(_text(uri))
