@@ -6,15 +6,40 @@ mail server names the environment variable that holds its secret.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines import vigie_toml
+from pipelines.errors import Fault, SettingsError
+from pipelines.vigie_toml import HIDDEN, MISSING, Document, Place, near
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"'()]+@(?:[\w-]+(?:\.[\w-]+)+|localhost)")
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("write one plain mail address, such as astreinte@ville.example")
+    return text
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(
+            f"{near(name, available_timezones())}write a zone such as Europe/Paris, Indian/Reunion"
+        )
+    return name
+
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
+Address = Annotated[str, AfterValidator(_address)]
+Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class Part(BaseModel):
@@ -34,7 +59,7 @@ class Institution(Part):
     place: str | None = None
     legal_basis: Label
     locale: Literal["fr", "en"] = "fr"
-    time_zone: str = "Europe/Paris"
+    time_zone: Zone = "Europe/Paris"
     digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
 
     @property
@@ -87,7 +112,7 @@ class Recipient(Part):
     """Who gets what by mail."""
 
     name: Label
-    email: str
+    email: Address
     role: Literal["director", "moderator", "analyst", "operator", "dpo"]
     gets: tuple[Literal["digest", "alerts", "failures"], ...]
 
@@ -95,7 +120,7 @@ class Recipient(Part):
 class Shift(Part):
     """One span of the rota: who is on call from `from_on` to `to_on`, both included."""
 
-    email: str
+    email: Address
     from_on: date
     to_on: date
 
@@ -148,3 +173,217 @@ class Settings(Part):
     retention: Retention = Retention()
     models: Models = Models()
     net: Net = Net()
+
+
+def read(
+    home: Path,
+    *,
+    environ: Mapping[str, str],
+    source_options: Mapping[str, type[BaseModel]],
+) -> Settings:
+    """The settings of the institution that lives in `home`, each source's options checked.
+
+    `source_options` gives the model of options of each kind of source. Raises SettingsError with
+    every fault of the file, and with each variable of the environment that it names in vain.
+    """
+    document = vigie_toml.read(home / vigie_toml.FILE)
+    blocks = [_split(document, index, source_options) for index, _ in document.tables("sources")]
+    plain = {k: v for k, v in document.raw.items() if k != "sources"}
+    is_list = isinstance(document.raw.get("sources", []), list)
+    sources = [own for own, _, _ in blocks] if is_list else document.raw["sources"]
+    found: list[Fault] = [fault for *_, wrong in blocks for fault in wrong]
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate({**plain, "home": home.resolve(), "sources": sources})
+    except ValidationError as error:
+        found += _faults(document, error, (), Settings)
+    found += vigie_toml.faults(document)
+    found += _unset(document, environ, blocks)
+    if found or settings is None:
+        raise SettingsError(str(document.path), _in_order(found))
+    filled = (
+        block.model_copy(update={"options": options})
+        for block, (_, options, _) in zip(settings.sources, blocks, strict=True)
+    )
+    return settings.model_copy(update={"sources": tuple(filled)})
+
+
+def secrets_for(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that the settings name and the environment holds, by variable; never logged."""
+    names = {settings.mail.password_env} | {
+        name for block in settings.sources for name in _env_names(block.options)
+    }
+    return {name: environ[name] for name in sorted(names) if environ.get(name)}
+
+
+_Block = tuple[dict[str, Any], BaseModel | None, list[Fault]]
+_OWN = frozenset(SourceBlock.model_fields) - {"options"}
+
+
+def _split(document: Document, index: int, source_options: Mapping[str, type[BaseModel]]) -> _Block:
+    """A `[[sources]]` block as the keys of every block, its kind's options, and what is wrong."""
+    entry = dict(document.tables("sources"))[index]
+    own = {k: v for k, v in entry.items() if k in _OWN}
+    rest = {k: v for k, v in entry.items() if k not in _OWN}
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in source_options:
+        if not isinstance(kind, str):
+            return own, None, []  # said with the other keys of the block
+        remedy = f"{near(kind, source_options)}choose one of {', '.join(sorted(source_options))}"
+        return own, None, [document.fault(("sources", index, "kind"), kind, remedy)]
+    model = source_options[kind]
+    zone = document.table("institution").get("time_zone")
+    if "time_zone" in model.model_fields and zone in available_timezones():
+        rest.setdefault("time_zone", zone)
+    try:
+        return own, model.model_validate(rest), []
+    except ValidationError as error:
+        return own, None, _faults(document, error, ("sources", index), model)
+
+
+def _env_names(options: Any) -> Iterator[str]:
+    """The variables that a source's options name, written or by default."""
+    if isinstance(options, BaseModel):
+        for name in type(options).model_fields:
+            value = getattr(options, name)
+            if name.endswith("_env") and isinstance(value, str) and value:
+                yield value
+
+
+def _unset(document: Document, environ: Mapping[str, str], blocks: list[_Block]) -> Iterator[Fault]:
+    """The variables that the file names and the environment lacks."""
+    for index, (_, options, _) in enumerate(blocks):
+        for name in options.model_fields_set if options else ():
+            value = getattr(options, name)
+            place = ("sources", index, name)
+            if not name.endswith("_env") or document.is_secret(place):
+                continue
+            if isinstance(value, str) and not environ.get(value):
+                yield document.fault(place, _safe_name(value), _SET_IT)
+    mail = document.table("mail")
+    if mail.get("username"):
+        name = mail.get("password_env", Mail.model_fields["password_env"].default)
+        at = ("mail", "password_env")
+        if isinstance(name, str) and not environ.get(name) and not document.is_secret(at):
+            yield document.fault(at, _safe_name(name), _SET_IT)
+
+
+def _safe_name(name: str) -> str:
+    """The name of a variable; hidden when it looks like a key that was put in its place."""
+    return name if "_" in name or len(name) <= 12 else HIDDEN
+
+
+_SET_IT = (
+    "this environment variable is not set: set it where `vigie` and Airflow run, to the secret "
+    "that it stands for"
+)
+
+
+def _in_order(found: list[Fault]) -> tuple[Fault, ...]:
+    """Each fault once, a place's first, in the order of the file."""
+    once = {(fault.key, fault.line, fault.value): fault for fault in reversed(found)}
+    return tuple(sorted(once.values(), key=lambda f: (f.line or 0, f.key)))
+
+
+# --- pydantic's findings in words
+
+
+def _faults(
+    document: Document, error: ValidationError, prefix: Place, model: type[BaseModel]
+) -> list[Fault]:
+    found = []
+    items = [(item, (*prefix, *_without_unions(item["loc"]))) for item in error.errors()]
+    slips = {place for item, place in items if item["type"] == "extra_forbidden"}
+    for item, place in items:
+        if document.is_secret(place) or _is_echo(item, place, slips):
+            continue
+        value = MISSING if item["type"] == "missing" else item.get("input")
+        is_table = isinstance(value, dict | list)
+        shown = HIDDEN if is_table else value
+        found.append(document.fault(place, shown, _remedy(item, place, model)))
+    return found
+
+
+def _is_echo(item: Any, place: Place, slips: set[Place]) -> bool:
+    """Whether a finding only repeats another: a key missing because it is misspelt beside, a list
+    empty because its entries are wrong."""
+    if item["type"] == "too_short":
+        return bool(item["input"])
+    beside = [str(p[-1]) for p in slips if p[:-1] == place[:-1]]
+    return item["type"] == "missing" and bool(near(str(place[-1]), beside))
+
+
+def _without_unions(place: tuple[int | str, ...]) -> Place:
+    """A place of the file: pydantic adds the branch of a union, such as `tuple[str, ...]`."""
+    return tuple(p for p in place if isinstance(p, int) or re.fullmatch(r"[\w-]+", p))
+
+
+_LEGAL = {
+    "purpose": "write the mission that this watching serves, in ten characters or more: without a "
+    "purpose nothing may be collected (GDPR art. 5-1-b)",
+    "legal_basis": "write by what right the institution listens, for example \"mission d'intérêt "
+    'public (RGPD art. 6-1-e), délibération n° 2026-14": without it nothing may be collected',
+}
+_TABLES = {
+    "institution": "write an [institution] table: `vigie init` makes a file with one",
+    "subjects": "write a [[subjects]] block for each thing to watch: `vigie init` makes one",
+}
+_WORDS = {
+    "missing": "write it: it is needed",
+    "string_type": "write text between quotes",
+    "int_type": "write a whole number, without quotes",
+    "int_parsing": "write a whole number, without quotes",
+    "int_from_float": "write a whole number",
+    "bool_type": "write true or false, without quotes",
+    "bool_parsing": "write true or false, without quotes",
+    "tuple_type": 'write a list, such as ["one", "two"]',
+    "list_type": 'write a list, such as ["one", "two"]',
+    "dict_type": "write a table",
+    "model_type": "write a table",
+    "string_pattern_mismatch": "write it as asked: {pattern}",
+    "string_too_short": "write {min_length} characters or more",
+    "string_too_long": "write {max_length} characters at most",
+    "too_short": "write at least {min_length}",
+    "greater_than_equal": "write {ge} or more",
+    "less_than_equal": "write {le} or less",
+    "literal_error": "choose one of {expected}",
+}
+
+
+def _remedy(item: Any, place: Place, model: type[BaseModel]) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    name = str(place[-1])
+    if name in _LEGAL and kind in ("missing", "string_too_short", "string_type"):
+        return _LEGAL[name]
+    if kind in ("missing", "too_short") and len(place) == 1 and name in _TABLES:
+        return _TABLES[name]
+    if kind == "extra_forbidden":
+        return f"no such key here: {near(name, _siblings(place, model))}{_choices(place, model)}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind.startswith("date_"):
+        return "write a day such as 2026-11-20, without quotes"
+    if "^[a-z][a-z0-9_]{0,39}$" in str(context.get("pattern")):
+        return "write a short name: a lower-case letter, then letters, digits and _ (40 at most)"
+    if name.endswith("_days") and kind == "less_than_equal":
+        return f"keep this for {context['le']} days at most, as docs/law.md says"
+    words = _WORDS.get(kind)
+    return words.format(**context) if words else str(item["msg"])
+
+
+def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
+    """The keys that may stand at a place of the model."""
+    if place[0] == "sources" and model is not Settings:
+        return sorted({*model.model_fields, *_OWN})
+    parts: dict[str, type[BaseModel]] = {
+        "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
+        "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
+        "models": Models, "net": Net,
+    }  # fmt: skip
+    if len(place) == 1:
+        return sorted(parts)
+    return sorted(parts[str(place[0])].model_fields)
+
+
+def _choices(place: Place, model: type[BaseModel]) -> str:
+    return "there is " + ", ".join(_siblings(place, model))

@@ -1,0 +1,412 @@
+"""`vigie.toml` as its writer sees it: the line of every key, and the faults between keys.
+
+Works on what the file says, before any record is built, so that a wrong time zone does not hide
+a missing recipient: whoever reads the file again should be able to mend everything at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import Fault, SettingsError
+
+FILE = "vigie.toml"
+MISSING = "(missing)"
+HIDDEN = "…"  # what is shown of a value that may be a secret
+Place = tuple[str | int, ...]
+Table = Mapping[str, Any]
+
+_SECRET = re.compile(
+    r"(?:^|_)(?:password|passwd|secret|token|api_?key|key|mot_de_passe|motdepasse|mdp|pwd|bearer|"
+    r"credentials?)$",
+    re.IGNORECASE,
+)
+_ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
+_AUTHOR = re.compile(r"\s*(?:author|auteur|autrice|from|compte|account|user|by)\s*:", re.IGNORECASE)
+_NOT_OURS = ("columns", "where")  # tables whose keys are names of somebody's columns
+_PEOPLE = ("author", "authors", "account", "accounts", "actors", "users", "profiles", "follow")
+_TERMS = ("names", "ambiguous", "context", "exclude", "hashtags", "handles")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The file as read: its path, what it says, and on which line each key stands."""
+
+    path: Path
+    raw: Table
+    lines: Mapping[Place, int]
+
+    def fault(self, place: Place, value: Any, remedy: str) -> Fault:
+        """A fault at a place, with the line of the key, or of the nearest table around it."""
+        around = [place[:length] for length in range(len(place), 0, -1)]
+        line = next((self.lines[p] for p in around if p in self.lines), None)
+        return Fault(self.key(place), shown(value), remedy, line)
+
+    def key(self, place: Place) -> str:
+        """A place in words: `sources "gazette" url`, `subjects #2 names`, `mail.port`."""
+        if len(place) > 1 and isinstance(place[1], int):
+            entry = _entry(self.raw, str(place[0]), place[1])
+            name = entry.get("name") or entry.get("id") or entry.get("email")
+            which = f'"{_short(str(name))}"' if name else f"#{place[1] + 1}"
+            return " ".join([str(place[0]), which, *map(str, place[2:3])])
+        return ".".join(str(p) for p in place if not isinstance(p, int))
+
+    def is_secret(self, place: Place) -> bool:
+        """Whether what stands there, or around it, may be a secret and must not be shown."""
+        return any(place[: len(secret)] == secret for secret, _ in _secrets(self.raw, ()))
+
+    def tables(self, name: str) -> list[tuple[int, Table]]:
+        """The entries of an array of tables that are tables, with their places."""
+        found = self.raw.get(name)
+        entries = found if isinstance(found, list) else []
+        return [(i, e) for i, e in enumerate(entries) if isinstance(e, dict)]
+
+    def table(self, name: str) -> Table:
+        """A table by its name, empty when there is none."""
+        found = self.raw.get(name)
+        return found if isinstance(found, dict) else {}
+
+
+def _entry(raw: Table, name: str, index: int) -> Table:
+    entries = raw.get(name)
+    found = entries[index] if isinstance(entries, list) and index < len(entries) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def shown(value: Any) -> str:
+    """A value as a message may show it: on one line, short."""
+    if value in (MISSING, HIDDEN):
+        return str(value)
+    return _short(repr(value) if isinstance(value, str) else str(value))
+
+
+def _short(text: str) -> str:
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= 80 else line[:79] + "…"
+
+
+def near(word: str, words: Collection[str]) -> str:
+    """ "did you mean …? " for a word that resembles one of `words`, else nothing."""
+    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
+    return f"did you mean {found[0]!r}? " if found else ""
+
+
+def read(path: Path) -> Document:
+    """The document at `path`; SettingsError when there is none or when it is not TOML."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise _refused(path, MISSING, "run `vigie init`, or name the home with --home") from None
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = "save it as UTF-8 text that this account may read"
+        raise _refused(path, type(error).__name__, remedy) from error
+    try:
+        raw = tomllib.loads(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(str(path), (_broken(text, str(error)),)) from error
+    return Document(path=path, raw=raw, lines=lines_of(text))
+
+
+def _refused(path: Path, value: str, remedy: str) -> SettingsError:
+    return SettingsError(str(path), (Fault(FILE, value, remedy),))
+
+
+def _broken(text: str, message: str) -> Fault:
+    found = re.search(r"\(at line (\d+), column \d+\)", message)
+    line = int(found[1]) if found else len(text.splitlines())
+    said = re.sub(r"\s*\(at .*\)", "", message)
+    remedy = "mend this line: text stands between quotes, a list between [ ], one key a line"
+    return Fault("TOML", said, remedy, line)
+
+
+# --- lines
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PART = re.compile(r"""[\w-]+|"([^"]*)"|'([^']*)'""")
+_TEXT = re.compile(r'"""|\'\'\'|"(?:\\.|[^"\\])*"|\'[^\']*\'|#.*')
+
+
+def lines_of(text: str) -> dict[Place, int]:
+    """The line (from 1) of every table and key of a TOML text that parses."""
+    found: dict[Place, int] = {}
+    counts: dict[Place, int] = {}
+    table: Place = ()
+    inside = _Inside()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not inside.value:
+            if header := _HEADER.match(line):
+                table = _table(_parts(header[2]), header[1] == "[[", counts)
+                found.setdefault(table, number)
+                continue
+            if key := _KEY.match(line):
+                found.setdefault((*table, *_parts(key[1])), number)
+        inside = inside.after(line)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """Whether a line begins inside a value: in a long text, or in brackets still open."""
+
+    quote: str = ""
+    depth: int = 0
+
+    @property
+    def value(self) -> bool:
+        return bool(self.quote) or self.depth > 0
+
+    def after(self, line: str) -> _Inside:
+        quote, depth, rest = self.quote, self.depth, line
+        while True:
+            if quote:
+                _, closed, rest = rest.partition(quote)
+                if not closed:
+                    return _Inside(quote, depth)
+                quote = ""
+            token = _TEXT.search(rest)
+            plain = rest[: token.start()] if token else rest
+            depth += sum(plain.count(c) for c in "[{") - sum(plain.count(c) for c in "]}")
+            if not token:
+                return _Inside("", depth)
+            quote = token[0] if token[0] in ('"""', "'''") else ""
+            rest = rest[token.end() :]
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    return tuple(m[1] or m[2] or m[0] for m in _PART.finditer(key))
+
+
+def _table(parts: tuple[str, ...], is_array: bool, counts: dict[Place, int]) -> Place:
+    """The place of a table header: the last entry of each array in it, a new one at its end."""
+    place: Place = ()
+    for position, part in enumerate(parts):
+        place = (*place, part)
+        if position == len(parts) - 1 and is_array:
+            counts[place] = counts.get(place, -1) + 1
+        if place in counts:
+            place = (*place, counts[place])
+    return place
+
+
+# --- faults between keys
+
+
+def faults(document: Document) -> Iterator[Fault]:
+    """Every fault that one key alone does not show."""
+    for find in (
+        _secrets_written,
+        _written_twice,
+        _subjects,
+        _authors_watched,
+        _unknown_subjects,
+        _relays,
+        _recipients,
+        _rota,
+        _mail,
+        _models,
+    ):
+        yield from find(document)
+
+
+def _secrets(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(inner, str) and inner and _SECRET.search(name):
+                yield (*place, name), f"{name}_env"
+            elif (
+                isinstance(inner, str) and name.endswith("_env") and not _ENV_NAME.fullmatch(inner)
+            ):
+                yield (*place, name), name
+            elif name not in _NOT_OURS:
+                yield from _secrets(inner, (*place, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _secrets(inner, (*place, index))
+    elif isinstance(value, str) and re.match(r"[a-z][a-z0-9+.-]*://[^/\s]*:[^/\s]*@", value, re.I):
+        yield place, "password_env"
+
+
+def _secrets_written(document: Document) -> Iterator[Fault]:
+    for place, name in _secrets(document.raw, ()):
+        remedy = (
+            "a secret never stands in this file: put it in an environment variable and write "
+            f'the name of that variable, {name} = "VIGIE_…"; then change the secret'
+        )
+        yield document.fault(place, HIDDEN, remedy)
+
+
+def _written_twice(document: Document) -> Iterator[Fault]:
+    keys = {"subjects": "id", "sources": "name", "relays": "id", "recipients": "email"}
+    for name, key in keys.items():
+        seen: set[str] = set()
+        for index, entry in document.tables(name):
+            value = entry.get(key)
+            if not isinstance(value, str):
+                continue
+            if value.casefold() in seen:
+                remedy = f"two {name} have this {key}: give each its own"
+                yield document.fault((name, index, key), value, remedy)
+            seen.add(value.casefold())
+
+
+def _subjects(document: Document) -> Iterator[Fault]:
+    for index, subject in document.tables("subjects"):
+        terms = {name: _texts(subject.get(name)) for name in _TERMS}
+        if not any(terms[name] for name in ("names", "ambiguous", "handles", "hashtags")):
+            remedy = "nothing would be heard: write names, handles or hashtags"
+            yield document.fault(("subjects", index), "no name", remedy)
+        if terms["ambiguous"] and not terms["context"]:
+            remedy = (
+                "a name that means other things too counts only near a word of `context`: "
+                'write them, for example context = ["mairie", "commune"]'
+            )
+            yield document.fault(("subjects", index, "ambiguous"), terms["ambiguous"][0], remedy)
+        for name in terms["names"]:
+            if len(name.strip()) < 3:
+                remedy = (
+                    "so short a name is found everywhere: move it to `ambiguous`, with `context`"
+                )
+                yield document.fault(("subjects", index, "names"), name, remedy)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+_LAW = (
+    "what one person writes is not watched (GDPR art. 9: it shows opinions; art. 6-1-e: it serves "
+    "no mission)"
+)
+
+
+def _authors_watched(document: Document) -> Iterator[Fault]:
+    """Watching an author: never in a subject, in a source only for the institution and relays."""
+    for index, subject in document.tables("subjects"):
+        for name in _TERMS:
+            for term in _texts(subject.get(name)):
+                if _AUTHOR.match(term):
+                    yield document.fault(
+                        ("subjects", index, name), term, f"{_LAW}: write names of the institution"
+                    )
+    allowed = _allowed(document)
+    for index, source in document.tables("sources"):
+        for name in _PEOPLE:
+            listed = source.get(name)
+            for handle in _texts(listed):
+                if handle.lstrip("@").casefold() not in allowed:
+                    remedy = (
+                        f"{_LAW}: only the institution's own handles, or those of institutions, "
+                        "media and elected officials in office declared under [[relays]]"
+                    )
+                    yield document.fault(("sources", index, name), handle, remedy)
+
+
+def _allowed(document: Document) -> frozenset[str]:
+    lists = [document.table("institution").get("handles")]
+    lists += [relay.get("handles") for _, relay in document.tables("relays")]
+    return frozenset(h.lstrip("@").casefold() for found in lists for h in _texts(found))
+
+
+def _unknown_subjects(document: Document) -> Iterator[Fault]:
+    known = [s["id"] for _, s in document.tables("subjects") if isinstance(s.get("id"), str)]
+    for index, source in document.tables("sources"):
+        subject = source.get("subject")
+        if isinstance(subject, str) and subject not in known:
+            remedy = f"no subject has this id: {near(subject, known)}there is {', '.join(known)}"
+            yield document.fault(("sources", index, "subject"), subject, remedy)
+
+
+def _relays(document: Document) -> Iterator[Fault]:
+    for index, relay in document.tables("relays"):
+        if not _texts(relay.get("handles")) and not _texts(relay.get("sites")):
+            remedy = "a relay is known by its handles or sites: write one of them"
+            yield document.fault(("relays", index), "no handle, no site", remedy)
+
+
+_READERS = {
+    "alerts": "an alert would reach nobody",
+    "digest": "the daily digest would reach nobody",
+    "failures": "a source that stops would stop unseen",
+}
+
+
+def _recipients(document: Document) -> Iterator[Fault]:
+    listed = [r for _, r in document.tables("recipients")]
+    got = {kind for r in listed for kind in _texts(r.get("gets"))}
+    got |= {"failures"} if any(r.get("role") == "operator" for r in listed) else set()
+    for kind, harm in _READERS.items():
+        if kind not in got:
+            remedy = f'{harm}: add "{kind}" to `gets` of a [[recipients]] block'
+            yield document.fault(("recipients",), f"nobody gets {kind}", remedy)
+
+
+def _rota(document: Document) -> Iterator[Fault]:
+    known = {r.get("email") for _, r in document.tables("recipients")}
+    spans: list[tuple[date, date, int]] = []
+    for index, shift in document.tables("rota"):
+        email, first, last = (shift.get(k) for k in ("email", "from_on", "to_on"))
+        if isinstance(email, str) and email not in known:
+            words = [str(k) for k in known if k]
+            remedy = (
+                f"nobody of [[recipients]] has this address: {near(email, words)}add them there"
+            )
+            yield document.fault(("rota", index, "email"), email, remedy)
+        if type(first) is not date or type(last) is not date:
+            continue
+        if last < first:
+            remedy = f"the shift would end before it starts ({first}): correct one of the two"
+            yield document.fault(("rota", index, "to_on"), last, remedy)
+            continue
+        spans.append((first, last, index))
+    yield from _seams(document, sorted(spans))
+
+
+def _seams(document: Document, spans: list[tuple[date, date, int]]) -> Iterator[Fault]:
+    """Days that no shift covers, and shifts that lie over one another in part.
+
+    Two people with exactly the same span are a pair, and no fault.
+    """
+    for (first, last, _), (start, end, index) in itertools.pairwise(spans):
+        if (start, end) == (first, last):
+            continue
+        if start <= last:
+            remedy = f"two shifts hold on this day: end the other before it, it ends on {last}"
+            yield document.fault(("rota", index, "from_on"), start, remedy)
+        elif start > last + timedelta(days=1):
+            gap = f"{last + timedelta(days=1)} to {start - timedelta(days=1)}"
+            remedy = f"nobody is on call from {gap}: add a shift, or lengthen one"
+            yield document.fault(("rota", index, "from_on"), start, remedy)
+
+
+def _mail(document: Document) -> Iterator[Fault]:
+    mail = document.table("mail")
+    if document.tables("recipients") and not mail.get("sender"):
+        remedy = 'write the address that mails come from: sender = "vigie@…"'
+        yield document.fault(("mail", "sender"), MISSING, remedy)
+    host = mail.get("host", "127.0.0.1")
+    is_local = isinstance(host, str) and (host == "localhost" or host.startswith("127."))
+    if mail.get("username") and mail.get("security") == "none" and not is_local:
+        remedy = "the password would cross the network in the clear: write starttls or tls"
+        yield document.fault(("mail", "security"), "none", remedy)
+
+
+def _models(document: Document) -> Iterator[Fault]:
+    for name, value in document.table("models").items():
+        if not isinstance(value, str) or value == "embedded" or re.search("@.", value):
+            continue
+        if not (document.path.parent / value).is_dir():
+            remedy = (
+                'write "embedded", a folder that exists, or org/name@revision with its revision'
+            )
+            yield document.fault(("models", name), value, remedy)

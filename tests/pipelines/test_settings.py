@@ -1,0 +1,323 @@
+"""vigie.toml is read whole: every fault at once, each with its line and what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from pipelines import settings
+from pipelines.errors import Fault, SettingsError
+from pipelines.sources import file
+
+
+class Wire(BaseModel):
+    """The options of an invented source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    depth: int = 1
+    flavour: Literal["plain", "spicy"] = "plain"
+    token_env: str | None = None
+    password_env: str = "VIGIE_WIRE"
+    time_zone: str = "Europe/Paris"
+    accounts: tuple[str, ...] = ()
+
+
+KINDS: dict[str, type[BaseModel]] = {"wire": Wire, "file": file.Options}
+GOOD = """\
+[institution]
+id = "vernelle"
+name = "Ville de Vernelle"
+kind = "commune"
+handles = ["@vernelle@social.example"]
+legal_basis = "Mission d'intérêt public (RGPD, art. 6-1-e), délibération n° 2026-14"
+time_zone = "Indian/Reunion"
+
+[[subjects]]
+id = "ville"
+label = "La Ville"
+purpose = "Répondre aux habitants de la ville."
+names = ["Vernelle"]
+
+[[sources]]
+name = "gazette"
+kind = "wire"
+url = "https://gazette.example/feed"
+subject = "ville"
+
+[[sources]]
+name = "exports"
+kind = "file"
+path = "inbox/*.csv"
+
+[sources.columns]
+text = "Texte"
+published_at = "Date"
+
+[[recipients]]
+name = "Astreinte"
+email = "astreinte@vernelle.example"
+role = "moderator"
+gets = ["alerts", "digest", "failures"]
+
+[[rota]]
+email = "astreinte@vernelle.example"
+from_on = 2026-11-01
+to_on = 2026-11-30
+
+[mail]
+sender = "vigie@vernelle.example"
+"""
+
+
+def read(home: Path, text: str, environ: dict[str, str] | None = None) -> settings.Settings:
+    (home / "vigie.toml").write_text(text, encoding="utf-8")
+    return settings.read(home, environ=environ or {}, source_options=KINDS)
+
+
+def faults(home: Path, text: str, environ: dict[str, str] | None = None) -> tuple[Fault, ...]:
+    with pytest.raises(SettingsError) as told:
+        read(home, text, environ)
+    return told.value.faults
+
+
+def only(found: tuple[Fault, ...]) -> Fault:
+    assert len(found) == 1, [str(f) for f in found]
+    return found[0]
+
+
+def test_a_good_file_is_read_into_frozen_records(tmp_path: Path) -> None:
+    found = read(tmp_path, GOOD)
+    assert found.home == tmp_path.resolve()
+    gazette, exports = found.sources
+    assert gazette.options == Wire(url="https://gazette.example/feed", time_zone="Indian/Reunion")
+    assert exports.options.columns == {"text": "Texte", "published_at": "Date"}
+    assert found.retention.text_days == 30
+
+
+def test_naive_times_of_a_source_are_of_the_institution_unless_said(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD).sources[1].options.time_zone == "Indian/Reunion"
+    said = GOOD.replace('kind = "file"', 'kind = "file"\ntime_zone = "UTC"')
+    assert read(tmp_path, said).sources[1].options.time_zone == "UTC"
+
+
+EIGHT = (
+    ('time_zone = "Indian/Reunion"', 'time_zone = "Europe/Pari"'),
+    ('purpose = "Répondre aux habitants de la ville."\n', ""),
+    ('names = ["Vernelle"]', 'ambiguous = ["Vernelle"]'),
+    ('url = "https://gazette.example/feed"', 'ulr = "https://gazette.example/feed"'),
+    ('kind = "file"', 'kind = "fiel"'),
+    ('email = "astreinte@vernelle.example"\nrole', 'email = "astreinte(at)vernelle.example"\nrole'),
+    ("to_on = 2026-11-30", "to_on = 2026-10-30"),
+    ('sender = "vigie@vernelle.example"', 'port = 70000\nsender = "vigie@vernelle.example"'),
+)
+
+
+def test_eight_planted_faults_are_all_told_at_once_with_remedies(tmp_path: Path) -> None:
+    text = GOOD
+    for right, wrong in EIGHT:
+        assert right in text
+        text = text.replace(right, wrong, 1)
+    found = faults(tmp_path, text)
+    told = {(f.key, f.line): f.remedy for f in found}
+    expected = {
+        ("institution.time_zone", 7): "did you mean 'Europe/Paris'",
+        ('subjects "ville" purpose', 9): "without a purpose nothing may be collected",
+        ('subjects "ville" ambiguous', 12): "counts only near a word of `context`",
+        ('sources "gazette" ulr', 17): "did you mean 'url'",
+        ('sources "exports" kind', 22): "did you mean 'file'? choose one of file, wire",
+        ('recipients "Astreinte" email', 31): "one plain mail address",
+        ('rota "astreinte@vernelle.example" to_on', 38): "would end before it starts (2026-11-01)",
+        ("mail.port", 41): "write 65535 or less",
+    }
+    for place, remedy in expected.items():
+        assert remedy in told.get(place, ""), (place, told)
+    # ... and what follows from the wrong address: the person on call is nobody's.
+    assert len(told) == len(expected) + 1
+    assert len(str(SettingsError("vigie.toml", found)).splitlines()) == 1 + len(found)
+
+
+ONE = [
+    ("[institution]\n", "[institution]\nlocle = 'fr'\n", "institution.locle", 2,
+     "did you mean 'locale'"),
+    ("[institution]\n", "[institution]\nlocale = 'de'\n", "institution.locale", 2, "'fr' or 'en'"),
+    ("[institution]\n", "[institution]\ndigest_hour = 'sept'\n", "institution.digest_hour", 2,
+     "whole number"),
+    ("[institution]\n", "[institution]\ndigest_hour = 24\n", "institution.digest_hour", 2,
+     "23 or less"),
+    ('id = "vernelle"', 'id = "Ville de Vernelle"', "institution.id", 2, "lower-case letter"),
+    ('legal_basis = "Mission d\'intérêt public (RGPD, art. 6-1-e), délibération n° 2026-14"\n', "",
+     "institution.legal_basis", 1, "RGPD art. 6-1-e"),
+    ('names = ["Vernelle"]', "", 'subjects "ville"', 9, "nothing would be heard"),
+    ('names = ["Vernelle"]', 'names = "Vernelle"', 'subjects "ville" names', 13, "write a list"),
+    ('names = ["Vernelle"]', 'names = ["Vernelle", "VN"]', 'subjects "ville" names', 13, "`ambiguous`"),
+    ('names = ["Vernelle"]', 'names = ["Vernelle", "from:lea_v"]', 'subjects "ville" names', 13,
+     "GDPR art. 9"),
+    ('subject = "ville"', 'subject = "vile"', 'sources "gazette" subject', 19, "did you mean 'ville'"),
+    ('name = "exports"', 'name = "gazette"', 'sources "gazette" name', 22, "two sources have this name"),
+    ('path = "inbox/*.csv"', 'path = "../autres/*.csv"', 'sources "exports" path', 24,
+     "leads out of the home"),
+    ('text = "Texte"', 'txt = "Texte"', 'sources "exports" columns', 26, "did you mean text"),
+    ('subject = "ville"', 'depth = "deep"', 'sources "gazette" depth', 19, "whole number"),
+    ('subject = "ville"', 'flavour = "sweet"', 'sources "gazette" flavour', 19, "'plain' or 'spicy'"),
+    ('subject = "ville"', 'accounts = ["@lea_v"]', 'sources "gazette" accounts', 19, "[[relays]]"),
+    ('subject = "ville"', "every_minutes = 0", 'sources "gazette" every_minutes', 19, "1 or more"),
+    ('gets = ["alerts", "digest", "failures"]', 'gets = ["digest", "failures"]', "recipients", None,
+     "an alert would reach nobody"),
+    ('gets = ["alerts", "digest", "failures"]', 'gets = ["alerts", "failures"]', "recipients", None,
+     "the daily digest would reach nobody"),
+    ('[[rota]]\nemail = "astreinte', '[[rota]]\nemail = "astreint',
+     'rota "astreint@vernelle.example" email', 37, "did you mean 'astreinte@vernelle.example'"),
+    ("[mail]\nsender", "[mail]\n# sender", "mail.sender", 41, "that mails come from"),
+    ("[mail]\n", "[retention]\ntext_days = 400\n[mail]\n", "retention.text_days", 42,
+     "180 days at most"),
+    ("[mail]\n", "[retention]\ntext_days = 0\n[mail]\n", "retention.text_days", 42, "1 or more"),
+    ("[mail]\n", "[models]\nsentiment = 'org/name'\n[mail]\n", "models.sentiment", 42,
+     "org/name@revision"),
+    ("[mail]\n", "[[relays]]\nid = 'a'\nlabel = 'A'\nkind = 'media'\n[mail]\n", 'relays "a"', 41,
+     "handles or sites"),
+    ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is institution, mail"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "wrong", "key", "line", "remedy"), ONE)
+def test_each_fault_names_its_key_its_line_and_its_remedy(
+    tmp_path: Path, right: str, wrong: str, key: str, line: int | None, remedy: str
+) -> None:
+    assert right in GOOD
+    found = only(faults(tmp_path, GOOD.replace(right, wrong, 1)))
+    assert (found.key, found.line) == (key, line)
+    assert remedy in found.remedy
+
+
+@pytest.mark.parametrize("missing", ["[institution]", "[[subjects]]"])
+def test_a_missing_table_is_one_fault(tmp_path: Path, missing: str) -> None:
+    start = GOOD.index(missing)
+    rest = GOOD[start + 2 :]
+    text = GOOD[:start] + rest[rest.index("\n[") :]
+    found = [f for f in faults(tmp_path, text) if f.key == missing.strip("[]")]
+    assert "vigie init" in only(tuple(found)).remedy
+
+
+# --- rota
+
+
+def with_rota(*shifts: tuple[str, str, str]) -> str:
+    people = "".join(
+        f'[[recipients]]\nname = "{who}"\nemail = "{who}@vernelle.example"\nrole = "moderator"\n'
+        'gets = ["alerts"]\n'
+        for who in ("lea", "tom")
+    )
+    rota = "".join(
+        f'[[rota]]\nemail = "{who}@vernelle.example"\nfrom_on = {first}\nto_on = {last}\n'
+        for who, first, last in shifts
+    )
+    start = GOOD.index("[[rota]]")
+    return GOOD[:start] + people + rota + GOOD[GOOD.index("[mail]") :]
+
+
+def test_a_rota_without_seams_and_a_pair_are_read(tmp_path: Path) -> None:
+    read(
+        tmp_path,
+        with_rota(("lea", "2026-11-02", "2026-11-08"), ("tom", "2026-11-09", "2026-11-15")),
+    )
+    read(
+        tmp_path,
+        with_rota(("lea", "2026-11-02", "2026-11-08"), ("tom", "2026-11-02", "2026-11-08")),
+    )
+
+
+def test_days_without_anybody_on_call_are_named(tmp_path: Path) -> None:
+    text = with_rota(("lea", "2026-11-02", "2026-11-08"), ("tom", "2026-11-11", "2026-11-15"))
+    assert "nobody is on call from 2026-11-09 to 2026-11-10" in only(faults(tmp_path, text)).remedy
+
+
+def test_shifts_that_lie_over_one_another_are_a_fault(tmp_path: Path) -> None:
+    text = with_rota(("lea", "2026-11-02", "2026-11-08"), ("tom", "2026-11-08", "2026-11-15"))
+    assert "end the other before it" in only(faults(tmp_path, text)).remedy
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'token = "s3cr3t-hunter2"',
+        'api_key = "s3cr3t-hunter2"',
+        'token_env = "s3cr3t-hunter2"',
+        'mot_de_passe = "s3cr3t-hunter2"',
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_never_shown(tmp_path: Path, line: str) -> None:
+    found = faults(tmp_path, GOOD.replace('subject = "ville"', line))
+    assert "environment variable" in only(found).remedy
+    assert "hunter2" not in str(SettingsError("vigie.toml", found))
+
+
+def test_a_password_in_an_address_is_a_secret_too(tmp_path: Path) -> None:
+    found = faults(tmp_path, GOOD.replace("https://gazette", "https://moi:hunter2@gazette"))
+    assert "hunter2" not in "".join(map(str, found))
+    assert only(found).key == 'sources "gazette" url'
+
+
+def test_a_variable_named_in_vain_is_told_before_any_run(tmp_path: Path) -> None:
+    text = GOOD.replace('subject = "ville"', 'token_env = "VIGIE_GAZETTE"')
+    assert only(faults(tmp_path, text)).value == "'VIGIE_GAZETTE'"
+    found = read(tmp_path, text, {"VIGIE_GAZETTE": "hunter2"})
+    environ = {"VIGIE_GAZETTE": "hunter2", "VIGIE_SMTP_PASSWORD": "poste", "HOME": "/"}
+    assert settings.secrets_for(found, environ) == {
+        "VIGIE_GAZETTE": "hunter2",
+        "VIGIE_SMTP_PASSWORD": "poste",
+    }
+
+
+def test_a_mail_account_needs_its_password_and_no_clear_line(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "[mail]", '[mail]\nhost = "smtp.example"\nsecurity = "none"\nusername = "v"'
+    )
+    keys = {f.key for f in faults(tmp_path, text)}
+    assert keys == {"mail.password_env", "mail.security"}
+
+
+def test_a_column_named_token_is_no_secret(tmp_path: Path) -> None:
+    read(tmp_path, GOOD.replace('path = "inbox/*.csv"', 'path = "i"\nwhere = { token = "oui" }'))
+
+
+# --- the file itself
+
+
+def test_no_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="run `vigie init`"):
+        settings.read(tmp_path, environ={}, source_options=KINDS)
+
+
+def test_a_slip_of_syntax_is_one_fault_with_its_line(tmp_path: Path) -> None:
+    found = only(faults(tmp_path, GOOD.replace('label = "La Ville"', "label = La Ville")))
+    assert (found.key, found.line) == ("TOML", 11)
+
+
+def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_bytes(GOOD.encode("cp1252"))
+    with pytest.raises(SettingsError, match="save it as UTF-8"):
+        settings.read(tmp_path, environ={}, source_options=KINDS)
+
+
+def test_lines_are_right_across_long_texts_lists_and_comments(tmp_path: Path) -> None:
+    long = 'names = [\n  "Vernelle", # [[pas une table]]\n  "Mairie = Vernelle",\n]'
+    label = 'label = """La\n[ville] = 2\n"""'
+    text = GOOD.replace('names = ["Vernelle"]', long).replace('label = "La Ville"', label)
+    found = only(faults(tmp_path, text.replace("[mail]\n", "[mail]\nprot = 25\n")))
+    assert text.splitlines()[found.line - 2 if found.line else 0] == "[mail]"
+
+
+def test_a_value_is_shown_on_one_short_line(tmp_path: Path) -> None:
+    text = GOOD.replace('id = "ville"', 'id = """' + "Très\\nlong " * 40 + '"""', 1)
+    text = text.replace('subject = "ville"\n', "")
+    found = only(faults(tmp_path, text))
+    assert "\n" not in str(found)
+    assert len(found.value) <= 80
