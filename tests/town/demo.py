@@ -11,6 +11,7 @@ import logging
 import mailbox
 import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -70,10 +71,13 @@ def write_home(home: Path, *, url: str, smtp_port: int) -> None:
 @contextmanager
 def mail_server(folder: Path) -> Iterator[int]:
     """A mail server on loopback that keeps what it gets in a Maildir; its port."""
-    controller = Controller(Mailbox(str(folder)), hostname="127.0.0.1", port=0)
+    with socket.socket() as probe:  # the controller cannot be asked for any free port
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    controller = Controller(Mailbox(str(folder)), hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        yield int(controller.server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+        yield port
     finally:
         controller.stop()
 

@@ -61,7 +61,7 @@ class Town:
         shown = [article for article in self.articles if article.at < self.clock]
         body = _rss(shown).encode()
         tag = f'"{sha256(body).hexdigest()[:16]}"'
-        if headers.get("If-None-Match") == tag:
+        if headers.get("if-none-match") == tag:
             return HTTPStatus.NOT_MODIFIED, {"ETag": tag}, b""
         return 200, {"Content-Type": "application/rss+xml; charset=utf-8", "ETag": tag}, body
 
@@ -89,7 +89,7 @@ class Town:
         if method in ("com.atproto.server.createSession", "com.atproto.server.refreshSession"):
             session = {"did": "did:plc:veilleur", "handle": "veille.valbrume.example"}
             return _json(session | {"accessJwt": "a.b.c", "refreshJwt": "d.e.f", "active": True})
-        if not headers.get("Authorization"):
+        if not headers.get("authorization"):
             error = {"error": "AuthMissing", "message": "Authentication Required"}
             return _json(error, status=401)
         if method == "app.bsky.feed.searchPosts":
@@ -249,7 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        headers = dict(self.headers.items())
+        headers = {name.lower(): value for name, value in self.headers.items()}
         status, answer, body = self.town.answer(parts.path, parse_qs(parts.query), headers)
         self.send_response(status)
         for name, value in answer.items():
