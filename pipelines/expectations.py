@@ -161,10 +161,10 @@ _SUSPECT = r"[@＠﹫][\pL\pN_]|\d(?:[ .\-/()]{0,3}\d){8}"
 def _unmasked(table: pa.Table) -> pa.Array:
     """What kind of personal mark a text or title still shows, null when none."""
     read = pc.binary_join_element_wise(pc.fill_null(table["title"], ""), table["text"], "\n")
-    suspects = pc.indices_nonzero(pc.match_substring_regex(read, _SUSPECT)).to_pylist()
+    suspects = pc.indices_nonzero(pc.match_substring_regex(read, _SUSPECT))
     kinds: list[str | None] = [None] * table.num_rows
     shown = zip(
-        suspects,
+        suspects.to_pylist(),
         read.take(suspects).to_pylist(),
         table["mentioned_handles"].take(suspects).to_pylist(),
         strict=True,
