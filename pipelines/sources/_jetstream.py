@@ -192,6 +192,8 @@ def _connected(
                 is_first = False
             if found.at >= order.until:
                 return
+            if seq is not None and found.seq == seq:
+                continue  # the last one of the reading before: a number is asked for inclusively
             state.position = Position(at=found.at, url=url, seq=found.seq)
             yield Read(frame=frame, event=found)
 

@@ -182,6 +182,7 @@ class _Run:
     request: Request
     marks: dict[str, None]  # of posts kept now and before, the oldest first
     seen: set[tuple[str, str]] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)  # posts that the stream said are deleted
     missing: list[tuple[datetime, datetime]] = field(default_factory=list)
     position: jetstream.Position | None = None
     gap: tuple[datetime, datetime] | None = None
@@ -381,8 +382,12 @@ def _stamp(moment: datetime) -> str:
 
 
 def _streamed(run: _Run) -> Iterator[Payload]:
-    """The posts and deletions of the stream; what it could not give is left in `run.missing`."""
-    kept: list[str] = []
+    """The deletions of the stream, then its posts as the network shows them by now.
+
+    A post written and deleted within one reading is not handed over at all. What the stream could
+    not give is left in `run.missing`.
+    """
+    kept: dict[str, Payload] = {}
     try:
         ending = yield from _from_stream(run, kept)
     except SourceError as error:
@@ -411,12 +416,29 @@ def _note_missing(run: _Run, ending: jetstream.Ending) -> None:
         _tell_gap(run, missing)
 
 
-def _from_stream(run: _Run, kept: list[str]) -> Generator[Payload, None, jetstream.Ending]:
-    """What of the stream is ours, as it was received; the addresses of new posts go in `kept`."""
-    request, options = run.request, run.request.options
-    # In mode `both` the past comes by search; the stream begins at the end of the window.
+def _from_stream(run: _Run, kept: dict[str, Payload]) -> Generator[Payload, None, jetstream.Ending]:
+    """The deletions of the stream that concern us; posts that may name us go in `kept`."""
+    request = run.request
+    rechecked = frozenset(map(_mark, request.recheck_ids))
+    may_name = sieve(request.terms)
+    reading = jetstream.read(_order(request))
+    while True:
+        try:
+            found = next(reading)
+        except StopIteration as stop:
+            ending: jetstream.Ending = stop.value
+            return ending
+        if found.event.kind == "account":
+            yield from _account_ended(run, found, kept)
+        elif found.event.uri:
+            yield from _post_changed(run, found, kept, may_name, rechecked)
+
+
+def _order(request: Request) -> jetstream.Order:
+    options: Options = request.options
+    # In mode `both` the past comes by search, so the stream begins at the end of the window.
     start = request.until if options.mode == "both" else request.since
-    order = jetstream.Order(
+    return jetstream.Order(
         client=request.client,
         urls=options.jetstream_urls,
         position=jetstream.position((request.cursor or {}).get("stream"), default=start),
@@ -424,37 +446,40 @@ def _from_stream(run: _Run, kept: list[str]) -> Generator[Payload, None, jetstre
         read_seconds=options.read_seconds,
         idle_seconds=options.idle_seconds,
     )
-    rechecked = frozenset(map(_mark, request.recheck_ids))
-    may_name = sieve(request.terms)
-    reading = jetstream.read(order)
-    while True:
-        try:
-            found = next(reading)
-        except StopIteration as stop:
-            ending: jetstream.Ending = stop.value
-            return ending
-        payload = _payload(run, found, may_name, rechecked)
-        if payload is None:
-            continue
-        if payload.kind == "event" and found.event.operation in {"create", "update"}:
-            kept.append(found.event.uri or "")
-        yield payload
 
 
-def _payload(
-    run: _Run, found: jetstream.Read, may_name: Sieve, rechecked: frozenset[str]
-) -> Payload | None:
-    """What to keep of one event: a post that may name us, the end of one that we know, or None."""
-    event = found.event
-    if event.kind == "account":
-        return _account_payload(run, found)
-    if event.uri is None:
-        return None
-    if event.operation in {"delete", "update"} and _is_known(run, event.uri, rechecked):
-        is_kept = True  # the end or another version of a post that we hold
-    else:
-        is_kept = event.operation != "delete" and _is_ours(run, event, may_name)
-    return Payload(kind="event", data=found.frame) if is_kept else None
+def _account_ended(run: _Run, found: jetstream.Read, kept: dict[str, Payload]) -> Iterator[Payload]:
+    """The end of an account, with those of its posts that are being looked up."""
+    if found.event.body.get("active") is not False:
+        return
+    did = found.event.did
+    for uri in [uri for uri in kept if posts.author_of(uri) == did]:
+        del kept[uri]
+    uris = [uri for uri in run.request.recheck_ids if posts.author_of(uri) == did]
+    run.ended.update(uris)
+    if uris:
+        yield Payload(kind="account", data={"event": found.frame, "uris": uris})
+
+
+def _post_changed(
+    run: _Run,
+    found: jetstream.Read,
+    kept: dict[str, Payload],
+    may_name: Sieve,
+    rechecked: frozenset[str],
+) -> Iterator[Payload]:
+    """The deletion of a post that we may hold; a post that may name us, or one that we hold."""
+    event, uri = found.event, found.event.uri or ""
+    is_known = event.operation != "create" and _is_known(run, uri, rechecked)
+    payload = Payload(kind="event", data=found.frame)
+    if event.operation == "delete":
+        kept.pop(uri, None)
+        if uri in run.request.recheck_ids:
+            run.ended.add(uri)
+        if is_known:
+            yield payload
+    elif is_known or _is_ours(run, event, may_name):
+        kept[uri] = payload
 
 
 def _is_known(run: _Run, uri: str, rechecked: frozenset[str]) -> bool:
@@ -471,24 +496,18 @@ def _is_ours(run: _Run, event: posts.Event, may_name: Sieve) -> bool:
     return _is_read(run, record) and _is_new(run, version)
 
 
-def _account_payload(run: _Run, found: jetstream.Read) -> Payload | None:
-    """The end of an account, with those of its posts that are being looked up, if there are any."""
-    if found.event.body.get("active") is not False:
-        return None
-    uris = [u for u in run.request.recheck_ids if posts.author_of(u) == found.event.did]
-    return Payload(kind="account", data={"event": found.frame, "uris": uris}) if uris else None
-
-
 # --- look-up ----------------------------------------------------------------------------------
 
 
-def _filled_in(run: _Run, kept: list[str]) -> Iterator[Payload]:
-    """The posts found in the stream as the network shows them, with handle, labels and counts.
+def _filled_in(run: _Run, kept: Mapping[str, Payload]) -> Iterator[Payload]:
+    """Each post kept of the stream as a look-up shows it, with handle, labels and counts.
 
-    One that the look-up does not know yet stays as the stream gave it.
+    One that the look-up does not know (yet) is handed over as the stream gave it.
     """
-    for view in _looked_up(run, list(dict.fromkeys(kept)), {}):
+    found: dict[str, bool] = {}
+    for view in _looked_up(run, list(kept), found):
         yield Payload(kind="streamed_post", data=view)
+    yield from (payload for uri, payload in kept.items() if not found.get(uri))
 
 
 def _looked_up_again(run: _Run) -> Iterator[Payload]:
@@ -496,7 +515,8 @@ def _looked_up_again(run: _Run) -> Iterator[Payload]:
     request = run.request
     found: dict[str, bool] = {}
     kind = "post" if request.options.mode == "search" else "streamed_post"
-    for view in _looked_up(run, list(request.recheck_ids), found):
+    uris = [uri for uri in request.recheck_ids if uri not in run.ended]
+    for view in _looked_up(run, uris, found):
         if _is_new(run, view):
             yield Payload(kind=kind, data=view)
     missing = [uri for uri, is_there in found.items() if not is_there]
