@@ -155,7 +155,7 @@ def _derived(table: pa.Table) -> dict[str, Any]:
 
 
 # What RE2 finds in one pass over a column: the few rows that are worth a closer look.
-_SUSPECT = r"[@＠﹫][\pL\pN_]|\d(?:[ .\-/()]{0,3}\d){8}"
+_SUSPECT = rf"[@＠﹫][\pL\pN_]|\d(?:[()]?{privacy.SEPARATORS}{{0,3}}[()]?\d){{7}}"
 
 
 def _unmasked(table: pa.Table) -> pa.Array:

@@ -145,14 +145,14 @@ def _cut_tags(source: str) -> str:
     at = 0
     while found := _UNSEEN_START.search(source, at):
         kept.append(source[at : found.start()])
-        end = "-->" if found[0] == "<!--" else f"</{found[1].lower()}"
+        end = "-->" if found[0] == "<!--" else rf"</{found[1]}[^<>]*>?"
         at = _after(source, end, found.end())
     kept.append(source[at:])
     return html.unescape(_TAG.sub(" ", "".join(kept)))
 
 
 def _after(source: str, end: str, start: int) -> int:
-    found = re.compile(re.escape(end), re.IGNORECASE).search(source, start)
+    found = re.compile(end, re.IGNORECASE).search(source, start)
     return found.end() if found else len(source)
 
 
@@ -172,6 +172,8 @@ _TRACKING_STARTS = ("utm_", "at_", "mtm_", "pk_", "piwik_", "matomo_", "hsa_", "
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.\-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
+_NEVER_ESCAPED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 def canonical_url(address: str | None) -> str | None:
@@ -187,10 +189,10 @@ def canonical_url(address: str | None) -> str | None:
         host, port = _host(parts.hostname or ""), parts.port
     except ValueError:  # brackets, ports and labels that are none
         return None
-    if parts.scheme not in _PORTS or host is None:
+    if parts.scheme not in _PORTS or host is None or "\\" in parts.netloc:
         return None
     place = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
-    path = quote(parts.path or "/", safe=_PATH_SAFE)
+    path = _ESCAPE.sub(_one_escape, quote(parts.path or "/", safe=_PATH_SAFE))
     query = _query(parts.query)
     url = f"{parts.scheme}://{place}{path}" + (f"?{query}" if query else "")
     return url if len(url) <= URL_LIMIT else None
@@ -208,6 +210,14 @@ def _host(name: str) -> str | None:
     elif not name.isascii():
         name = name.encode("idna").decode()
     return name if len(name) <= 253 and _HOST.fullmatch(name) else None
+
+
+def _one_escape(found: re.Match[str]) -> str:
+    """An escape as RFC 3986 (6.2.2) would have it: in capitals, and none that need not be."""
+    if found[1] is None:
+        return "%25"
+    character = chr(int(found[1], 16))
+    return character if character in _NEVER_ESCAPED else found[0].upper()
 
 
 def _query(query: str) -> str:

@@ -48,8 +48,8 @@ def read_key(home: Path, environ: Mapping[str, str]) -> bytes:
         key = b""
     if len(key) < KEY_BYTES:
         raise _fault(
-            f"is not {2 * KEY_BYTES} hexadecimal digits or more",
-            "make one with `vigie key new`, or `openssl rand -hex 32`",
+            f"not {2 * KEY_BYTES} hexadecimal digits or more",
+            "draw one with `openssl rand -hex 32`",
         )
     return key
 
@@ -57,11 +57,14 @@ def read_key(home: Path, environ: Mapping[str, str]) -> bytes:
 def _read_private(path: Path) -> str:
     if not path.is_file():
         raise _fault(
-            "is missing", f"set {KEY_ENV}, or run `vigie key new`, which writes {path} once"
+            "missing", f"set it to the output of `openssl rand -hex 32`, or write that to {path}"
         )
     if path.stat().st_mode & 0o077:
-        raise _fault("can be read by other accounts", f"run `chmod 600 {path}`")
-    return path.read_text(encoding="ascii", errors="replace")
+        raise _fault("readable by other accounts", f"run `chmod 600 {path}`")
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise _fault("not readable", f"give this account the file {path}") from error
 
 
 def _fault(what: str, remedy: str) -> SettingsError:
@@ -116,26 +119,32 @@ def fold_handle(handle: str) -> str:
 
 
 def allow_list(settings: Settings) -> frozenset[str]:
-    """The folded handles that may be read: the institution's, the subjects', the relays'."""
+    """The folded handles that may be read: the institution's, the subjects', the relays'.
+
+    Of `name@host` the bare name too, since its own network shows it without the host.
+    """
     lists = [settings.institution.handles]
     lists += [subject.handles for subject in settings.subjects]
     lists += [relay.handles for relay in settings.relays]
-    return frozenset(fold_handle(handle) for handles in lists for handle in handles)
+    folded = {fold_handle(handle) for handles in lists for handle in handles}
+    return frozenset(folded | {handle.partition("@")[0] for handle in folded})
 
 
 # An @ and what follows; an address when letters stand before it. Possessive repeats (`++`) keep
 # the search linear: each run of letters is tried once.
 _AT = re.compile(
     r"(?P<email>(?<![\w.+%\-])[\w.+%\-]++[@＠]\w[\w\-]*+(?:\.[\w\-]++)+)"
-    r"|[@＠﹫](?P<handle>\w(?:[\w\-]*+(?:\.[\w\-]*\w)*+)"
-    r"(?:[@＠]\w[\w\-]*+(?:\.[\w\-]*\w)++)?)"
+    r"|[@＠﹫](?P<handle>\w(?:[\w\-]*\w)?(?:\.\w(?:[\w\-]*\w)?)*+"
+    r"(?:[@＠]\w(?:[\w\-]*\w)?(?:\.\w(?:[\w\-]*\w)?)++)?)"
 )
 _SPELT_EMAIL = re.compile(
     r"(?<![\w.+\-])[\w.+\-]{1,64}+ ?[(\[{] ?(?:at|arobase?|arrobase|@|a) ?[)\]}] ?"
     r"[\w\-]{1,63}+(?: ?(?:\.|[(\[{] ?(?:dot|point) ?[)\]}]) ?[\w\-]{2,63}+){1,4}",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(r"\d{1,2}[hH:]\d{0,2}")
+_TELLING_LETTERS = 8  # shorter handles of letters alone are often words or first names
+_ODD_IN_NAME = re.compile(r"\w[_.\-]\w|\d")
+_CLOCK = re.compile(r"\d{1,2}(?:[hH:]\d{0,2})?")  # `@18h30`, and `2@5` for a price
 _SITES = (".com/", "threads.net/", "/t.me/", "bsky.app/")
 _PROFILE = re.compile(
     r"(?P<site>(?<![\w.\-])(?:www\.|m\.|fr-fr\.)?(?:(?:x|twitter|instagram|tiktok|threads|facebook)"
@@ -169,15 +178,18 @@ _IBAN_LENGTHS = {
 _BANKS = re.compile(
     rf"(?P<iban>(?<![0-9A-Za-z])(?:{_by_length(_IBAN_LENGTHS)})(?![0-9A-Za-z]))", re.IGNORECASE
 )
+SEPARATORS = r"[ .\-/–‑·_]"  # between the digits of a number, three in a row at most
+_GAP = SEPARATORS + "{0,3}"
+# Countries that people write with 00 and no space; others would be taken for padded numbers.
+_NEAR = "3[0-469]|4[1-9]|35[1-3]|37[67]|21[236]|22[1-9]|23[1-7]|24[1-3]|26[12]|59[046]|68[79]"
 _PHONES = re.compile(
     r"(?P<nir>(?<!\d)[1-478] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d\d|2[ABab]) ?\d{3} ?\d{3}"
     r"(?: ?[/\-]? ?\d\d)?(?!\d))"
-    r"|(?P<phone>(?:\+|(?<!\d)00) ?33[ .\-/]{0,3}(?:\(0\)|0)?[ .\-/]{0,3}"
-    r"[1-9](?:[ .\-/]{0,3}\d\d){4}(?!\d)"
-    r"|(?<![\d,])\(?0[1-9]\)?(?:[ .\-/]{0,3}\d\d){4}(?!\d)"
+    rf"|(?P<phone>(?:\+|(?<!\d)00) ?33{_GAP}(?:\(0\)|0)?{_GAP}[1-9](?:{_GAP}\d\d){{4}}(?!\d)"
+    rf"|(?<![\d,])\(?0[1-9]\)?(?:{_GAP}\d\d){{4}}(?!\d)"
     r"|(?<![\d,])0[1-9] ?\d{3}[ .\-]\d{3}[ .\-]?\d\d(?!\d)"
     r"|(?<![\d,])0[1-9][ .\-]\d{3}[ .\-]\d\d[ .\-]\d{3}(?!\d))"
-    r"|(?P<abroad>(?:\+|(?<!\d)00)[1-9]\d{0,2}(?:[ .\-]?\(\d{1,4}\))?"
+    rf"|(?P<abroad>(?:\+[1-9]|(?<!\d)00 ?(?={_NEAR})\d)\d{{0,2}}(?:[ .\-]?\(\d{{1,4}}\))?"
     r"(?:[ .\-]?\d{1,5}){2,6}(?!\d))"
 )
 _PLATES = re.compile(
@@ -189,7 +201,7 @@ _PLATES = re.compile(
 # What most texts with digits lack; searches that begin with a digit cost 1 µs, the others 40.
 _DIGIT = re.compile(r"\d")
 _MAY_HOLD_IBAN = re.compile(r"\d(?<=[A-Za-z]{2}\d)\d(?:[ .\-]?[0-9A-Za-z]){11}")
-_MAY_HOLD_PHONE = re.compile(r"\d(?:[ .\-/()]{0,3}\d){7}")
+_MAY_HOLD_PHONE = re.compile(rf"\d(?:[()]?{_GAP}[()]?\d){{7}}")
 _MAY_HOLD_PLATE = re.compile(r"\d[ \-]?[A-Z]{2}")
 _FAMILIES = ((_MAY_HOLD_IBAN, _BANKS), (_MAY_HOLD_PHONE, _PHONES), (_MAY_HOLD_PLATE, _PLATES))
 
@@ -207,8 +219,8 @@ def mask(text: str, *, keep: Collection[str] = frozenset(), hide: Collection[str
     text = _mask_numbers(text, _mask_number)
     if any(site in text for site in _SITES):
         text = _PROFILE.sub(lambda found: _mask_profile(found, keep), text)
-    for handle in hide:
-        text = _mask_word(text, handle, keep)
+    for name in {part for handle in hide for part in _parts(fold_handle(handle))}:
+        text = _mask_word(text, name, keep)
     return text
 
 
@@ -245,12 +257,15 @@ def _mask_profile(found: re.Match[str], keep: Collection[str]) -> str:
     return found[0] if name in keep or name in _PAGES else found["site"] + HANDLE
 
 
-def _mask_word(text: str, handle: str, keep: Collection[str]) -> str:
-    """A handle without @ is masked only when it cannot be taken for a common word."""
-    name = fold_handle(handle)
-    if name in keep or not (len(name) >= 8 or re.search(r"\w[\d_.\-]\w|\d", name)):
-        return text
-    if len(name) < 4:
+def _parts(handle: str) -> tuple[str, str]:
+    """A handle, and what stands before its host."""
+    return handle, handle.partition("@")[0]
+
+
+def _mask_word(text: str, name: str, keep: Collection[str]) -> str:
+    """A folded handle without @ is masked unless it is too short or too plain to tell."""
+    is_telling = len(name) >= _TELLING_LETTERS or (len(name) >= 4 and _ODD_IN_NAME.search(name))
+    if name in keep or not is_telling:
         return text
     return re.sub(rf"(?<![\w@.\-]){re.escape(name)}(?![\w\-])", HANDLE, text, flags=re.IGNORECASE)
 
@@ -287,14 +302,21 @@ def _is_nir(found: re.Match[str]) -> bool:
     return bool(re.match(r"\d \d\d \d\d \S\S \d{3} \d{3}\b", found[0]))
 
 
+_DATE_START = re.compile(r"\d\d[./\-]\d\d[./\-](?:19|20)\d\d")
+_YEAR_BEFORE = re.compile(r"(?<!\d)(?:19|20)\d\d[./\-]$")
+
+
 def _is_phone(found: re.Match[str]) -> bool:
-    return not re.match(r"\d\d?[./\-]\d\d?[./\-](?:19|20)\d\d", found[0])
+    """Ten digits that are neither `01/02/2026 14:30` nor what follows the year of an ISO date."""
+    before = found.string[max(0, found.start() - 6) : found.start()]
+    return not (_DATE_START.match(found[0]) or _YEAR_BEFORE.search(before))
 
 
 def _is_abroad(found: re.Match[str]) -> bool:
     """Eight to fifteen digits (E.164), and not a figure with its thousands apart."""
     digits = re.sub(r"\D", "", found[0])
-    is_figure = re.fullmatch(r"\+?\d{1,3}(?:[ .]\d{3})+", found[0]) and digits.endswith("00")
+    is_grouped = re.fullmatch(r"\+?\d{1,3}(?:[ .]\d{3})+", found[0])
+    is_figure = is_grouped and (digits.endswith("00") or len(digits) <= 8)
     rest = found.string[found.end() : found.end() + 2]
     return 8 <= len(digits) <= 15 and not is_figure and not re.match(r" ?[€%$]", rest)
 
