@@ -1,0 +1,508 @@
+"""`vigie doctor`: the whole installation looked at, each finding with what to do about it.
+
+Looks and never changes: no mail is sent, no cursor moves, no table is written. What touches the
+network runs side by side and is given up after `PATIENCE` seconds. Takes about 6 s, most of it
+Airflow's own start. No secret is ever shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import smtplib
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+from pydantic import BaseModel
+
+from pipelines import init, orchestrator, privacy, settings as reading, sources, warehouse
+from pipelines.errors import SettingsError, SourceError, WarehouseBusy
+from pipelines.http import Client
+from pipelines.settings import Mail, Settings, SourceBlock
+from pipelines.vigie_toml import FILE
+
+Status = Literal["ok", "warning", "error"]
+PATIENCE = 15.0  # seconds given to whatever waits for somebody else
+_AIRFLOW_PATIENCE = 90.0  # Airflow takes 4 s to start, more on a busy machine
+_PYTHON = ((3, 11), (3, 14))  # from, and before: as in pyproject.toml
+_GIB = 1 << 30
+_DISK_ERROR, _DISK_WARNING = 1 * _GIB, 5 * _GIB
+_PUBLISHED_HOURS = 26  # published daily; two hours of grace
+_OVERDUE = timedelta(hours=1)
+_CLOCK_SKEW = timedelta(minutes=2)
+_SITES = ("url", "instance", "host")  # where the options of a source say what it reads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding: what was looked at, how it stands, what is so, and what to do."""
+
+    name: str
+    status: Status
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Patient:
+    """What is examined, and with what; `settings` is None when they cannot be read."""
+
+    home: Path
+    environ: Mapping[str, str]
+    now: datetime
+    settings: Settings | None
+    client: Client
+
+
+Look = Callable[[_Patient], Iterator[Check]]
+
+
+def examine(
+    home: Path, *, environ: Mapping[str, str], now: datetime, client: Client | None = None
+) -> list[Check]:
+    """Every finding on the installation and the home, in a fixed order.
+
+    `now` is aware. Reads files, opens the warehouse read-only, speaks to the mail server and to
+    each source; raises nothing.
+    """
+    settings, checks = _settings(home, environ)
+    net = settings.net if settings else reading.Net()
+    asker = client or Client(
+        contact=net.contact,
+        allow_private=net.allow_private,
+        sleep=lambda _: None,
+        total_seconds=PATIENCE,
+    )
+    patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
+    looks: Sequence[Look] = (_key, _home, _warehouse, _published, _disk, _inbox, _zones, _models)
+    with nullcontext() if client else asker:
+        waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
+        near = [check for look in looks for check in _looked(look, patient)]
+        far = [check for wait in waiting for check in wait()]
+    return [_python(), *checks, *near, *far]
+
+
+def _looked(look: Look, patient: _Patient) -> list[Check]:
+    name = look.__name__.strip("_")
+    try:
+        return list(look(patient))
+    except Exception as error:  # whatever a look meets, the others are still worth having
+        what = f"could not be looked at ({type(error).__name__}: {str(error)[:200]})"
+        return [Check(name=name, status="error", what=what, remedy="mend this, then look again")]
+
+
+def _begun(look: Look, patient: _Patient) -> Callable[[], list[Check]]:
+    """A look under way in a thread that nothing waits for longer than its patience."""
+    found: list[list[Check]] = []
+    thread = threading.Thread(target=lambda: found.append(_looked(look, patient)), daemon=True)
+    thread.start()
+    patience = _AIRFLOW_PATIENCE if look is _airflow else 2 * PATIENCE
+
+    def wait() -> list[Check]:
+        thread.join(patience)
+        if found:
+            return found[0]
+        what = f"no answer within {patience:.0f} s"
+        remedy = "see what holds it up, then look again"
+        return [Check(name=look.__name__.strip("_"), status="error", what=what, remedy=remedy)]
+
+    return wait
+
+
+# --- the machine and the home
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if _PYTHON[0] <= sys.version_info[:2] < _PYTHON[1]:
+        return Check(name="python", status="ok", what=version)
+    remedy = "install Python 3.11, 3.12 or 3.13 and make the environment again"
+    return Check(name="python", status="error", what=f"{version} is not supported", remedy=remedy)
+
+
+def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
+    """The settings, and a finding for each fault, or for each thing left to complete."""
+    try:
+        settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+    except SettingsError as error:
+        return None, [
+            Check(
+                name=FILE,
+                status="error",
+                what=f"{f'line {fault.line}: ' if fault.line else ''}{fault.key} = {fault.value}",
+                remedy=fault.remedy,
+            )
+            for fault in error.faults
+        ]
+    left = list(_left_to_complete(settings))
+    whole = f"{len(settings.subjects)} subjects, {len(settings.sources)} sources"
+    return settings, left or [Check(name=FILE, status="ok", what=whole)]
+
+
+def _left_to_complete(settings: Settings) -> Iterator[Check]:
+    if init.TO_COMPLETE in settings.institution.legal_basis:
+        what = "legal_basis is still the template's"
+        remedy = "write the text or deliberation that founds the mission, with your DPO"
+        yield Check(name=FILE, status="warning", what=what, remedy=remedy)
+    addresses = [r.email for r in settings.recipients] + [settings.mail.sender]
+    if invented := [a for a in addresses if a.endswith(".example")]:
+        what = f"{', '.join(dict.fromkeys(invented))}: addresses of a domain that nobody owns"
+        yield Check(name=FILE, status="warning", what=what, remedy="write your own addresses")
+    if not settings.sources:
+        what = "no [[sources]]: nothing will be read"
+        yield Check(name=FILE, status="warning", what=what, remedy="add one; see docs/sources.md")
+
+
+def _key(patient: _Patient) -> Iterator[Check]:
+    try:
+        privacy.read_key(patient.home, patient.environ)
+    except SettingsError as error:
+        for fault in error.faults:
+            what = f"the key of pseudonyms {fault.value}"
+            yield Check(name="key", status="error", what=what, remedy=fault.remedy)
+        return
+    yield Check(name="key", status="ok", what="the key of pseudonyms is there, and private")
+
+
+def _home(patient: _Patient) -> Iterator[Check]:
+    home = patient.home
+    if not home.is_dir():
+        what, remedy = f"{home} does not exist", "run `vigie init`, or name it with --home"
+        yield Check(name="home", status="error", what=what, remedy=remedy)
+        return
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        what, remedy = f"{home} cannot be written ({error.strerror})", f"chown or chmod {home}"
+        yield Check(name="home", status="error", what=what, remedy=remedy)
+        return
+    if home.stat().st_mode & 0o007:
+        what = f"{home} can be read by every account of this machine"
+        yield Check(name="home", status="warning", what=what, remedy=f"chmod o-rwx {home}")
+        return
+    yield Check(name="home", status="ok", what=str(home))
+
+
+def _disk(patient: _Patient) -> Iterator[Check]:
+    """Room for the warehouse three times over: itself, its published copy, and growth."""
+    if not patient.home.is_dir():
+        return
+    path = patient.home / warehouse.WAREHOUSE
+    held = path.stat().st_size if path.exists() else 0
+    free = shutil.disk_usage(patient.home).free
+    what = f"{free / _GIB:.1f} GiB free, the warehouse holds {held / _GIB:.1f} GiB"
+    status: Status = "ok"
+    if free < max(_DISK_WARNING, 3 * held):
+        status = "error" if free < max(_DISK_ERROR, held) else "warning"
+    remedy = "make room, or lower the days of [retention] and run `vigie upkeep`"
+    yield Check(name="disk", status=status, what=what, remedy="" if status == "ok" else remedy)
+
+
+def _inbox(patient: _Patient) -> Iterator[Check]:
+    """Exports that outlive the texts they hold: Vigie does not delete what it did not write."""
+    if patient.settings is None or not (patient.home / "inbox").is_dir():
+        return
+    days = patient.settings.retention.text_days
+    limit = (patient.now - timedelta(days=days)).timestamp()
+    files = [p for p in (patient.home / "inbox").rglob("*") if p.is_file()]
+    if old := [p for p in files if p.stat().st_mtime < limit]:
+        what = f"{len(old)} files in inbox/ are older than the {days} days that texts are kept"
+        yield Check(name="inbox", status="warning", what=what, remedy="delete them")
+        return
+    yield Check(name="inbox", status="ok", what=f"{len(files)} files")
+
+
+def _zones(patient: _Patient) -> Iterator[Check]:
+    if patient.settings is None:
+        return
+    zone = patient.settings.institution.zone
+    local = patient.now.astimezone(zone)
+    yield Check(name="clock", status="ok", what=f"{local:%Y-%m-%d %H:%M} in {zone.key}")
+
+
+def _models(patient: _Patient) -> Iterator[Check]:
+    """Loads each model, which refuses weights whose hash is not the one it was shipped with."""
+    if patient.settings is None:
+        return
+    for name in ("sentiment", "topics"):
+        chosen = getattr(patient.settings.models, name)
+        try:
+            model = import_module(f"models.{name}").load(chosen)
+        except Exception as error:  # a checkpoint may fail in any library's own way
+            what = f"{chosen} does not load ({type(error).__name__}: {str(error)[:200]})"
+            remedy = "install Vigie again, or choose another in [models]"
+            yield Check(name=f"model {name}", status="error", what=what, remedy=remedy)
+            continue
+        what = f"{model.model_id}, weights {model.weights_sha256[:12]}…"
+        yield Check(name=f"model {name}", status="ok", what=what)
+
+
+# --- the warehouse
+
+
+def _warehouse(patient: _Patient) -> Iterator[Check]:
+    path = patient.home / warehouse.WAREHOUSE
+    if not path.exists():
+        yield Check(name="warehouse", status="ok", what="none yet: the first run makes it")
+        return
+    try:
+        with warehouse.opened(patient.home, read_only=True, wait_seconds=2) as connection:
+            yield _migrations(connection)
+            yield _last_run(connection, patient)
+            yield _backlog(connection, patient.now)
+    except WarehouseBusy:
+        what = "in use by a run: not looked into"
+        yield Check(name="warehouse", status="ok", what=what)
+    except duckdb.Error as error:
+        what = f"{path} does not open ({type(error).__name__}: {str(error)[:200]})"
+        remedy = "restore it from the last backup, or move it away: the next run makes a new one"
+        yield Check(name="warehouse", status="error", what=what, remedy=remedy)
+
+
+def _migrations(connection: duckdb.DuckDBPyConnection) -> Check:
+    done = {row[0] for row in connection.execute("select name from migration").fetchall()}
+    known = set(warehouse.sql_names("migrations"))
+    if unknown := sorted(done - known):
+        what = f"made by a newer Vigie (migration {unknown[-1]})"
+        remedy = "install that version, or restore an older warehouse"
+        return Check(name="warehouse", status="error", what=what, remedy=remedy)
+    if waiting := sorted(known - done):
+        what = f"migrations to apply: {', '.join(waiting)}"
+        return Check(name="warehouse", status="warning", what=what, remedy="the next run does it")
+    return Check(name="warehouse", status="ok", what=f"opens, {len(done)} migrations applied")
+
+
+def _last_run(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Check:
+    (last,) = connection.execute("select max(finished_at) from intake").fetchone() or (None,)
+    if last is None:
+        return Check(name="runs", status="ok", what="none yet")
+    blocks = patient.settings.sources if patient.settings else ()
+    slowest = max((b.every_minutes for b in blocks), default=5)
+    age = patient.now - last
+    what = f"the last one ended {_ago(age)}"
+    if age > timedelta(minutes=3 * slowest + 30):
+        remedy = "start Airflow (`vigie up`), and see the failed tasks in its web page"
+        return Check(name="runs", status="warning", what=what, remedy=remedy)
+    return Check(name="runs", status="ok", what=what)
+
+
+def _backlog(connection: duckdb.DuckDBPyConnection, now: datetime) -> Check:
+    found = connection.execute(
+        "select count(*), min(created_at), max(last_error) from outbox where sent_at is null"
+    ).fetchone()
+    count, oldest, error = found or (0, None, None)
+    if not count:
+        return Check(name="outbox", status="ok", what="nothing waits to be sent")
+    what = f"{count} mails wait, the oldest for {_span(now - oldest)}; {error or 'not tried yet'}"
+    if now - oldest > _OVERDUE:
+        remedy = "mend the mail server or [mail], then `vigie deliver`"
+        return Check(name="outbox", status="error", what=what, remedy=remedy)
+    return Check(name="outbox", status="ok", what=what)
+
+
+def _published(patient: _Patient) -> Iterator[Check]:
+    path = patient.home / "published" / "analyst.duckdb"
+    if not path.exists():
+        if (patient.home / warehouse.WAREHOUSE).exists():
+            what, remedy = "the analysts' file has not been published", "run `vigie upkeep`"
+            yield Check(name="published", status="warning", what=what, remedy=remedy)
+        return
+    age = patient.now - datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    is_old = age > timedelta(hours=_PUBLISHED_HOURS)
+    remedy = "see the DAG `upkeep` in Airflow, or run `vigie upkeep`" if is_old else ""
+    yield Check(
+        name="published",
+        status="warning" if is_old else "ok",
+        what=f"the analysts' file is {_span(age)} old",
+        remedy=remedy,
+    )
+
+
+def _ago(age: timedelta) -> str:
+    return f"{_span(age)} ago"
+
+
+def _span(age: timedelta) -> str:
+    minutes = max(int(age.total_seconds() // 60), 0)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+# --- the neighbours: mail server, sources, Airflow
+
+
+def _mail(patient: _Patient) -> Iterator[Check]:
+    if patient.settings is None or not patient.settings.recipients:
+        return
+    mail = patient.settings.mail
+    place = f"{mail.host}:{mail.port}"
+    try:
+        what = _greeted(mail, patient.environ.get(mail.password_env, ""))
+    except smtplib.SMTPAuthenticationError:
+        remedy = f"check username in [mail], and the variable {mail.password_env}"
+        yield Check(name="mail", status="error", what=f"{place} refuses the login", remedy=remedy)
+    except ssl.SSLError as error:
+        remedy = "use a certificate that this machine trusts, or correct host in [mail]"
+        what = f"{place} does not speak TLS as it should ({error.reason or 'no reason given'})"
+        yield Check(name="mail", status="error", what=what, remedy=remedy)
+    except (smtplib.SMTPException, OSError) as error:
+        remedy = "check host, port and security in [mail], and that the server runs"
+        what = f"{place} cannot be used ({type(error).__name__})"
+        yield Check(name="mail", status="error", what=what, remedy=remedy)
+    else:
+        yield Check(name="mail", status="ok", what=f"{place} {what}; nothing was sent")
+
+
+def _greeted(mail: Mail, password: str) -> str:
+    """How far the mail server lets us in; goes no further than the login."""
+    context = ssl.create_default_context()
+    server: smtplib.SMTP
+    if mail.security == "tls":
+        server = smtplib.SMTP_SSL(mail.host, mail.port, timeout=PATIENCE, context=context)
+    else:
+        server = smtplib.SMTP(mail.host, mail.port, timeout=PATIENCE)
+    with server:
+        server.ehlo()
+        if mail.security == "starttls":
+            server.starttls(context=context)
+        if mail.username:
+            server.login(mail.username, password)
+            return "lets us in"
+    return "answers"
+
+
+def _source_looks(settings: Settings | None) -> Iterator[Look]:
+    """A look at each source whose options could be read."""
+    for block in settings.sources if settings else ():
+        if isinstance(block.options, BaseModel):
+            yield _source_look(block)
+
+
+def _source_look(block: SourceBlock) -> Look:
+    def look(patient: _Patient) -> Iterator[Check]:
+        yield _source(block, patient)
+
+    look.__name__ = f"source {block.name}"
+    return look
+
+
+def _source(block: SourceBlock, patient: _Patient) -> Check:
+    name = f"source {block.name}"
+    if folder := getattr(block.options, "path", None):
+        return _folder(name, patient.home / str(folder))
+    sites = (getattr(block.options, attribute, None) for attribute in _SITES)
+    site = next((s for s in sites if isinstance(s, str) and s.startswith("http")), None)
+    if site is None:
+        return Check(name=name, status="ok", what="has no address to ask")
+    try:
+        answer = patient.client.get(site)
+    except SourceError as error:
+        return _unanswered(name, site == getattr(block.options, "url", None), error)
+    skew = _skew(answer.headers.get("date"), patient.now)
+    if skew and abs(skew) > _CLOCK_SKEW:
+        what = f"answers, but its clock and ours are {_span(abs(skew))} apart"
+        return Check(
+            name=name, status="warning", what=what, remedy="set this machine's clock (NTP)"
+        )
+    return Check(name=name, status="ok", what=f"answers ({answer.status})")
+
+
+def _unanswered(name: str, is_exact: bool, error: SourceError) -> Check:
+    """A refusal of the very address that is read is an error; of a server's front page, it is not:
+    many serve nothing there."""
+    status = getattr(error, "status", None)
+    if status is not None and not is_exact and status < 500:
+        return Check(name=name, status="ok", what=f"answers ({status} on its front page)")
+    lines = str(error).splitlines()
+    return Check(
+        name=name,
+        status="error",
+        what=lines[0][:300],
+        remedy="check the address in vigie.toml, and the network of this machine",
+    )
+
+
+def _skew(date: str | None, now: datetime) -> timedelta | None:
+    try:
+        return parsedate_to_datetime(date) - now if date else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _folder(name: str, path: Path) -> Check:
+    root = path
+    while any(c in root.name for c in "*?["):
+        root = root.parent
+    if not root.exists():
+        remedy = "make the folder, or correct `path` in vigie.toml"
+        return Check(name=name, status="error", what=f"{root} does not exist", remedy=remedy)
+    if not os.access(root, os.R_OK):
+        remedy = "give this account the right to read it"
+        return Check(name=name, status="error", what=f"{root} cannot be read", remedy=remedy)
+    return Check(name=name, status="ok", what=f"{root} is there")
+
+
+def _airflow(patient: _Patient) -> Iterator[Check]:
+    try:
+        version = metadata.version("apache-airflow")
+    except metadata.PackageNotFoundError:
+        remedy = "install the environment again from requirements.lock"
+        yield Check(name="airflow", status="error", what="not installed", remedy=remedy)
+        return
+    own = orchestrator.environment(patient.home, patient.environ)
+    is_set_up = (
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in own
+        or (patient.home / "airflow" / "airflow.db").exists()
+    )
+    if not is_set_up:
+        what = f"{version}, not set up in this home yet"
+        yield Check(name="airflow", status="ok", what=what, remedy="`vigie up` does it")
+        return
+    yield _pool(version, own)
+
+
+def _pool(version: str, own: Mapping[str, str]) -> Check:
+    """The pool of one slot through which every step that opens the warehouse passes."""
+    words = orchestrator.command("pools", "get", orchestrator.POOL, "--output", "json")
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            words, env=dict(own), capture_output=True, text=True, check=False,
+            timeout=_AIRFLOW_PATIENCE - 5,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        what, remedy = f"{version} does not answer", "see whether its database is locked"
+        return Check(name="airflow", status="error", what=what, remedy=remedy)
+    slots = _slots(done.stdout) if done.returncode == 0 else None
+    if slots == 1:
+        what = f"{version}, its database answers, the pool {orchestrator.POOL} has one slot"
+        return Check(name="airflow", status="ok", what=what)
+    what = f"{version}, the pool {orchestrator.POOL} " + (
+        "is missing, or the database does not answer" if slots is None else f"has {slots} slots"
+    )
+    remedy = f"`vigie airflow pools set {orchestrator.POOL} 1 warehouse`, or `vigie up`"
+    return Check(name="airflow", status="error", what=what, remedy=remedy)
+
+
+def _slots(output: str) -> int | None:
+    """The slots of the pool in what `airflow pools get` prints, None when there is none."""
+    start = output.find("[")
+    try:
+        found: Any = json.loads(output[start:]) if start >= 0 else []
+        return int(found[0]["slots"])
+    except (ValueError, IndexError, KeyError, TypeError):
+        return None

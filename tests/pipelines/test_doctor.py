@@ -1,0 +1,309 @@
+"""`vigie doctor` finds what is wrong, says what to do, changes nothing and shows no secret."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Debugging
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from pipelines import doctor, init, orchestrator, settings, sources, warehouse
+from pipelines.doctor import Check
+from pipelines.http import Client
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+PUBLIC = ("93.184.215.14",)
+
+
+def client(answer: httpx.Response | None = None) -> Client:
+    transport = httpx.MockTransport(lambda _: answer or httpx.Response(200, text="<rss/>"))
+    return Client(transport=transport, sleep=lambda _: None, find=lambda *_: [*PUBLIC])
+
+
+@contextmanager
+def mail_server(*, password: str = "") -> Iterator[int]:
+    """A mail server on loopback; with a password it lets in nobody without."""
+
+    def check(*args: object) -> AuthResult:
+        data = args[-1]
+        assert isinstance(data, LoginPassword)
+        return AuthResult(success=data.password.decode() == password)
+
+    with socket.socket() as probe:  # the controller cannot be asked for any free port
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    controller = Controller(
+        Debugging(), hostname="127.0.0.1", port=port,
+        authenticator=check, auth_require_tls=False,
+    )  # fmt: skip
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "home"
+    init.write(path, answers={"name": "Ville de Vernelle", "legal_basis": "Délibération n° 14"})
+    return path
+
+
+def changed(home: Path, right: str, wrong: str) -> None:
+    path = home / "vigie.toml"
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+
+
+def look(
+    home: Path, environ: dict[str, str] | None = None, **answer: httpx.Response
+) -> list[Check]:
+    return doctor.examine(home, environ=environ or {}, now=NOW, client=client(**answer))
+
+
+def of(checks: list[Check], name: str) -> Check:
+    return next(check for check in checks if check.name == name)
+
+
+def prepared(home: Path) -> None:
+    kinds = sources.options_by_kind()
+    warehouse.prepare(settings.read(home, environ={}, source_options=kinds))
+
+
+def test_a_fresh_home_has_no_error_but_what_is_left_to_complete(home: Path) -> None:
+    with mail_server() as port:
+        changed(home, "port = 25", f"port = {port}")
+        checks = look(home)
+    wrong = [c for c in checks if c.status != "ok" and not c.name.startswith("model")]
+    assert [(c.name, c.status) for c in wrong] == [("vigie.toml", "warning")]
+    assert "a domain that nobody owns" in wrong[0].what
+    assert of(checks, "mail").what == f"127.0.0.1:{port} answers; nothing was sent"
+
+
+def test_every_fault_of_the_settings_is_a_finding_with_its_remedy(home: Path) -> None:
+    changed(home, 'kind = "commune"', 'kind = "ville"')
+    changed(home, "port = 25", "port = 0")
+    found = [c for c in look(home) if c.name == "vigie.toml"]
+    assert [c.status for c in found] == ["error", "error"]
+    assert all(c.what.startswith("line ") and c.remedy for c in found)
+
+
+def test_a_missing_home_is_told_without_a_traceback(tmp_path: Path) -> None:
+    checks = look(tmp_path / "nowhere")
+    assert "vigie init" in of(checks, "home").remedy
+    assert "vigie init" in of(checks, "vigie.toml").remedy
+
+
+def test_the_key_must_be_there_and_private(home: Path) -> None:
+    key = home / "keys" / "pseudonym.key"
+    key.chmod(0o644)
+    assert "chmod 600" in of(look(home), "key").remedy
+    key.unlink()
+    assert of(look(home), "key").status == "error"
+
+
+def test_a_home_that_others_read_is_a_warning(home: Path) -> None:
+    home.chmod(0o755)
+    assert of(look(home), "home").status == "warning"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_home_that_cannot_be_written_is_an_error(home: Path) -> None:
+    home.chmod(0o500)
+    assert "cannot be written" in of(look(home), "home").what
+
+
+# --- mail
+
+
+def test_a_closed_mail_server_is_an_error_with_its_address(home: Path) -> None:
+    with mail_server() as port:
+        changed(home, "port = 25", f"port = {port}")
+    found = of(look(home), "mail")
+    assert (found.status, found.what) == (
+        "error",
+        f"127.0.0.1:{port} cannot be used (ConnectionRefusedError)",
+    )
+
+
+@pytest.mark.parametrize(("password", "status"), [("bonne-clef-9", "ok"), ("fausse", "error")])
+def test_the_login_is_tried_and_the_password_never_shown(
+    home: Path, password: str, status: str
+) -> None:
+    with mail_server(password="bonne-clef-9") as port:
+        changed(home, "port = 25", f'port = {port}\nusername = "vigie"')
+        checks = look(home, {"VIGIE_SMTP_PASSWORD": password})
+    assert of(checks, "mail").status == status
+    assert password not in "".join(c.what + c.remedy for c in checks)
+
+
+def test_a_server_without_tls_is_told_when_tls_is_asked_for(home: Path) -> None:
+    with mail_server() as port:
+        changed(home, "port = 25", f"port = {port}")
+        changed(home, 'security = "none"', 'security = "starttls"')
+        found = of(look(home), "mail")
+    assert found.status == "error"
+    assert "security" in found.remedy
+
+
+# --- sources
+
+FEED = (
+    '\n[[sources]]\nname = "journal"\nkind = "feed"\nurl = "https://journal.example/rss"\n\n[mail]'
+)
+
+
+def test_each_source_is_asked(home: Path) -> None:
+    changed(home, "\n[mail]", FEED)
+    checks = look(home)
+    assert of(checks, "source journal").what == "answers (200)"
+    assert of(checks, "source exports").status == "ok"
+
+
+def test_a_source_that_refuses_is_an_error(home: Path) -> None:
+    changed(home, "\n[mail]", FEED)
+    found = of(look(home, answer=httpx.Response(404)), "source journal")
+    assert found.status == "error"
+    assert "404" in found.what
+
+
+def test_a_clock_that_is_wrong_shows_in_the_answers(home: Path) -> None:
+    changed(home, "\n[mail]", FEED)
+    late = httpx.Response(200, headers={"date": "Fri, 20 Nov 2026 10:09:00 GMT"})
+    found = of(look(home, answer=late), "source journal")
+    assert (found.status, found.what) == (
+        "warning",
+        "answers, but its clock and ours are 9 min apart",
+    )
+
+
+def test_a_folder_of_exports_that_is_gone_is_an_error(home: Path) -> None:
+    shutil.rmtree(home / "inbox")
+    assert of(look(home), "source exports").status == "error"
+
+
+def test_exports_that_outlive_their_texts_are_told(home: Path) -> None:
+    path = home / "inbox" / "vieux.csv"
+    path.write_text("x")
+    long_ago = (NOW - timedelta(days=31)).timestamp()
+    os.utime(path, (long_ago, long_ago))
+    assert of(look(home), "inbox").what.startswith("1 files in inbox/ are older than the 30 days")
+
+
+# --- warehouse
+
+
+def test_a_prepared_warehouse_is_well(home: Path) -> None:
+    prepared(home)
+    checks = look(home)
+    assert of(checks, "warehouse").status == "ok"
+    assert (of(checks, "runs").what, of(checks, "outbox").what) == (
+        "none yet",
+        "nothing waits to be sent",
+    )
+    assert of(checks, "published").remedy == "run `vigie upkeep`"
+
+
+def test_a_warehouse_of_a_newer_vigie_is_an_error(home: Path) -> None:
+    prepared(home)
+    with warehouse.opened(home) as connection:
+        connection.execute("insert into migration values ('9999_future', now())")
+    assert "9999_future" in of(look(home), "warehouse").what
+
+
+def test_a_broken_warehouse_is_an_error(home: Path) -> None:
+    (home / "warehouse.duckdb").write_bytes(b"not a database" * 999)
+    assert of(look(home), "warehouse").status == "error"
+
+
+def test_mails_that_wait_too_long_are_an_error(home: Path) -> None:
+    prepared(home)
+    created = NOW - timedelta(hours=3)
+    with warehouse.opened(home) as connection:
+        connection.execute(
+            "insert into outbox (outbox_key, kind, reason, channel, recipient, message_id, "
+            "message, created_at, attempt_count, next_try_at, last_error) values "
+            "('k', 'alert', 'new', 'email', 'a@b.example', '<m>', 'x'::blob, ?, 4, ?, "
+            "'the server is closed')",
+            [created, NOW],
+        )
+    found = of(look(home), "outbox")
+    assert (found.status, found.what) == (
+        "error",
+        "1 mails wait, the oldest for 3 h; the server is closed",
+    )
+
+
+def test_runs_that_stopped_are_told(home: Path) -> None:
+    prepared(home)
+    ended = NOW - timedelta(hours=5)
+    with warehouse.opened(home) as connection:
+        columns = [row[0] for row in connection.execute("describe intake").fetchall()]
+        given = {
+            "run_id": "20261120T050000Z", "source_name": "exports", "source": "file",
+            "since_at": ended, "until_at": ended, "finished_at": ended, "status": "ok",
+            "is_capped": False,
+        }  # fmt: skip
+        values = [given.get(c, 0 if c.endswith("_count") else None) for c in columns]
+        marks = ", ".join("?" for _ in columns)
+        connection.execute(f"insert into intake values ({marks})", values)  # noqa: S608
+    found = of(look(home), "runs")
+    assert (found.status, found.what) == ("warning", "the last one ended 5 h ago")
+
+
+def test_an_old_published_file_is_told(home: Path) -> None:
+    path = home / "published" / "analyst.duckdb"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    old = (NOW - timedelta(days=3)).timestamp()
+    os.utime(path, (old, old))
+    assert of(look(home), "published").what == "the analysts' file is 3 days old"
+
+
+# --- Airflow
+
+
+@pytest.mark.parametrize(
+    ("says", "status"),
+    [
+        ("""print('[{"pool": "warehouse", "slots": "1"}]')""", "ok"),
+        ("""print('[{"pool": "warehouse", "slots": "128"}]')""", "error"),
+        ("raise SystemExit('no such pool')", "error"),
+    ],
+)
+def test_the_pool_of_one_slot_is_asked_of_airflow(
+    home: Path, monkeypatch: pytest.MonkeyPatch, says: str, status: str
+) -> None:
+    (home / "airflow").mkdir()
+    (home / "airflow" / "airflow.db").touch()
+    monkeypatch.setattr(orchestrator, "command", lambda *_: [sys.executable, "-c", says])
+    assert of(look(home), "airflow").status == status
+
+
+def test_a_look_that_breaks_leaves_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Path) -> None:
+        raise RuntimeError("no such device")
+
+    monkeypatch.setattr(shutil, "disk_usage", broken)
+    checks = look(home)
+    assert "no such device" in of(checks, "disk").what
+    assert of(checks, "key").status == "ok"
+
+
+def test_looking_changes_nothing(home: Path) -> None:
+    prepared(home)
+    before = {p: p.stat().st_mtime_ns for p in home.rglob("*")}
+    look(home)
+    assert {p: p.stat().st_mtime_ns for p in home.rglob("*")} == before
