@@ -1,0 +1,198 @@
+"""Reads a Mastodon status: as the tag timelines, the notifications and a look-up give it.
+
+Pure: no network, no clock. The shape is that of the Status entity of Mastodon 4.7 (OpenAPI by
+abraham/mastodon-openapi, 2026-08-19); GoToSocial leaves fields out. Everything in it was written
+by strangers, so every value is checked before it is used; what cannot be a post becomes a
+`Rejection` with a reason.
+
+An author who asks not to be listed is taken at their word: `noindex`, `indexable` false or
+`discoverable` false make the post count and nothing more, except for the institution's own.
+
+Known gaps: `in_reply_to_id` is an id of the server that was asked and not an address, so a reply
+does not name its parent; the words of a poll and of pictures are not read; counts are those that
+this server knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from selectolax.lexbor import LexborHTMLParser
+
+from pipelines.mention import AuthorKind, CollectedVia, ContentType, Post, Rejection, Visibility
+
+SOURCE = "mastodon"
+_COUNT_LIMIT = 2**53  # larger counts are not counts
+_LINK_LIMIT = 50
+_VISIBILITIES = ("public", "unlisted", "private", "direct")
+_MEDIA = {"image": "image", "video": "video", "gifv": "video", "audio": "audio"}
+_VIA: Mapping[str, CollectedVia] = {"mention": "mention_api", "own": "timeline"}
+
+
+def read(
+    status: Any, *, kind: str, host: str, own: str | None, allowed: frozenset[str]
+) -> Post | Rejection:
+    """The post that a status is, or why it is none.
+
+    `host` is the domain of the server that was asked, for accounts that it names without one;
+    `own` is the institution's account in lower case; `allowed` are the visibilities to keep.
+    """
+    if not isinstance(status, dict):
+        return _rejection(None, "not_a_status", "the payload is not an object")
+    uri = string(status.get("uri"))
+    if uri is None:
+        return _rejection(None, "no_uri", "the status has no uri: nothing names it everywhere")
+    visibility = status.get("visibility")
+    if not isinstance(visibility, str) or visibility not in allowed:
+        shown = visibility if visibility in _VISIBILITIES else "not known"
+        return _rejection(uri, "not_public", f"its visibility is {shown}")
+    if status.get("reblog") is not None:
+        return _rejection(uri, "reblog", "it passes on a status that counts by itself")
+    return _post(status, uri, kind=kind, host=host, own=own)
+
+
+def _rejection(uri: str | None, reason: str, detail: str) -> Rejection:
+    return Rejection(source=SOURCE, native_id=uri, reason=reason, detail=detail)
+
+
+def _post(status: dict[str, Any], uri: str, *, kind: str, host: str, own: str | None) -> Post:
+    account = mapping(status.get("account"))
+    handle = _full(account.get("acct"), host)
+    content = string(status.get("content")) or ""
+    published_at = time(status.get("created_at"))
+    edited_at = time(status.get("edited_at"))
+    is_own = handle is not None and handle.casefold() == own
+    visibility: Visibility = "unlisted" if status["visibility"] == "unlisted" else "public"
+    return Post(
+        native_id=uri,
+        native_version=edited_at.isoformat() if edited_at else None,
+        text=content,
+        text_format="html",
+        published_at=published_at,
+        published_precision="second" if published_at else "unknown",
+        edited_at=edited_at,
+        network="mastodon",
+        source_instance=_host(uri) or host,
+        content_type=_content_type(status),
+        collected_via=_VIA.get(kind, "search"),
+        url=web_address(status.get("url")),
+        content_warning=string(status.get("spoiler_text")),
+        lang_declared=string(status.get("language")),
+        author_id=string(account.get("uri")) or string(account.get("url")) or handle,
+        author_handle=handle,
+        author_kind=_author_kind(account),
+        quoted_native_id=_quoted(status),
+        like_count=count(status.get("favourites_count")),
+        reply_count=count(status.get("replies_count")),
+        share_count=count(status.get("reblogs_count")),
+        quote_count=count(status.get("quotes_count")),
+        hashtags=_names(status.get("tags"), "name"),
+        mentioned_handles=tuple(
+            filter(None, (_full(acct, host) for acct in _names(status.get("mentions"), "acct")))
+        ),
+        urls=tuple(dict.fromkeys(_links(content, status)))[:_LINK_LIMIT],
+        media_types=_media_types(status),
+        sensitive=status["sensitive"] if isinstance(status.get("sensitive"), bool) else None,
+        visibility=visibility,
+        optout=_asks_not_to_be_listed(account) and kind != "own" and not is_own,
+    )
+
+
+def _content_type(status: dict[str, Any]) -> ContentType:
+    if isinstance(status.get("quote"), dict):
+        return "quote"
+    return "reply" if status.get("in_reply_to_id") else "post"
+
+
+def _quoted(status: dict[str, Any]) -> str | None:
+    """The uri of a quoted status; Mastodon 4.5 nests it, some servers put it in its place."""
+    quote = mapping(status.get("quote"))
+    return string(mapping(quote.get("quoted_status")).get("uri")) or string(quote.get("uri"))
+
+
+def _author_kind(account: dict[str, Any]) -> AuthorKind | None:
+    if account.get("bot") is True:
+        return "bot"
+    return "organisation" if account.get("group") is True else None
+
+
+def _asks_not_to_be_listed(account: dict[str, Any]) -> bool:
+    says_no = account.get("indexable") is False or account.get("discoverable") is False
+    return says_no or account.get("noindex") is True
+
+
+def _full(acct: Any, host: str) -> str | None:
+    """An account with its domain: servers leave their own one out."""
+    name = string(acct)
+    name = name.lstrip("@") if name else None
+    if not name:
+        return None
+    return name if "@" in name else f"{name}@{host}"
+
+
+def _names(items: Any, key: str) -> tuple[str, ...]:
+    listed = items if isinstance(items, list) else []
+    found = (string(mapping(item).get(key)) for item in listed[:100])
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _links(content: str, status: dict[str, Any]) -> Iterator[str]:
+    """The addresses that a text leads to, without those of its hashtags and accounts."""
+    if "<a" in content:
+        for node in LexborHTMLParser(content).css("a[href]"):
+            classes = (node.attributes.get("class") or "").split()
+            link = web_address(node.attributes.get("href"))
+            if link and not {"hashtag", "mention"} & set(classes):
+                yield link
+    if card := web_address(mapping(status.get("card")).get("url")):
+        yield card
+
+
+def _media_types(status: dict[str, Any]) -> tuple[str, ...]:
+    kinds = [_MEDIA.get(kind) for kind in _names(status.get("media_attachments"), "type")]
+    kinds.append("poll" if isinstance(status.get("poll"), dict) else None)
+    return tuple(dict.fromkeys(kind for kind in kinds if kind))
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value if it is an object, an empty one otherwise."""
+    return value if isinstance(value, dict) else {}
+
+
+def string(value: Any) -> str | None:
+    """The text, trimmed, None for an empty one and for what is no text."""
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def count(value: Any) -> int | None:
+    """A count from 0 on; None for what cannot be one."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value < _COUNT_LIMIT else None
+
+
+def time(value: Any) -> datetime | None:
+    """An ISO 8601 time as aware UTC; None for what is none."""
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        at = datetime.fromisoformat(value.strip())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def web_address(value: Any) -> str | None:
+    """The address if it is of the web; None for other schemes (`javascript:`)."""
+    found = string(value)
+    return found if found and re.match(r"https?://", found, re.IGNORECASE) else None
+
+
+def _host(uri: str) -> str | None:
+    try:
+        return urlsplit(uri).hostname
+    except ValueError:
+        return None
