@@ -1,0 +1,72 @@
+"""The picture of the structure in the README equals the real imports.
+
+    python -m tests.test_structure     # prints the picture as it should be
+
+Modules are drawn by the part that they belong to. The records and errors that everybody imports
+(`mention`, `alert`, `letter`, `errors`, `settings`) are left out of the picture.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import grimp
+
+README = Path(__file__).parents[1] / "README.md"
+
+# Part -> the modules of `pipelines` in it; `models` and `dags` are parts of their own.
+PARTS = {
+    "cli": ("cli", "init", "doctor", "orchestrator"),
+    "run": ("run",),
+    "sources": ("sources", "http"),
+    "landing": ("landing",),
+    "normalise": ("normalise", "plaintext", "subjects"),
+    "privacy": ("privacy",),
+    "accept": ("accept", "expectations"),
+    "score": ("score",),
+    "load": ("load",),
+    "detect": ("detect", "rules"),
+    "baseline": ("baseline",),
+    "notify": ("notify", "alert_letter", "evidence", "incidents", "oncall", "outbox", "channels"),
+    "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues", "wording"),
+    "copies": ("copies",),
+    "charts": ("charts",),
+    "retention": ("retention",),
+    "publish": ("publish",),
+    "warehouse": ("warehouse",),
+}
+LEFT_OUT = ("mention", "alert", "letter", "errors", "settings", "vigie_toml")
+
+
+def _part(module: str) -> str | None:
+    top, _, rest = module.partition(".")
+    if top != "pipelines":
+        return top
+    name = rest.split(".")[0]
+    if not name or name in LEFT_OUT:
+        return None
+    return next(part for part, names in PARTS.items() if name in names)
+
+
+def picture() -> str:
+    """The structure as a Mermaid flow chart, an arrow for each import between two parts."""
+    graph = grimp.build_graph("pipelines", "models", "dags")
+    edges = set()
+    for module in graph.modules:
+        for imported in graph.find_modules_directly_imported_by(module):
+            pair = (_part(module), _part(imported))
+            if None not in pair and pair[0] != pair[1]:
+                edges.add(pair)
+    lines = [f"    {importer} --> {imported}" for importer, imported in sorted(edges)]
+    return "\n".join(["flowchart LR", *lines])
+
+
+def test_the_picture_in_the_readme_equals_the_real_imports() -> None:
+    drawn = re.search(r"```mermaid\n(.*?)\n```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert drawn is not None
+    assert drawn[1] == picture(), "run `python -m tests.test_structure` and paste what it prints"
+
+
+if __name__ == "__main__":
+    print(picture())  # noqa: T201
