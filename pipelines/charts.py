@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import altair as alt
@@ -23,6 +23,7 @@ WIDTH, HEIGHT = 380, 150  # of the plot; about 440 wide with its axis, which a p
 SCALE = 2  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
+TONES = ("#D55E00", "#c3cad1", "#0072B2", "#eef1f4")  # negative, neutral, positive, undetermined
 
 _NUMBERS: dict[str, Any] = {"fr": "fr-FR", "en": "en-GB"}
 _WORDS = {
@@ -33,6 +34,7 @@ _STEPS = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 7 * 1440, 14 
 _DAY_MINUTES = 1440
 _TICKS = 5
 _TITLE_LIMIT = 120
+_LABEL_LIMIT = 40
 
 
 def curve(
@@ -51,6 +53,57 @@ def curve(
     `times` are aware and rising; every sequence has their length. Axis times are those of `zone`.
     ValueError for no point, a naive time, or lengths that differ.
     """
+    note = _WORDS[locale]["band"] if low is not None and high is not None else None
+    return _curve(
+        times,
+        counts,
+        low=low,
+        high=high,
+        title=title,
+        note=note,
+        mark_at=mark_at,
+        locale=locale,
+        zone=zone,
+    )
+
+
+def day_curve(
+    days: Sequence[date],
+    counts: Sequence[float],
+    *,
+    low: Sequence[float] | None = None,
+    high: Sequence[float] | None = None,
+    title: str,
+    note: str | None = None,
+    locale: str,
+) -> bytes:
+    """A line of counts by day with the expected band, as PNG; NaN leaves a gap."""
+    times = [datetime.combine(day, time.min, tzinfo=UTC) for day in days]
+    return _curve(
+        times,
+        counts,
+        low=low,
+        high=high,
+        title=title,
+        note=note,
+        mark_at=None,
+        locale=locale,
+        zone=UTC,
+    )
+
+
+def _curve(
+    times: Sequence[datetime],
+    counts: Sequence[float],
+    *,
+    low: Sequence[float] | None,
+    high: Sequence[float] | None,
+    title: str,
+    note: str | None,
+    mark_at: datetime | None,
+    locale: str,
+    zone: tzinfo,
+) -> bytes:
     _check(times, counts, low, high)
     rows = [{"t": _epoch_ms(at), "n": _number(n)} for at, n in zip(times, counts, strict=True)]
     layers: list[Any] = []
@@ -59,10 +112,83 @@ def curve(
     layers.append(_line(rows))
     if mark_at is not None:
         layers.append(_rule(mark_at, zone=zone, locale=locale))
-    note = _WORDS[locale]["band"] if low is not None and high is not None else None
     shared = _time_axis(times, zone=zone, locale=locale)
     chart = alt.layer(*layers).encode(x=shared)
     return _png(chart, title=title, note=note, locale=locale)
+
+
+def tone_bars(
+    days: Sequence[date],
+    parts: Mapping[str, Sequence[int]],
+    *,
+    title: str,
+    note: str | None = None,
+    locale: str,
+) -> bytes:
+    """Bars by day, stacked in the order of `parts` (name to counts), as PNG with its legend.
+
+    Four parts at most, from negative to undetermined: the colours are told apart without red and
+    green, and by their order.
+    """
+    names = list(parts)
+    rows = [
+        {"t": place, "part": name, "n": int(count), "order": order}
+        for order, (name, counts) in enumerate(parts.items())
+        for place, count in enumerate(counts)
+    ]
+    legend = alt.Legend(title=None, orient="bottom", symbolType="square", direction="horizontal")
+    colour = alt.Color(
+        "part:N", sort=names, scale=alt.Scale(domain=names, range=list(TONES)), legend=legend
+    )
+    bars = alt.Chart(_rows(rows)).mark_bar(stroke=CARD, strokeWidth=1)
+    chart = bars.encode(
+        x=_day_axis(days, locale=locale),
+        y=_count_axis("n"),
+        color=colour,
+        order=alt.Order("order:Q"),
+    )
+    return _png(chart, title=title, note=note, locale=locale)
+
+
+def _day_axis(days: Sequence[date], *, locale: str) -> Any:
+    """Days as places with labels made here, every few days so that they do not touch."""
+    step = max(1, -(-len(days) // _TICKS))
+    places = range((len(days) - 1) % step, len(days), step)  # the last day always has its label
+    names = {n: str(format_skeleton("MMMd", days[n], locale=locale)) for n in places}
+    axis = alt.Axis(
+        title=None, values=list(names), labelExpr=_lookup(names), grid=False, labelAngle=0
+    )
+    return alt.X("t:O", axis=axis)
+
+
+def topic_bars(
+    labels: Sequence[str],
+    counts: Sequence[int],
+    *,
+    usual: Sequence[float | None],
+    title: str,
+    note: str | None = None,
+    locale: str,
+) -> bytes:
+    """A bar a topic, the largest first, with a tick where it usually ends, as PNG."""
+    names = [drawable(label)[:_LABEL_LIMIT] for label in labels]
+    rows = [
+        {"name": name, "n": count, "usual": before, "place": place}
+        for place, (name, count, before) in enumerate(zip(names, counts, usual, strict=True))
+    ]
+    data = alt.Chart(_rows(rows))
+    side = alt.Y(
+        "name:N",
+        sort=names,
+        axis=alt.Axis(title=None, labelLimit=200, ticks=False, domain=False, labelPadding=6),
+    )
+    x = alt.X("n:Q", axis=alt.Axis(title=None, tickCount=4, tickMinStep=1, format=",d"))
+    bars = data.mark_bar(color=BLUE, height=12).encode(y=side, x=x)
+    tick = data.mark_tick(color=INK, thickness=2, size=18).encode(y=side, x="usual:Q")
+    chart = alt.layer(bars, tick)
+    return _png(
+        chart, title=title, note=note, locale=locale, width=WIDTH - 150, height=24 * len(names)
+    )
 
 
 def _check(
@@ -188,7 +314,15 @@ def drawable(text: str) -> str:
     return "".join(c for c in " ".join(text.split()) if c.isprintable())[:_TITLE_LIMIT]
 
 
-def _png(chart: Any, *, title: str, note: str | None, locale: str) -> bytes:
+def _png(
+    chart: Any,
+    *,
+    title: str,
+    note: str | None,
+    locale: str,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> bytes:
     """The chart as a white card, without any address ever fetched."""
     heading = alt.TitleParams(
         text=drawable(title),
@@ -202,9 +336,10 @@ def _png(chart: Any, *, title: str, note: str | None, locale: str) -> bytes:
         limit=WIDTH + 40,
     )
     card = (
-        chart.properties(width=WIDTH, height=HEIGHT, title=heading, background=CARD)
+        chart.properties(width=width, height=height, title=heading, background=CARD)
         .configure(font=FONT, padding=10)
         .configure_view(stroke=None)
+        .configure_legend(labelColor=INK, labelFontSize=12, symbolStrokeWidth=0, symbolSize=140)
         .configure_axis(labelColor=INK, labelFontSize=12, domainColor=GREY, tickColor=GREY)
     )
     made = vl_convert.vegalite_to_png(

@@ -1,0 +1,292 @@
+"""The records that a digest is made of: what was counted, never a sentence of our own.
+
+Words are put around them by `pipelines/page.py`; every figure comes from a file of
+`sql/queries`, and every message keeps its id and permalink.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pipelines.outlook import Interval, Range
+from pipelines.risk import Level, Risk, Signals
+
+ActionKind = Literal["crisis", "claim", "gathering", "request", "complaint", "none"]
+SourceState = Literal["ok", "silent", "late", "never"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A text said that day: masked, with its first permalink. No author is known here."""
+
+    mention_id: str
+    text: str
+    title: str | None
+    url: str | None
+    network: str
+    origin: str
+    relay_id: str | None
+    first_at: datetime
+    count: int
+    sentiment: str | None
+    topics: tuple[str, ...]
+    hours: dict[datetime, int]
+    origins: dict[str, int]
+    mention_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message and its near-copies: shown once, with how often and where it was said."""
+
+    message: Message
+    copy_count: int
+    text_count: int
+    origins: dict[str, int]
+    first_at: datetime
+    mention_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """The procedure proposed, by the sign that called for it (docs/taxonomy of procedures)."""
+
+    kind: ActionKind
+    sign_count: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What many messages of a day are about. `headline` is taken from one of them, word for word.
+
+    `negative` is over distinct texts, None below ten of them.
+    """
+
+    headline: str
+    headline_id: str
+    mention_count: int
+    text_count: int
+    largest: Said
+    origins: dict[str, int]
+    first_at: datetime
+    first_origin: str
+    peak_at: datetime
+    peak_count: int
+    negative: Interval | None
+    undetermined_count: int
+    topics: tuple[str, ...]
+    terms: tuple[str, ...]
+    examples: tuple[Said, ...]
+    action: Action
+    mention_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A post of the institution's own that takes up the words of a claim."""
+
+    mention_id: str
+    url: str | None
+    text: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A text with the signs of a claim that spreads in copies, and the answer on file if any."""
+
+    said: Said
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question that came several times; `terms` are the words that its messages share."""
+
+    said: Said
+    mention_count: int
+    terms: tuple[str, ...]
+    mention_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviews:
+    """Ratings given on one network that day, on a scale of 0..1."""
+
+    network: str
+    review_count: int
+    rating: float
+    usual_rating: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tone:
+    """The tone of a day over distinct texts; `negative` is None where it may not be published."""
+
+    negative: Interval | None
+    usual_negative: float | None
+    negative_count: int
+    neutral_count: int
+    positive_count: int
+    undetermined_count: int
+    unscored_count: int
+    text_count: int
+    is_suppressed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPoint:
+    """One day of the chart of the last fortnight."""
+
+    day: date
+    count: int
+    expected: Range | None
+    negative_count: int = 0
+    neutral_count: int = 0
+    positive_count: int = 0
+    undetermined_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourPoint:
+    """One hour of the day."""
+
+    at: datetime
+    count: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicLine:
+    """One sensitive topic of the day; no figure when it rests on too few authors."""
+
+    topic_id: str
+    is_suppressed: bool
+    mention_count: int
+    usual_count: float | None
+    negative: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """The reactions to the institution's own posts of the day, beside its usual post."""
+
+    post_count: int
+    reply_count: int | None
+    share_count: int | None
+    like_count: int | None
+    rate: float | None
+    usual_reply: float | None
+    usual_share: float | None
+    usual_like: float | None
+    usual_rate: float | None
+    usual_post_count: int
+    best: Answer | None
+    is_collected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayLine:
+    """A medium, an institution or an official in office who spoke of us."""
+
+    relay_id: str
+    label: str
+    kind: str
+    mention_count: int
+    mention_id: str
+    url: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentLine:
+    """One incident of the day."""
+
+    incident_id: str
+    rule_id: str
+    subject: str | None
+    scope: str
+    severity: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    acked_at: datetime | None
+    is_false: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """The day's incidents and mails; `ack_minutes` is the median time to acknowledge."""
+
+    incidents: tuple[IncidentLine, ...]
+    opened_count: int
+    resolved_count: int
+    open_count: int
+    acked_count: int
+    false_count: int
+    ack_minutes: float | None
+    mail_count: int
+    sent_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLine:
+    """How one source was read, and what was therefore not seen."""
+
+    name: str
+    kind: str
+    state: SourceState
+    since_at: datetime | None
+    mention_count: int
+    usual_count: float | None
+    run_count: int
+    failed_count: int
+    capped_count: int
+    rejected_count: int
+    off_subject_count: int
+    gaps: tuple[tuple[datetime, datetime], ...]
+    unseen_count: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """All that the digest of one local day says, before any word is put around it."""
+
+    institution: str
+    legal_basis: str
+    day: date
+    since: datetime
+    until: datetime
+    as_of: datetime
+    zone: ZoneInfo
+    locale: str
+    payload_days: int
+    text_days: int
+    score_days: int
+    aggregate_days: int
+    is_partial: bool
+    is_cut: bool
+    risk: Risk
+    signals: Signals
+    previous_level: Level | None
+    count: int
+    expected: Range | None
+    history_days: int
+    tone: Tone
+    days: tuple[DayPoint, ...]
+    hours: tuple[HourPoint, ...]
+    stories: tuple[Story, ...]
+    claims: tuple[Claim, ...]
+    asked: tuple[Asked, ...]
+    reviews: tuple[Reviews, ...]
+    topics: tuple[TopicLine, ...]
+    own: Own
+    relays: tuple[RelayLine, ...]
+    alerts: Alerts
+    next_day: Range | None
+    next_week: Range | None
+    sources: tuple[SourceLine, ...]

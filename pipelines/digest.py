@@ -1,0 +1,524 @@
+"""The daily digest: everything counted by SQL, put into frozen records, rendered, kept.
+
+`build` reads the warehouse and nothing else, `render` puts words around what was read, `save`
+writes the page, `remember` keeps the level for tomorrow. A day is a local day of the institution;
+a day still going on is counted up to `as_of` and compared with the same part of earlier days.
+
+Cost: 100,000 mentions a day take about 20 s on one core, most of it to find near-copies; at most
+`MOST_TEXTS` distinct texts are held (about 300 MB).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import duckdb
+
+from pipelines import page, stories, warehouse
+from pipelines.brief import (
+    Alerts,
+    Answer,
+    DayPoint,
+    Digest,
+    HourPoint,
+    IncidentLine,
+    Message,
+    Own,
+    RelayLine,
+    Reviews,
+    SourceLine,
+    SourceState,
+    Tone,
+    TopicLine,
+)
+from pipelines.letter import Letter
+from pipelines.outlook import PAST_DAYS, Range, expected, wilson
+from pipelines.page import render
+from pipelines.risk import Signals, assess
+from pipelines.settings import Settings
+from pipelines.wording import words
+
+__all__ = ["build", "remember", "render", "save"]
+
+CHART_DAYS = 14
+BACKGROUND_DAYS = 14
+BACKGROUND_TEXTS = 20_000
+MOST_TEXTS = 100_000
+LEAST_AUTHORS = 10  # k of docs/law.md, rule 7
+LATE_RUNS = 3  # missed readings before a source is late
+LATE_MINUTES = 30
+OWN_DAYS = 7
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """The queries of one digest, all with the same bounds."""
+
+    connection: duckdb.DuckDBPyConnection
+    parameters: Mapping[str, Any]
+
+    def rows(self, name: str, **more: object) -> Rows:
+        """The rows of `sql/queries/<name>.sql`, by column name."""
+        found = warehouse.run(self.connection, f"queries/{name}", {**self.parameters, **more})
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def build(
+    connection: duckdb.DuckDBPyConnection, *, settings: Settings, day: date, as_of: datetime
+) -> Digest:
+    """All that the digest of `day` says, as known at `as_of` (aware); reads, never writes.
+
+    ValueError when the day has not begun by `as_of`.
+    """
+    zone = settings.institution.zone
+    since, end = _midnight(day, settings), _midnight(day + timedelta(days=1), settings)
+    if as_of <= since:
+        raise ValueError(
+            f"the day {day} has not begun at {as_of.isoformat()}: choose an earlier one"
+        )
+    until = min(end, as_of)
+    before = _midnight(day - timedelta(days=PAST_DAYS), settings)
+    cutoff = time.max if until == end else until.astimezone(zone).time()
+    bounds = {"since": since, "until": until, "before": before, "as_of": as_of, "day": day}
+    reader = _Reader(connection, {**bounds, "zone": settings.institution.time_zone})
+    history = _history(reader, cutoff)
+    past_days = sum(1 for known in history if known < day)
+    reader = _Reader(connection, {**reader.parameters, "days": past_days})
+    return _digest(reader, settings, history, past_days)
+
+
+def _midnight(day: date, settings: Settings) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=settings.institution.zone)
+
+
+def _digest(
+    reader: _Reader, settings: Settings, history: Mapping[date, int], past_days: int
+) -> Digest:
+    at = reader.parameters
+    day, as_of = at["day"], at["as_of"]
+    authors = {row["scope"]: row["author_count"] for row in reader.rows("digest_authors")}
+    tones = {row["day_on"]: row for row in reader.rows("digest_tone", since=at["before"])}
+    tone = _tone(tones, day, past_days, is_suppressed=authors.get("all", 0) < LEAST_AUTHORS)
+    alerts = _alerts(reader, settings)
+    sources = _sources(reader, as_of)
+    found = stories.bundles(_messages(reader))
+    own, answers = _own(reader)
+    known = _known(settings)
+    band = expected(history, on=day)
+    signals = _signals(history.get(day, 0), band, tone, tones, day, past_days, alerts, sources)
+    previous = reader.rows("digest_previous", day=day - timedelta(days=1))
+    tomorrow = day + timedelta(days=1)
+    return Digest(
+        institution=settings.institution.name,
+        legal_basis=settings.institution.legal_basis,
+        day=day,
+        since=at["since"],
+        until=at["until"],
+        as_of=as_of,
+        zone=settings.institution.zone,
+        locale=settings.institution.locale,
+        payload_days=settings.retention.payload_days,
+        text_days=settings.retention.text_days,
+        score_days=settings.retention.score_days,
+        aggregate_days=settings.retention.aggregate_days,
+        is_partial=at["until"] < _midnight(tomorrow, settings),
+        is_cut=sum(len(b.messages) for b in found) >= MOST_TEXTS,
+        risk=assess(signals),
+        signals=signals,
+        previous_level=previous[0]["risk_level"] if previous else None,
+        count=history.get(day, 0),
+        expected=band,
+        history_days=past_days,
+        tone=tone,
+        days=_days(history, tones, day),
+        hours=tuple(
+            HourPoint(
+                at=row["hour_at"],
+                count=row["mention_count"],
+                low=row["low_count"],
+                high=row["high_count"],
+            )
+            for row in reader.rows("digest_hours")
+        ),
+        stories=stories.stories(found, _background(reader), known=known),
+        claims=stories.claims(found, answers),
+        asked=stories.asked(found, known=known),
+        reviews=tuple(Reviews(**row) for row in reader.rows("digest_reviews")),
+        topics=_topics(reader, authors),
+        own=own,
+        relays=_relays(reader, settings),
+        alerts=alerts,
+        next_day=expected(history, on=tomorrow),
+        next_week=expected(history, on=tomorrow, days=7),
+        sources=sources,
+    )
+
+
+def _known(settings: Settings) -> frozenset[str]:
+    """The words of the institution's own names and of its subjects: they tell nothing apart."""
+    who = settings.institution
+    names = [who.name, *who.aliases, who.place or ""]
+    names += [name for s in settings.subjects for name in (*s.names, *s.ambiguous, *s.hashtags)]
+    return frozenset(word for name in names for word in stories.terms(name))
+
+
+def _history(reader: _Reader, cutoff: time) -> dict[date, int]:
+    rows = reader.rows("digest_volume", since=reader.parameters["before"], cutoff=cutoff)
+    return {row["day_on"]: row["mention_count"] for row in rows}
+
+
+def _tone(
+    tones: Mapping[date, dict[str, Any]], day: date, past_days: int, *, is_suppressed: bool
+) -> Tone:
+    names = ("negative", "neutral", "positive", "undetermined", "unscored", "text")
+    counts = {f"{name}_count": tones.get(day, {}).get(f"{name}_count", 0) for name in names}
+    told = sum(counts[f"{name}_count"] for name in names[:3])
+    past = [row for known, row in tones.items() if known < day]
+    usual = _share(past, "negative_count", ("negative_count", "neutral_count", "positive_count"))
+    return Tone(
+        negative=None if is_suppressed else wilson(counts["negative_count"], told),
+        usual_negative=usual if past_days >= 7 else None,
+        is_suppressed=is_suppressed,
+        **counts,
+    )
+
+
+def _share(rows: Sequence[Mapping[str, Any]], part: str, whole: Sequence[str]) -> float | None:
+    total = sum(row[name] for row in rows for name in whole)
+    return sum(row[part] for row in rows) / total if total else None
+
+
+def _signals(
+    count: int,
+    band: Range | None,
+    tone: Tone,
+    tones: Mapping[date, dict[str, Any]],
+    day: date,
+    past_days: int,
+    alerts: Alerts,
+    sources: Sequence[SourceLine],
+) -> Signals:
+    today = tones.get(day, {})
+    scored = today.get("text_count", 0) - today.get("unscored_count", 0)
+    past = [row for known, row in tones.items() if known < day]
+    usual = _share(past, "sensitive_count", ("text_count",))
+    real = [i for i in alerts.incidents if not i.is_false]
+    kinds = [(i.severity, i.resolved_at is None) for i in real]
+    return Signals(
+        count=count,
+        expected=band,
+        negative=tone.negative,
+        usual_negative=tone.usual_negative,
+        sensitive=wilson(today.get("sensitive_count", 0), scored),
+        usual_sensitive=usual if past_days >= 7 else None,
+        crisis=wilson(today.get("crisis_count", 0), scored),
+        critical_open=kinds.count(("critical", True)),
+        critical_closed=kinds.count(("critical", False)),
+        warning_open=kinds.count(("warning", True)),
+        warning_closed=kinds.count(("warning", False)),
+        unseen_share=_unseen_share(sources),
+        is_read=count > 0 or any(s.run_count > s.failed_count for s in sources),
+    )
+
+
+def _unseen_share(sources: Sequence[SourceLine]) -> float:
+    usual = sum(s.usual_count or 0.0 for s in sources)
+    unseen = sum(s.unseen_count or 0.0 for s in sources)
+    return unseen / usual if usual else 0.0
+
+
+def _days(
+    history: Mapping[date, int], tones: Mapping[date, dict[str, Any]], day: date
+) -> tuple[DayPoint, ...]:
+    """The last fortnight, each day beside what was expected of it then."""
+    first = day - timedelta(days=CHART_DAYS - 1)
+    kinds = ("negative_count", "neutral_count", "positive_count", "undetermined_count")
+    return tuple(
+        DayPoint(
+            day=known,
+            count=count,
+            expected=expected(history, on=known),
+            **{kind: tones.get(known, {}).get(kind, 0) for kind in kinds},
+        )
+        for known, count in sorted(history.items())
+        if first <= known <= day
+    )
+
+
+def _messages(reader: _Reader) -> list[Message]:
+    rows = reader.rows("digest_messages", most=MOST_TEXTS)
+    return [
+        Message(
+            mention_id=row["mention_id"],
+            text=row["text"],
+            title=row["title"],
+            url=row["url"],
+            network=row["network"],
+            origin=row["first_origin"],
+            relay_id=row["relay_id"],
+            first_at=row["first_at"],
+            count=row["mention_count"],
+            sentiment=row["sentiment"],
+            topics=tuple(row["topics"] or ()),
+            hours=row["hours"],
+            origins=row["origins"],
+            mention_ids=tuple(row["mention_ids"]),
+        )
+        for row in rows
+    ]
+
+
+def _background(reader: _Reader) -> list[str]:
+    before = reader.parameters["since"] - timedelta(days=BACKGROUND_DAYS)
+    rows = reader.rows("digest_background", before=before, most=BACKGROUND_TEXTS)
+    return [row["text"] for row in rows]
+
+
+def _topics(reader: _Reader, authors: Mapping[str, int]) -> tuple[TopicLine, ...]:
+    """The topics of the day; a row over fewer than ten authors keeps its name and no figure."""
+    return tuple(
+        TopicLine(
+            topic_id=row["topic_id"],
+            is_suppressed=True,
+            mention_count=0,
+            usual_count=None,
+            negative=None,
+        )
+        if authors.get(row["topic_id"], 0) < LEAST_AUTHORS
+        else TopicLine(
+            topic_id=row["topic_id"],
+            is_suppressed=False,
+            mention_count=row["mention_count"],
+            usual_count=row["usual_count"],
+            negative=wilson(row["negative_count"], row["text_count"]),
+        )
+        for row in reader.rows("digest_topics")
+    )
+
+
+def _own(reader: _Reader) -> tuple[Own, list[Answer]]:
+    """The day's own posts beside the usual one, and those of a week that may answer a claim."""
+    rows = reader.rows("digest_own_posts")
+    since = reader.parameters["since"]
+    today = [row for row in rows if row["published_at"] >= since]
+    past = [row for row in rows if row["published_at"] < since]
+    best = max(today, key=_reactions, default=None)
+    recent = since - timedelta(days=OWN_DAYS)
+    own = Own(
+        post_count=len(today),
+        reply_count=_total(today, "reply_count"),
+        share_count=_total(today, "share_count"),
+        like_count=_total(today, "like_count"),
+        rate=_rate(today),
+        usual_reply=_usual(past, "reply_count"),
+        usual_share=_usual(past, "share_count"),
+        usual_like=_usual(past, "like_count"),
+        usual_rate=_rate(past),
+        usual_post_count=len(past),
+        best=_answer(best) if best else None,
+        is_collected=bool(rows),
+    )
+    return own, [_answer(row) for row in rows if row["published_at"] >= recent]
+
+
+def _answer(row: Mapping[str, Any]) -> Answer:
+    return Answer(
+        mention_id=row["mention_id"],
+        url=row["url"],
+        text=row["text"],
+        published_at=row["published_at"],
+    )
+
+
+def _reactions(row: Mapping[str, Any]) -> int:
+    return sum(row[name] or 0 for name in ("reply_count", "share_count", "like_count"))
+
+
+def _total(rows: Rows, name: str) -> int | None:
+    known = [row[name] for row in rows if row[name] is not None]
+    return sum(known) if known else None
+
+
+def _usual(rows: Rows, name: str) -> float | None:
+    known = [row[name] for row in rows if row[name] is not None]
+    return median(known) if known else None
+
+
+def _rate(rows: Rows) -> float | None:
+    """Reactions for each view, over the posts whose views are known."""
+    seen = [row for row in rows if row["view_count"]]
+    views = sum(row["view_count"] for row in seen)
+    return sum(_reactions(row) for row in seen) / views if views else None
+
+
+def _relays(reader: _Reader, settings: Settings) -> tuple[RelayLine, ...]:
+    """Those of the allow-list as it is now; whoever has left it is not shown."""
+    allowed = {relay.id: relay for relay in settings.relays}
+    return tuple(
+        RelayLine(label=allowed[row["relay_id"]].label, kind=allowed[row["relay_id"]].kind, **row)
+        for row in reader.rows("digest_relays")
+        if row["relay_id"] in allowed
+    )
+
+
+def _alerts(reader: _Reader, settings: Settings) -> Alerts:
+    labels = {subject.id: subject.label for subject in settings.subjects}
+    rows = reader.rows("digest_incidents")
+    mails = reader.rows("digest_mails")[0]
+    since = reader.parameters["since"]
+    acks = [
+        (row["acked_at"] - row["opened_at"]) / timedelta(minutes=1)
+        for row in rows
+        if row["acked_at"] is not None
+    ]
+    lines = tuple(
+        IncidentLine(
+            incident_id=row["incident_id"],
+            rule_id=row["rule_id"],
+            subject=labels.get(row["subject_id"]),
+            scope=row["scope"],
+            severity=row["severity"],
+            opened_at=row["opened_at"],
+            resolved_at=row["resolved_at"],
+            acked_at=row["acked_at"],
+            is_false=row["is_false"],
+        )
+        for row in rows
+    )
+    return Alerts(
+        incidents=lines,
+        opened_count=sum(line.opened_at >= since for line in lines),
+        resolved_count=sum(line.resolved_at is not None for line in lines),
+        open_count=sum(line.resolved_at is None for line in lines),
+        acked_count=len(acks),
+        false_count=sum(line.is_false for line in lines),
+        ack_minutes=median(acks) if acks else None,
+        mail_count=mails["mail_count"],
+        sent_count=mails["sent_count"],
+    )
+
+
+def _sources(reader: _Reader, as_of: datetime) -> tuple[SourceLine, ...]:
+    gaps: dict[str, list[tuple[datetime, datetime]]] = {}
+    for row in reader.rows("digest_gaps"):
+        gaps.setdefault(row["source_name"], []).append((row["gap_since_at"], row["gap_until_at"]))
+    span = (reader.parameters["since"], reader.parameters["until"])
+    return tuple(
+        _source(row, tuple(_merged(gaps.get(row["source_name"], []))), span, as_of)
+        for row in reader.rows("digest_coverage")
+    )
+
+
+def _source(
+    row: Mapping[str, Any],
+    gaps: tuple[tuple[datetime, datetime], ...],
+    span: tuple[datetime, datetime],
+    as_of: datetime,
+) -> SourceLine:
+    state, since_at = _state(row, as_of)
+    blind = list(gaps)
+    if state != "ok":
+        blind.append((max(since_at or span[0], span[0]), span[1]))
+    hours = sum((end - start) / timedelta(hours=1) for start, end in _merged(blind) if end > start)
+    usual = row["usual_count"]
+    return SourceLine(
+        name=row["source_name"],
+        kind=row["source"],
+        state=state,
+        since_at=since_at,
+        mention_count=row["mention_count"],
+        usual_count=usual,
+        run_count=row["run_count"],
+        failed_count=row["failed_count"],
+        capped_count=row["capped_count"],
+        rejected_count=row["rejected_count"],
+        off_subject_count=row["off_subject_count"],
+        gaps=gaps,
+        unseen_count=usual * hours / 24 if usual is not None and hours else None,
+    )
+
+
+def _state(row: Mapping[str, Any], as_of: datetime) -> tuple[SourceState, datetime | None]:
+    """Whether a source is read as it should, and since when it is not."""
+    read_at, newest_at = row["last_ok_at"], row["newest_at"]
+    if read_at is None:
+        return "never", None
+    allowed = max(LATE_RUNS * row["every_minutes"], LATE_MINUTES)
+    if as_of - read_at > timedelta(minutes=allowed):
+        return "late", read_at
+    if newest_at is None or as_of - newest_at > timedelta(minutes=row["silent_after_minutes"]):
+        return "silent", newest_at
+    return "ok", None
+
+
+def _merged(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Spans that touch, as one."""
+    made: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans):
+        if made and start <= made[-1][1]:
+            made[-1] = (made[-1][0], max(made[-1][1], end))
+        else:
+            made.append((start, end))
+    return made
+
+
+def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
+    """Write the letter as a page that needs nothing else: `digests/<day>.<locale>.html`.
+
+    Pictures stand in it as data. Written aside and renamed: a reader sees the old or the new.
+    """
+    path = home / "digests" / f"{digest.day.isoformat()}.{locale}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    html = letter.html
+    for name, png in letter.images.items():
+        data = base64.b64encode(png).decode("ascii")
+        html = html.replace(f'src="cid:{name}"', f'src="data:image/png;base64,{data}"')
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside.write_text(html, encoding="utf-8")
+    aside.replace(path)
+    return path
+
+
+def remember(connection: duckdb.DuckDBPyConnection, digest: Digest, *, made_at: datetime) -> None:
+    """Keep the level, the reason and the figures of a digest; a second call replaces the first.
+
+    Opens no transaction of its own. No person's text is kept, so the row may outlive them.
+    """
+    spoken = words(digest.locale, digest.zone)
+    parameters = {
+        "day": digest.day,
+        "locale": digest.locale,
+        "risk_level": digest.risk.level,
+        "reason": page.reason(digest, spoken),
+        "body": json.dumps(_figures(digest), ensure_ascii=False),
+        "made_at": made_at,
+    }
+    warehouse.run(connection, "writes/merge_digest", parameters)
+
+
+def _figures(digest: Digest) -> dict[str, Any]:
+    band, share = digest.expected, digest.tone.negative
+    return {
+        "rule": digest.risk.reason,
+        "mention_count": digest.count,
+        "expected_low": band.low if band else None,
+        "expected_high": band.high if band else None,
+        "negative_share": share.share if share else None,
+        "negative_low": share.low if share else None,
+        "negative_high": share.high if share else None,
+        "undetermined_count": digest.tone.undetermined_count,
+        "story_counts": [story.mention_count for story in digest.stories],
+        "claim_count": len(digest.claims),
+        "unseen_share": digest.signals.unseen_share,
+    }

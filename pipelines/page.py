@@ -1,0 +1,421 @@
+"""A digest as a mail and a page: words, pictures and references around what was counted.
+
+The HTML is made for mail: tables, inline style, no script, no address but permalinks; below
+100 kB without its pictures. Everything that a person wrote is escaped by Jinja, stripped of
+control and direction marks, and linked only over http and https.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from models.taxonomy import taxonomy
+from pipelines import charts
+from pipelines.brief import Digest, IncidentLine, Own, SourceLine, Story
+from pipelines.letter import Letter
+from pipelines.outlook import Interval
+from pipelines.risk import LEVELS, change
+from pipelines.stories import LEAST_COPIES, shortened
+from pipelines.wording import Words, plain, words
+
+_QUOTE = 280
+_SUBJECT = 120
+_TOPIC_BARS = 8
+_FEW = 6  # lines of a table before the rest is left to the analysts
+
+
+@dataclass(slots=True)
+class _References:
+    """The queries named on a page, numbered as they come."""
+
+    names: list[str] = field(default_factory=list)
+
+    def number(self, name: str) -> int:
+        """The number of a query, given at its first mention."""
+        if name not in self.names:
+            self.names.append(name)
+        return self.names.index(name) + 1
+
+
+def render(digest: Digest, *, locale: str) -> Letter:
+    """The digest as a letter in `locale`: subject, plain text, HTML, pictures by their cid."""
+    spoken = words(locale, digest.zone)
+    pictures = _pictures(digest, spoken)
+    alts = {name: alt for name, (_, alt) in pictures.items()}
+    html = _filled("digest.html.j2", digest, spoken, alts)
+    text = _filled("digest.txt.j2", digest, spoken, alts)
+    return Letter(
+        subject=subject(digest, spoken),
+        text=text,
+        html=html,
+        images={name: png for name, (png, _) in pictures.items()},
+    )
+
+
+def subject(digest: Digest, spoken: Words) -> str:
+    """The subject: whose, which level, why, in one line that a locked screen shows."""
+    line = spoken.say(
+        "subject",
+        institution=plain(digest.institution),
+        level=spoken.text(f"levels.{digest.risk.level}").upper(),
+        summary=spoken.text(f"summaries.{digest.risk.reason}"),
+    )
+    return shortened(plain(line), _SUBJECT)
+
+
+def reason(digest: Digest, spoken: Words) -> str:
+    """The rule that decided the level, as a sentence with its figures."""
+    return spoken.say(f"reasons.{digest.risk.reason}", **_reason_values(digest, spoken))
+
+
+def _reason_values(digest: Digest, spoken: Words) -> dict[str, str]:
+    signals = digest.signals
+    band = signals.expected
+    counts = {
+        name: spoken.count(name, getattr(signals, name))
+        for name in ("critical_open", "critical_closed", "warning_open", "warning_closed")
+    }
+    return counts | {
+        "messages": spoken.count("messages", signals.count),
+        "low": spoken.number(band.low) if band else "",
+        "high": spoken.number(band.high) if band else "",
+        "crisis": spoken.count("crisis", signals.crisis.count if signals.crisis else 0),
+        "negative": _share(signals.negative, spoken),
+        "usual_negative": spoken.percent(signals.usual_negative or 0),
+        "sensitive": _share(signals.sensitive, spoken),
+        "usual_sensitive": spoken.percent(signals.usual_sensitive or 0),
+        "unseen": spoken.percent(signals.unseen_share),
+    }
+
+
+def _share(share: Interval | None, spoken: Words) -> str:
+    return spoken.percent(share.share) if share else ""
+
+
+def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -> str:
+    """One of the two templates with the same values and functions; HTML is escaped, text is not."""
+    is_html = name.endswith(".html.j2")
+    references = _References()
+    values: dict[str, Any] = {
+        "d": digest,
+        "w": spoken,
+        "levels": LEVELS,
+        "alts": alts,
+        "change": change(digest.risk.level, digest.previous_level),
+        "reason": reason(digest, spoken),
+        "label": lambda topic: topic_label(topic, spoken.locale),
+        "network": lambda origin: network(origin, spoken),
+        "origins": lambda found: origins(found, spoken),
+        "own_parts": lambda own, kind: own_parts(own, kind, spoken),
+        "troubles": lambda source: troubles(source, spoken),
+        "what": lambda story: what(story, spoken),
+        "why": lambda story: why(story, spoken),
+        "incident_line": lambda incident: incident_line(incident, spoken),
+        "coverage": coverage(digest.sources, spoken),
+        "quiet": is_quiet(digest),
+        "tomorrow": digest.day + timedelta(days=1),
+        "week_end": digest.day + timedelta(days=7),
+        "utc": lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        "say": _sayer(spoken, is_html=is_html),
+        "fig": _figure(is_html=is_html),
+        "ref": references.number,
+        "references": references.names,
+        "quote": lambda text: shortened(plain(text), _QUOTE),
+        "plain": plain,
+        "link": safe_link,
+        "few": _FEW,
+    }
+    made = _environment().get_template(name).render(values)
+    return made if is_html else _tidied(made)
+
+
+def _sayer(spoken: Words, *, is_html: bool) -> Callable[..., str]:
+    if not is_html:
+        return spoken.say
+    return lambda key, **values: Markup(spoken.text(key)).format(**values)  # noqa: S704 - our text
+
+
+def _figure(*, is_html: bool) -> Callable[[object, str], object]:
+    """A figure that carries the name of the query that made it."""
+    if not is_html:
+        return lambda value, _: value
+    return lambda value, query: Markup('<b data-query="{}">{}</b>').format(query, value)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pipelines", "templates"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _tidied(text: str) -> str:
+    """Plain text without spaces at line ends and with one empty line at most between parts."""
+    lines: list[str] = []
+    for line in (raw.rstrip() for raw in text.splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).strip() + "\n"
+
+
+def safe_link(url: str | None) -> str | None:
+    """`url` when a reader may follow it: http or https, a host, no space or control character."""
+    if not url or any(c.isspace() or not c.isprintable() for c in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and host and "@" not in parts.netloc else None
+
+
+def network(origin: str, spoken: Words) -> str:
+    """How a network is called; a site is called by its address."""
+    key = f"networks.{origin}"
+    return spoken.text(key) if "." not in origin and spoken.has(key) else plain(origin)
+
+
+def topic_label(topic_id: str, locale: str) -> str:
+    """The name of a topic; its id when the taxonomy no longer has it."""
+    topic = next((t for t in taxonomy() if t.id == topic_id), None)
+    if topic is None:
+        return topic_id
+    return topic.label_fr if locale == "fr" else topic.label_en
+
+
+def origins(found: Mapping[str, int], spoken: Words) -> str:
+    """The three largest origins with their share of the messages."""
+    total = sum(found.values())
+    return spoken.listed(
+        [
+            f"{network(name, spoken)} {spoken.percent(count / total)}"
+            for name, count in list(found.items())[:3]
+        ]
+    )
+
+
+def what(story: Story, spoken: Words) -> str:
+    """How many messages a story has, its copies counted once beside them."""
+    values = {
+        "messages": spoken.count("messages", story.mention_count),
+        "texts": spoken.count("texts", story.text_count),
+        "copies": spoken.count("copies", story.largest.copy_count),
+        "origins": spoken.count("origins", len(story.largest.origins)),
+    }
+    if story.text_count == 1:
+        return spoken.say("stories.only_copies", **values)
+    if story.largest.copy_count + 1 >= LEAST_COPIES:
+        return spoken.say("stories.what_copies", **values)
+    return spoken.say("stories.what", **values)
+
+
+def why(story: Story, spoken: Words) -> str:
+    """When, where and in which words and tone a story was told: figures, no comment."""
+    peak = spoken.say(
+        "stories.seen",
+        moment=spoken.moment(story.first_at),
+        origin=network(story.first_origin, spoken),
+        peak=spoken.moment(story.peak_at),
+        peak_messages=spoken.count("messages", story.peak_count),
+    )
+    said = [peak, spoken.say("stories.where", origins=origins(story.origins, spoken))]
+    if story.negative:
+        said.append(_story_tone(story.negative, story.undetermined_count, spoken))
+    else:
+        said.append(spoken.text("stories.too_few"))
+    if story.topics:
+        names = [topic_label(topic, spoken.locale) for topic in story.topics]
+        said.append(spoken.say("stories.topics", topics=", ".join(names)))
+    if story.terms:
+        said.append(spoken.say("stories.why_terms", terms=plain(", ".join(story.terms))))
+    return " ".join(said)
+
+
+def _story_tone(share: Interval, undetermined: int, spoken: Words) -> str:
+    return spoken.say(
+        "stories.negative",
+        share=spoken.percent(share.share),
+        low=spoken.percent(share.low),
+        high=spoken.percent(share.high),
+        undetermined=spoken.count("undetermined", undetermined),
+    )
+
+
+def incident_line(incident: IncidentLine, spoken: Words) -> str:
+    """One incident on one line: what fired, on what, from when to when."""
+    scope = incident.scope
+    about = spoken.text("alerts.all") if scope == "all" else topic_label(scope, spoken.locale)
+    parts = [
+        spoken.say(
+            "alerts.incident",
+            severity=spoken.text(f"alerts.{incident.severity}"),
+            rule=incident.rule_id,
+            scope=" / ".join(filter(None, (incident.subject, about))),
+            opened=spoken.moment(incident.opened_at),
+        )
+    ]
+    if incident.resolved_at:
+        parts.append(spoken.say("alerts.resolved", moment=spoken.moment(incident.resolved_at)))
+    else:
+        parts.append(spoken.text("alerts.open"))
+    if incident.is_false:
+        parts.append(spoken.text("alerts.is_false"))
+    return " · ".join(parts)
+
+
+def coverage(sources: Sequence[SourceLine], spoken: Words) -> str:
+    """How many sources were read as they should."""
+    if not sources:
+        return spoken.text("coverage.none")
+    well = [source for source in sources if not troubles(source, spoken)]
+    total = spoken.count("sources", len(sources))
+    if len(well) == len(sources):
+        return spoken.say("coverage.all_ok", sources=total)
+    return spoken.say("coverage.some_ok", ok=spoken.number(len(well)), total=total)
+
+
+def is_quiet(digest: Digest) -> bool:
+    """Whether a day can be told in one line: green, and no procedure proposed."""
+    actions = {story.action.kind for story in digest.stories}
+    return digest.risk.level == "vert" and actions <= {"none"} and not digest.claims
+
+
+def own_parts(own: Own, kind: str, spoken: Words) -> str:
+    """Comments, shares and likes of own posts, those that are known: the day's or the usual."""
+    prefix = "usual_" if kind == "usual" else ""
+    suffix = "" if kind == "usual" else "_count"
+    known = [
+        (noun, getattr(own, f"{prefix}{name}{suffix}"))
+        for noun, name in (("replies", "reply"), ("shares", "share"), ("likes", "like"))
+    ]
+    return spoken.listed([spoken.count(noun, n) for noun, n in known if n is not None])
+
+
+def troubles(source: SourceLine, spoken: Words) -> list[str]:
+    """What was wrong with a source that day and what was therefore not seen; empty if nothing."""
+    said = []
+    if source.state != "ok":
+        key = "silent_ever" if source.state == "silent" and not source.since_at else source.state
+        at = spoken.moment(source.since_at) if source.since_at else ""
+        said.append(spoken.say(f"coverage.{key}", moment=at))
+    said += [
+        spoken.say("coverage.gap", start=spoken.moment(start), end=spoken.moment(end))
+        for start, end in source.gaps
+    ]
+    for noun in ("failed", "capped", "rejected"):
+        count = getattr(source, f"{noun}_count")
+        if count:
+            said.append(spoken.count(noun, count))
+    if source.unseen_count and source.unseen_count >= 0.5:
+        seen = spoken.count("messages", source.unseen_count)
+        said.append(spoken.say("coverage.unseen", messages=seen))
+    return said
+
+
+Picture = tuple[bytes, str]
+
+
+def _pictures(digest: Digest, spoken: Words) -> dict[str, Picture]:
+    """The charts, each with the words that stand for it."""
+    drawn: dict[str, Picture] = {}
+    if len(digest.days) > 1:
+        drawn["volume"] = _volume(digest, spoken)
+    if digest.risk.level != "vert" and any(hour.count for hour in digest.hours):
+        drawn["hours"] = _hours(digest, spoken)
+    if digest.days and any(point.negative_count for point in digest.days):
+        drawn["tone"] = _tones(digest, spoken)
+    if any(not line.is_suppressed for line in digest.topics):
+        drawn["topics"] = _topics(digest, spoken)
+    return drawn
+
+
+def _tones(digest: Digest, spoken: Words) -> Picture:
+    kinds = ("negative", "neutral", "positive", "undetermined")
+    parts = {
+        spoken.text(f"charts.{kind}"): [getattr(p, f"{kind}_count") for p in digest.days]
+        for kind in kinds
+    }
+    png = charts.tone_bars(
+        [point.day for point in digest.days],
+        parts,
+        title=spoken.text("charts.tone"),
+        note=spoken.text("charts.tone_note"),
+        locale=spoken.locale,
+    )
+    last = digest.days[-1]
+    counts = {kind: spoken.number(getattr(last, f"{kind}_count")) for kind in kinds}
+    return png, spoken.say("charts.alt_tone", **counts)
+
+
+def _topics(digest: Digest, spoken: Words) -> Picture:
+    lines = [line for line in digest.topics if not line.is_suppressed][:_TOPIC_BARS]
+    labels = [topic_label(line.topic_id, spoken.locale) for line in lines]
+    is_known = any(line.usual_count is not None for line in lines)
+    png = charts.topic_bars(
+        labels,
+        [line.mention_count for line in lines],
+        usual=[line.usual_count for line in lines],
+        title=spoken.text("charts.topics"),
+        note=spoken.text("charts.usual") if is_known else None,
+        locale=spoken.locale,
+    )
+    counted = [
+        f"{label} {spoken.number(line.mention_count)}"
+        for label, line in zip(labels, lines, strict=True)
+    ]
+    return png, spoken.say("charts.alt_topics", lines=", ".join(counted))
+
+
+def _volume(digest: Digest, spoken: Words) -> Picture:
+    days = digest.days
+    bands = [point.expected for point in days]
+    last = bands[-1]
+    alt = spoken.say(
+        "charts.alt_volume",
+        count=spoken.number(days[-1].count),
+        expected=spoken.say(
+            "forms.interval", low=spoken.number(last.low), high=spoken.number(last.high)
+        )
+        if last
+        else spoken.text("forms.unknown"),
+    )
+    png = charts.day_curve(
+        [point.day for point in days],
+        [point.count for point in days],
+        low=[band.low if band else float("nan") for band in bands],
+        high=[band.high if band else float("nan") for band in bands],
+        title=spoken.text("charts.volume"),
+        note=spoken.text("charts.band"),
+        locale=spoken.locale,
+    )
+    return png, alt
+
+
+def _hours(digest: Digest, spoken: Words) -> Picture:
+    hours = digest.hours
+    top = max(hours, key=lambda hour: hour.count)
+    is_known = all(hour.low is not None and hour.high is not None for hour in hours)
+    png = charts.curve(
+        [hour.at for hour in hours],
+        [hour.count for hour in hours],
+        low=[hour.low or 0.0 for hour in hours] if is_known else None,
+        high=[hour.high or 0.0 for hour in hours] if is_known else None,
+        title=spoken.say("charts.hours", day=spoken.week_day(digest.day)),
+        locale=spoken.locale,
+        zone=digest.zone,
+    )
+    alt = spoken.say("charts.alt_hours", count=spoken.number(top.count), time=spoken.time(top.at))
+    return png, alt

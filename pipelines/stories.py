@@ -1,0 +1,402 @@
+"""What a day's messages are about: near-copies first, then the words that set them apart.
+
+Pure and deterministic. A story is a set of messages that share unusual words (more frequent that
+day than in the two weeks before), or one text that was copied. Its headline is cut out of one of
+its own messages; nothing is written for it. Two passes over the texts, and only counters are
+kept, so that 100,000 messages take seconds and little memory.
+
+Known gaps: words, not meanings (a story told in quite other words is two); French and English
+stop words only; without two weeks of background every frequent word may name a story.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import log
+from typing import TypeVar
+
+from pipelines import copies, cues
+from pipelines.brief import Action, Answer, Asked, Claim, Message, Said, Story
+from pipelines.outlook import wilson
+
+Key = TypeVar("Key", str, datetime)
+
+CRISIS_TOPIC = "T20"
+STORY_COUNT = 3
+LEAST_MENTIONS = 5  # of a story
+LEAST_COPIES = 5  # of a text that is a story, or a claim, by itself
+LEAST_ASKED = 3
+LEAST_TONE = 10  # distinct texts below which a share of negative ones is not shown
+UNUSUAL = 2.5  # times a word's usual share
+SEEDS = 60  # words that may name a story
+JOINED = 0.5  # of the rarer word's messages, for two words to name one story
+ANSWERED = 0.5  # of a claim's words, for an own post to count as its answer
+_HEADLINE = 120
+_EXAMPLES = 3
+_IDS = 20
+
+_LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
+_TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+")
+_STOP = frozenset(
+    word
+    for line in (
+        "alors aller ainsi après assez aucun aujourd aussi autant autre autres avait avant avec",
+        "avez avoir avons beaucoup bien bonjour bonsoir cela celle celles celui cependant certains",
+        "ceux chaque chez comme comment contre dans demain depuis dernier dernière derrière",
+        "deux devant devrait dire dirait doit donc dont elle elles encore enfin entre envers",
+        "était étaient étant être eux fait faire fois font grand grande gens hier ici ils jamais",
+        "jour jours jusqu juste laquelle lequel leur leurs lors lorsque lundi mardi mercredi jeudi",
+        "vendredi samedi dimanche maintenant mais malgré même mêmes merci mieux moins notre nous",
+        "nouveau nouvelle parce parfois parmi part pendant personne petit petite peut peuvent",
+        "plus plusieurs plutôt pour pourquoi pourtant pourra presque puis quand quel quelle",
+        "quelles quelque quelques quels quoi rien sans sait savoir selon sera serait seront seul",
+        "seulement sinon soir sont sous souvent suis sur surtout tant tellement tous tout toute",
+        "toutes toujours trop très trouve trois vers veut vient voilà voici voir vois vont votre",
+        "vous vraiment ville mairie maire commune matin semaine année mois heure heures faut",
+        "n'est c'est j'ai qu'il qu'elle est-ce",
+        "about after again also because been before being between could does doing down during",
+        "each from further have having here into itself just more most only other ours over same",
+        "should some such than that their them then there these they this those through today",
+        "tomorrow under until very were what when where which while whom will with would your",
+    )
+    for word in line.split()
+)
+
+
+@dataclass(slots=True)
+class _Topic:
+    """A cluster of seed words while it grows."""
+
+    words: list[str]
+    places: set[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A message with its near-copies, the most said first."""
+
+    messages: tuple[Message, ...]
+    count: int
+
+    @property
+    def lead(self) -> Message:
+        """The form in which it was said most."""
+        return self.messages[0]
+
+
+@dataclass(slots=True)
+class _Counted:
+    """How many bundles and background texts hold each word."""
+
+    total: int = 0
+    words: Counter[str] = field(default_factory=Counter)
+
+
+def bundles(messages: Sequence[Message]) -> list[Bundle]:
+    """The messages by near-copies, the largest first."""
+    found = []
+    for group in copies.groups([message.text for message in messages]):
+        members = sorted(
+            (messages[place] for place in group.members),
+            key=lambda m: (-m.count, m.first_at, m.mention_id),
+        )
+        found.append(Bundle(messages=tuple(members), count=sum(m.count for m in members)))
+    return sorted(found, key=lambda b: (-b.count, b.lead.first_at, b.lead.mention_id))
+
+
+def said(bundle: Bundle) -> Said:
+    """A bundle as it is shown: its lead, its copies, where they were."""
+    first = min(bundle.messages, key=lambda m: (m.first_at, m.mention_id))
+    ids = [i for m in bundle.messages for i in m.mention_ids]
+    return Said(
+        message=bundle.lead,
+        copy_count=bundle.count - 1,
+        text_count=len(bundle.messages),
+        origins=_summed(m.origins for m in bundle.messages),
+        first_at=first.first_at,
+        mention_ids=tuple(ids[:_IDS]),
+    )
+
+
+def stories(
+    found: Sequence[Bundle], background: Iterable[str], *, known: Collection[str] = ()
+) -> tuple[Story, ...]:
+    """The three stories that weigh most; fewer when fewer stand out.
+
+    `known` are words in every message (the institution's own name). Weight is the number of
+    mentions, half as much again for the share that is negative, twice for civil security (T20).
+    """
+    usual = _counted(background, known)
+    today = _counted((b.lead.text for b in found), known)
+    seeds = _seeds(today, usual)
+    clusters = _clusters(found, seeds, known)
+    told = [_story(parts, words) for parts, words in _shared_out(found, clusters)]
+    strong = [s for s in told if s.mention_count >= LEAST_MENTIONS]
+    return tuple(sorted(strong, key=lambda s: (-_weight(s), s.first_at))[:STORY_COUNT])
+
+
+def _weight(story: Story) -> float:
+    negative = story.negative.share if story.negative else 0.0
+    crisis = 2.0 if CRISIS_TOPIC in story.topics else 1.0
+    return story.mention_count * (1 + negative / 2) * crisis
+
+
+def terms(text: str, known: Collection[str] = ()) -> set[str]:
+    """The words of a text that can tell what it is about, in lower case."""
+    bare = _TAG.sub(" ", _LINK.sub(" ", text.lower()))
+    return {word for word in _WORD.findall(bare) if word not in _STOP and word not in known}
+
+
+def _counted(texts: Iterable[str], known: Collection[str]) -> _Counted:
+    counted = _Counted()
+    for text in texts:
+        counted.total += 1
+        counted.words.update(terms(text, known))
+    return counted
+
+
+def _seeds(today: _Counted, usual: _Counted) -> dict[str, float]:
+    """The most unusual words, each with its weight; at most `SEEDS`."""
+    scored = {}
+    for word, count in today.words.items():
+        if count < LEAST_MENTIONS or count > today.total * 0.6 + LEAST_MENTIONS:
+            continue
+        now = count / today.total
+        before = (usual.words[word] + 0.5) / (usual.total + 1)
+        if usual.total == 0 or now > UNUSUAL * before:
+            scored[word] = count * (log(now / before) if usual.total else 1.0)
+    best = sorted(scored, key=lambda w: (-scored[w], w))[:SEEDS]
+    return {word: scored[word] for word in best}
+
+
+def _clusters(
+    found: Sequence[Bundle], seeds: Mapping[str, float], known: Collection[str]
+) -> list[_Topic]:
+    """The seed words by the messages that they share."""
+    places: dict[str, set[int]] = {word: set() for word in seeds}
+    for place, bundle in enumerate(found):
+        for word in terms(bundle.lead.text, known) & seeds.keys():
+            places[word].add(place)
+    clusters: list[_Topic] = []
+    for word in seeds:
+        home = next((c for c in clusters if _overlap(places[word], c, places) >= JOINED), None)
+        if home is None:
+            clusters.append(_Topic(words=[word], places=set(places[word])))
+        else:
+            home.words.append(word)
+            home.places |= _agreeing(home.words, places)
+    return clusters
+
+
+def _overlap(mine: set[int], cluster: _Topic, places: Mapping[str, set[int]]) -> float:
+    """How much of the rarer word's messages hold the cluster's first word too."""
+    first = places[cluster.words[0]]
+    return len(mine & first) / max(min(len(mine), len(first)), 1)
+
+
+def _agreeing(words: Sequence[str], places: Mapping[str, set[int]]) -> set[int]:
+    """The messages that hold two or more of a cluster's words."""
+    counted = Counter(place for word in words for place in places[word])
+    return {place for place, count in counted.items() if count >= 2}
+
+
+def _shared_out(
+    found: Sequence[Bundle], clusters: Sequence[_Topic]
+) -> list[tuple[list[Bundle], list[str]]]:
+    """Each bundle to one cluster, the largest first; copied texts left over stand alone."""
+    taken: set[int] = set()
+    parts: list[tuple[list[Bundle], list[str]]] = []
+    sizes = {id(c): sum(found[p].count for p in c.places) for c in clusters}
+    for cluster in sorted(clusters, key=lambda c: (-sizes[id(c)], c.words)):
+        mine = sorted(cluster.places - taken)
+        taken |= cluster.places
+        if mine:
+            parts.append(([found[p] for p in mine], cluster.words))
+    alone = [b for p, b in enumerate(found) if p not in taken and b.count >= LEAST_COPIES]
+    return parts + [([bundle], []) for bundle in alone]
+
+
+def _story(parts: Sequence[Bundle], words: Sequence[str]) -> Story:
+    messages = [message for bundle in parts for message in bundle.messages]
+    first = min(messages, key=lambda m: (m.first_at, m.mention_id))
+    hours = _summed(message.hours for message in messages)
+    peak_at = max(sorted(hours), key=lambda hour: hours[hour])
+    largest = max(parts, key=lambda b: (b.count, -b.lead.first_at.timestamp()))
+    head = _head(parts, words)
+    tones = Counter(message.sentiment for message in messages)
+    told = tones["negative"] + tones["neutral"] + tones["positive"]
+    return Story(
+        headline=headline(head),
+        headline_id=head.mention_id,
+        mention_count=sum(b.count for b in parts),
+        text_count=len(parts),
+        largest=said(largest),
+        origins=_summed(m.origins for m in messages),
+        first_at=first.first_at,
+        first_origin=first.origin,
+        peak_at=peak_at,
+        peak_count=hours[peak_at],
+        negative=wilson(tones["negative"], told) if told >= LEAST_TONE else None,
+        undetermined_count=tones["undetermined"],
+        topics=_topics(messages),
+        terms=tuple(words[:5]),
+        examples=_examples(parts, words),
+        action=_action(parts),
+        mention_ids=tuple(i for m in messages for i in m.mention_ids)[:_IDS],
+    )
+
+
+def _head(parts: Sequence[Bundle], words: Sequence[str]) -> Message:
+    """The message that speaks for a story: copied most, else a relay's, else the most typical."""
+    largest = max(parts, key=lambda b: b.count)
+    if largest.count >= LEAST_COPIES:
+        return largest.lead
+    titled = [b.lead for b in parts if b.lead.title and b.lead.relay_id]
+    if titled:
+        return min(titled, key=lambda m: m.first_at)
+    return min((b.lead for b in parts), key=lambda m: _distance(m, words))
+
+
+def _distance(message: Message, words: Sequence[str]) -> tuple[int, int, str]:
+    shared = len(terms(message.text) & set(words))
+    return (-shared, abs(len(message.text) - _HEADLINE), message.mention_id)
+
+
+def headline(message: Message) -> str:
+    """The title of a message, or its first sentence, cut at a word; never a word of ours."""
+    text = " ".join(_LINK.sub(" ", message.title or message.text).split())
+    sentences = _SENTENCE.split(text)
+    first = sentences[0]
+    for more in sentences[1:]:
+        if len(first) >= _HEADLINE // 3:
+            break
+        first = f"{first} {more}"
+    return shortened(first or text, _HEADLINE)
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` cut at the last word within `limit` characters, with an ellipsis if it was cut."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut).rstrip(" ,;:—-") + "…"
+
+
+def _topics(messages: Sequence[Message]) -> tuple[str, ...]:
+    """The topics of at least a fifth of a story's messages, the most frequent first."""
+    counted = Counter(topic for message in messages for topic in message.topics)
+    return tuple(t for t, n in counted.most_common(3) if n >= len(messages) / 5)
+
+
+def _examples(parts: Sequence[Bundle], words: Sequence[str]) -> tuple[Said, ...]:
+    """Up to three messages: the most copied, then the most typical ones."""
+    ordered = sorted(parts, key=lambda b: (-b.count, _distance(b.lead, words)))
+    return tuple(said(bundle) for bundle in ordered[:_EXAMPLES])
+
+
+def _action(parts: Sequence[Bundle]) -> Action:
+    """The gravest procedure that the messages of a story call for; the docs give the table."""
+    total = sum(b.count for b in parts)
+    crisis = sum(b.count for b in parts if CRISIS_TOPIC in b.lead.topics)
+    claims = sum(b.count for b in parts if b.count >= LEAST_COPIES and cues.is_claim(b.lead.text))
+    gather = sum(b.count for b in parts if cues.is_gathering(b.lead.text))
+    asked = sum(b.count for b in parts if cues.is_question(b.lead.text))
+    blamed = sum(b.count for b in parts if b.lead.sentiment == "negative")
+    if crisis >= max(LEAST_MENTIONS, total * 0.3):
+        return Action(kind="crisis", sign_count=crisis, total=total)
+    if claims:
+        return Action(kind="claim", sign_count=claims, total=total)
+    if gather >= max(3, total * 0.2):
+        return Action(kind="gathering", sign_count=gather, total=total)
+    if asked >= max(LEAST_ASKED, total * 0.4):
+        return Action(kind="request", sign_count=asked, total=total)
+    if blamed >= max(LEAST_MENTIONS, total * 0.4):
+        return Action(kind="complaint", sign_count=blamed, total=total)
+    return Action(kind="none", sign_count=0, total=total)
+
+
+def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> tuple[Claim, ...]:
+    """Texts with the signs of a claim that spread in copies; relays report and are left out."""
+    spread = [
+        b
+        for b in found
+        if b.count >= LEAST_COPIES and not b.lead.relay_id and cues.is_claim(b.lead.text)
+    ]
+    return tuple(
+        Claim(said=said(bundle), answer=_answer(bundle.lead, own)) for bundle in spread[:most]
+    )
+
+
+def _answer(claim: Message, own: Sequence[Answer]) -> Answer | None:
+    """The latest own post that takes up half of a claim's words, three at least."""
+    wanted = terms(claim.text)
+    for post in sorted(own, key=lambda p: p.published_at, reverse=True):
+        shared = terms(post.text) & wanted
+        if len(shared) >= max(3, len(wanted) * ANSWERED):
+            return post
+    return None
+
+
+def asked(
+    found: Sequence[Bundle], *, known: Collection[str] = (), most: int = 5
+) -> tuple[Asked, ...]:
+    """Questions that came at least three times, as copies or in the same two words."""
+    questions = [b for b in found if cues.is_question(b.lead.text)]
+    holders: dict[str, set[int]] = {}
+    for place, bundle in enumerate(questions):
+        for word in terms(bundle.lead.text, known):
+            holders.setdefault(word, set()).add(place)
+    frequent = sorted(
+        (w for w, where in holders.items() if _said(questions, where) >= LEAST_ASKED),
+        key=lambda w: (-_said(questions, holders[w]), w),
+    )
+    made, taken = [], set[int]()
+    for word in frequent[:SEEDS]:
+        where = holders[word] - taken
+        second = _second(word, where, holders, questions)
+        if second is None:
+            continue
+        both = where & holders[second]
+        taken |= both
+        made.append(_ask([questions[p] for p in sorted(both)], (word, second)))
+    return tuple(sorted(made, key=lambda a: -a.mention_count)[:most])
+
+
+def _second(
+    word: str, where: set[int], holders: Mapping[str, set[int]], found: Sequence[Bundle]
+) -> str | None:
+    """The word that most of the questions with `word` have too; None when too few do."""
+    others = Counter[str]()
+    for place in where:
+        for other in terms(found[place].lead.text) & holders.keys() - {word}:
+            others[other] += found[place].count
+    best = min(others, key=lambda o: (-others[o], o), default=None)
+    return best if best is not None and others[best] >= LEAST_ASKED else None
+
+
+def _said(found: Sequence[Bundle], places: Iterable[int]) -> int:
+    return sum(found[place].count for place in places)
+
+
+def _ask(parts: Sequence[Bundle], words: tuple[str, ...]) -> Asked:
+    largest = max(parts, key=lambda b: (b.count, -len(b.lead.text)))
+    return Asked(
+        said=said(largest),
+        mention_count=sum(b.count for b in parts),
+        terms=words,
+        mention_ids=tuple(i for b in parts for m in b.messages for i in m.mention_ids)[:_IDS],
+    )
+
+
+def _summed(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    """The counts of several tables added up, the largest first."""
+    total: Counter[Key] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total.most_common())

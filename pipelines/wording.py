@@ -1,0 +1,143 @@
+"""The words and numbers of a locale: texts from `templates/digest.<locale>.toml`, forms by CLDR.
+
+French numbers take a narrow no-break space and a comma, dates their French order. A text may
+name values in braces; a table `one`/`other` is a plural. No text of a person is ever a template.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton, format_time
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+
+LOCALES = ("fr", "en")
+_SPACED = re.compile(r" [:;!?»]|« ")
+_BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How one locale writes texts, numbers and times of one zone."""
+
+    locale: str
+    zone: tzinfo
+    texts: Mapping[str, Any]
+
+    def text(self, key: str) -> str:
+        """The text at a dotted key, as it stands in the file; KeyError when there is none."""
+        found: Any = self.texts
+        for part in key.split("."):
+            found = found[part]
+        return str(found)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text at a dotted key."""
+        try:
+            self.text(key)
+        except KeyError:
+            return False
+        return True
+
+    def say(self, key: str, **values: object) -> str:
+        """The text at `key` with its values put in."""
+        return self.text(key).format(**values)
+
+    def count(self, key: str, number: float) -> str:
+        """A number with its noun in the right plural: `counts.<key>`."""
+        form = Locale.parse(self.locale).plural_form(number)
+        forms = self.texts["counts"][key]
+        return str(forms.get(form, forms["other"])).format(n=self.number(number))
+
+    def number(self, value: float) -> str:
+        """A whole number, in groups of three."""
+        return str(format_decimal(round(value), locale=self.locale))
+
+    def decimal(self, value: float) -> str:
+        """A number with one decimal at most."""
+        return str(format_decimal(value, format="#,##0.#", locale=self.locale))
+
+    def percent(self, share: float) -> str:
+        """A share 0..1 as a whole percentage."""
+        return str(format_percent(share, format=None, locale=self.locale))
+
+    def day(self, day: date) -> str:
+        """A day in full: "jeudi 19 novembre 2026"."""
+        return str(format_date(day, format="full", locale=self.locale))
+
+    def short_day(self, day: date) -> str:
+        """A day in short: "19 nov."."""
+        return str(format_skeleton("MMMd", day, locale=self.locale))
+
+    def week_day(self, day: date) -> str:
+        """A day with its weekday in short: "jeu. 19 nov."."""
+        return str(format_skeleton("MMMEd", day, locale=self.locale))
+
+    def time(self, at: datetime) -> str:
+        """The local time of day: "14:05"."""
+        return str(format_time(at.astimezone(self.zone), format="HH:mm", locale=self.locale))
+
+    def moment(self, at: datetime) -> str:
+        """A local day and time: "19 nov., 14:05"."""
+        return self.say(
+            "forms.moment", day=self.short_day(at.astimezone(self.zone)), time=self.time(at)
+        )
+
+    def span(self, minutes: float) -> str:
+        """A length of time in minutes, or from two hours in hours: "45 min", "3 h"."""
+        if minutes < 120:
+            return self.say("forms.minutes", n=self.number(minutes))
+        if minutes < 48 * 60:
+            return self.say("forms.hours", n=self.number(minutes / 60))
+        return self.say("forms.days", n=self.number(minutes / 1440))
+
+    def since(self, at: datetime, as_of: datetime) -> str:
+        """How long before `as_of` something was."""
+        return self.span((as_of - at) / timedelta(minutes=1))
+
+    def listed(self, items: list[str]) -> str:
+        """Items with commas and the locale's "and" before the last."""
+        return str(format_list(items, locale=self.locale))
+
+
+def words(locale: str, zone: tzinfo) -> Words:
+    """The words of `locale` (fr or en), with the times of `zone`."""
+    if locale not in LOCALES:
+        raise ValueError(f"there is no digest in {locale!r}: choose one of {', '.join(LOCALES)}")
+    return Words(locale, zone, _texts(locale))
+
+
+@lru_cache(maxsize=len(LOCALES))
+def _texts(locale: str) -> Mapping[str, Any]:
+    path = files("pipelines") / "templates" / f"digest.{locale}.toml"
+    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    return _typeset(found) if locale == "fr" else found
+
+
+def _typeset(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """French texts with the spaces that a line must not break at."""
+    made: dict[str, Any] = {}
+    for key, text in texts.items():
+        made[key] = _typeset(text) if isinstance(text, Mapping) else _SPACED.sub(_held, text)
+    return made
+
+
+def _held(found: re.Match[str]) -> str:
+    sign = found.group().strip()
+    space = "\u202f" if sign in {";", "!", "?"} else "\u00a0"
+    return f"{sign}{space}" if sign == "«" else f"{space}{sign}"
+
+
+def plain(text: str) -> str:
+    """A person's text on one line, without control characters or marks that turn reading round."""
+    kept = "".join(c if c.isprintable() or c.isspace() else "" for c in text)
+    return " ".join("".join(c for c in kept if ord(c) not in _BIDI).split())

@@ -1,0 +1,11 @@
+-- Purpose: how many alert mails a day put in the outbox, and what became of them.
+-- Grain: one row.
+-- Reads: outbox. Read by: pipelines/digest.py, analysts.
+-- Parameters: $since, $until (UTC, half open), $as_of.
+select
+    count(*) as mail_count,
+    count(*) filter (where sent_at <= $as_of) as sent_count
+from outbox
+where
+    created_at >= $since and created_at < $until
+    and incident_id is not null;

@@ -1,0 +1,28 @@
+-- Purpose: the ratings that people gave to services, that day and in the four weeks before.
+-- Grain: one row per network with a rated review that day.
+-- Reads: mention (ratings are not in mention_scored; no author is read).
+-- Read by: pipelines/digest.py, analysts.
+-- Parameters: $before, $since, $until (UTC, half open).
+-- Units: `rating` and `usual_rating` are means on a scale of 0..1, each review on its own scale.
+with rated as (
+    select
+        network,
+        published_at,
+        (rating_value - coalesce(rating_min, 0))
+        / nullif(rating_max - coalesce(rating_min, 0), 0) as rating
+    from mention
+    where
+        published_at >= $before and published_at < $until
+        and rating_value is not null and rating_max is not null
+        and deleted_at is null and not optout and not is_own
+)
+
+select
+    network,
+    count(*) filter (where published_at >= $since) as review_count,
+    avg(rating) filter (where published_at >= $since) as rating,
+    avg(rating) filter (where published_at < $since) as usual_rating
+from rated
+group by network
+having count(*) filter (where published_at >= $since) > 0
+order by review_count desc, network asc;
