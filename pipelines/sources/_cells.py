@@ -112,13 +112,15 @@ _NETWORKS = {
     "forum": "forum forums message_board board boards discussion",
     "reviews": "review reviews avis google google_business google_my_business trustpilot "
     "app_store google_play play_store",
-    "web": "web blog blogs website websites site general other autre autres podcast newsletter",
+    "web": "web blog blogs wordpress website websites site general other autre autres podcast newsletter",
 }
 NETWORKS = tuple(_NETWORKS)
 _NETWORK_OF = {word: name for name, words in _NETWORKS.items() for word in words.split()}
-_NETWORK_PARTS = ("twitter", "facebook", "instagram", "linkedin", "youtube", "tiktok", "bluesky",
-                  "mastodon", "reddit", "threads", "telegram", "pinterest", "forum", "review",
-                  "blog", "news", "press")  # fmt: skip
+_NETWORK_PARTS = (
+    "twitter", "facebook", "instagram", "linkedin", "youtube", "tiktok", "bluesky", "mastodon",
+    "reddit", "threads", "telegram", "pinterest", "wordpress", "forum", "board", "review", "blog",
+    "news", "press",
+)  # fmt: skip
 _HOSTS = {
     "x.com": "x", "twitter.com": "x", "facebook.com": "facebook", "fb.com": "facebook",
     "instagram.com": "instagram", "linkedin.com": "linkedin", "youtube.com": "youtube",
@@ -220,7 +222,7 @@ _MONTHS = {
 _ZONES = {"UTC": 0, "GMT": 0, "Z": 0, "CET": 1, "CEST": 2, "BST": 1, "EST": -5, "EDT": -4,
           "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}  # fmt: skip
 _CLOCK_PART = (
-    r"(?:[\sT,]+(?:à|at)?\s*(?P<hour>\d{1,2})(?:[:h](?P<minute>\d{2}))?(?:[:m](?P<second>\d{2})"
+    r"(?:[\sT,]+(?:à|at|a)?\s*(?P<hour>\d{1,2})(?:[:h](?P<minute>\d{2}))?(?:[:m](?P<second>\d{2})"
     r"(?:[.,]\d+)?)?h?\s*(?P<half>[ap]\.?\s?m\.?)?"
     r"(?:\s*(?P<zone>[A-Z]{1,4}|(?:UTC|GMT)?\s*[+-]\d{2}:?\d{2}))?)?"
 )
