@@ -24,6 +24,7 @@ import math
 import random
 import re
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -208,12 +209,62 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+@dataclass(slots=True)
+class _Deadline:
+    """When the exchange under way must be over (monotonic seconds), whatever its single waits."""
+
+    at: float = math.inf
+
+    def within(self, timeout: float | None) -> float:
+        """What is left of `timeout`; httpcore.ReadTimeout when nothing is."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("not finished in time")
+        return left if timeout is None else min(left, timeout)
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A stream none of whose waits goes past the deadline: a peer may drip, but not for ever."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Some bytes, as `NetworkStream.read`."""
+        return self._stream.read(max_bytes, self._deadline.within(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of `buffer`, as `NetworkStream.write`."""
+        self._stream.write(buffer, self._deadline.within(timeout))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """The same stream under TLS, for the name and not for the address."""
+        wait = self._deadline.within(timeout)
+        secured = self._stream.start_tls(ssl_context, server_hostname, wait)
+        return _TimedStream(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the socket knows of itself."""
+        return self._stream.get_extra_info(info)
+
+
 class _CheckedSockets(httpcore.SyncBackend):
     """Opens a socket only to an address that was resolved and checked here, just before."""
 
-    def __init__(self, guard: Guard, find: Resolve) -> None:
+    def __init__(self, guard: Guard, find: Resolve, deadline: _Deadline) -> None:
         self._guard = guard
         self._find = find
+        self._deadline = deadline
 
     def connect_tcp(
         self,
@@ -226,8 +277,12 @@ class _CheckedSockets(httpcore.SyncBackend):
         """A stream to the first checked address of `host` that answers; AddressRefused."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in _checked(self._guard, self._find, host, port):
+            wait = self._deadline.within(timeout)
             try:
-                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+                return _TimedStream(
+                    super().connect_tcp(address, port, wait, local_address, socket_options),
+                    self._deadline,
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -254,12 +309,12 @@ def _refused(host: str, address: str) -> AddressRefused:
 class _GuardedTransport(httpx.HTTPTransport):
     """httpx's transport over checked sockets; TLS still verifies the name, not the address."""
 
-    def __init__(self, guard: Guard, find: Resolve) -> None:
+    def __init__(self, guard: Guard, find: Resolve, deadline: _Deadline) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=10,
             keepalive_expiry=30.0,
-            network_backend=_CheckedSockets(guard, find),
+            network_backend=_CheckedSockets(guard, find, deadline),
         )
 
 
@@ -419,7 +474,8 @@ class Client:
     ) -> None:
         self._guard = Guard.reading(allow_private)
         self._find = find
-        self._transport = transport or _GuardedTransport(self._guard, find)
+        self._deadline = _Deadline()
+        self._transport = transport or _GuardedTransport(self._guard, find, self._deadline)
         self._agent = f"Vigie/0.1 ({_printable(contact) or 'no contact given'})"
         self._sleep = sleep
         self._now = now
@@ -588,13 +644,8 @@ class Client:
 
     def _received(self, ask: _Ask) -> Response:
         """One exchange with the network, read to its end within the limits of size and time."""
-        request = httpx.Request(
-            ask.method,
-            ask.url,
-            headers={"accept-encoding": "gzip", "user-agent": self._agent, **ask.headers},
-            content=ask.content,
-            extensions={"timeout": self._timeout.as_dict()},
-        )
+        self._deadline.at = time.monotonic() + self._total_seconds
+        request = self._written(ask)
         try:
             with contextlib.closing(self._transport.handle_request(request)) as answer:
                 content = self._read(ask, answer)
@@ -605,6 +656,18 @@ class Client:
             status=answer.status_code, url=str(ask.url), headers=lowered, content=content
         )
 
+    def _written(self, ask: _Ask) -> httpx.Request:
+        try:
+            return httpx.Request(
+                ask.method,
+                ask.url,
+                headers={"accept-encoding": "gzip", "user-agent": self._agent, **ask.headers},
+                content=ask.content,
+                extensions={"timeout": self._timeout.as_dict()},
+            )
+        except UnicodeEncodeError as error:
+            raise _unsendable(ask) from error
+
     def _read(self, ask: _Ask, answer: httpx.Response) -> bytes:
         if answer.is_stream_consumed:  # a transport of a test, which hands over whole answers
             return self._within(ask, [answer.content])
@@ -614,7 +677,6 @@ class Client:
 
     def _within(self, ask: _Ask, parts: Iterable[bytes]) -> bytes:
         """The parts joined; SourceError as soon as they are too large or take too long."""
-        deadline = time.monotonic() + self._total_seconds
         body = bytearray()
         for part in parts:
             body += part
@@ -623,8 +685,8 @@ class Client:
                     f"{shown(ask.url)} answered with more than {ask.max_bytes} bytes "
                     "(decompressed): it is not read; ask its owner for a smaller page"
                 )
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"not finished after {self._total_seconds:.0f} s")
+            if time.monotonic() > self._deadline.at:
+                raise httpx.ReadTimeout("not finished in time")
         return bytes(body)
 
     def _judged(self, ask: _Ask, answer: Response) -> Exception:
@@ -690,7 +752,15 @@ def _is_upgrade(before: httpx.URL, after: httpx.URL) -> bool:
     return same and before.scheme == "http" and after.scheme == "https"
 
 
-def _broken(ask: _Ask, error: Exception) -> _Unsettled:
+def _broken(ask: _Ask, error: Exception) -> Exception:
+    """The error for an exchange that failed; repeatable where a second one may end better."""
+    if isinstance(error, httpx.LocalProtocolError):
+        return _unsendable(ask)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return SourceError(
+            f"{shown(ask.url)} has a certificate that cannot be verified: if its authority is "
+            "your own, name its file in the environment variable SSL_CERT_FILE"
+        )
     is_unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     what = "took too long" if isinstance(error, httpx.TimeoutException) else "could not be read"
     return _Unsettled(
@@ -700,6 +770,13 @@ def _broken(ask: _Ask, error: Exception) -> _Unsettled:
         ),
         wait=None,
         is_repeatable=ask.method == "GET" or is_unsent,
+    )
+
+
+def _unsendable(ask: _Ask) -> SourceError:
+    return SourceError(
+        f"{shown(ask.url)} cannot be asked: a header holds characters that none may hold; check "
+        "the secret of this source for accents, spaces and line ends"
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -314,6 +317,44 @@ def test_a_server_that_drips_is_given_up_at_the_total_limit() -> None:
     asking = mocked(drip, total_seconds=0.0)
     with pytest.raises(SourceError, match="took too long"):
         asking.get("https://ville.example/")
+
+
+def test_a_server_that_drips_its_headers_is_given_up_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_drip_headers, args=(listening,))
+        thread.start()
+        with (
+            client(Clock(), total_seconds=0.2) as asking,
+            pytest.raises(SourceError, match="took too long"),
+        ):
+            asking.post_json(f"http://127.0.0.1:{listening.getsockname()[1]}/", json={})
+        thread.join()
+
+
+def _drip_headers(listening: socket.socket) -> None:
+    peer, _ = listening.accept()
+    with peer, contextlib.suppress(OSError):
+        peer.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while True:
+            peer.sendall(b"a")
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("secret", ["jeton-é", "jeton\n", "je\r\nX-Bad: 1"])
+def test_a_secret_that_cannot_be_a_header_is_told_and_not_shown(secret: str) -> None:
+    with serving(answering(Answer())) as peer, client(Clock()) as asking:
+        with pytest.raises(SourceError, match="check the secret") as caught:
+            asking.get(peer.url, headers={"authorization": secret})
+        assert secret not in str(caught.value)
+    assert peer.asked == []
+
+
+def test_a_certificate_that_cannot_be_verified_says_what_to_set() -> None:
+    def unverified(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+
+    with pytest.raises(SourceError, match="SSL_CERT_FILE"):
+        mocked(unverified).get("https://interne.example/")
 
 
 class _Drip(httpx.SyncByteStream):
