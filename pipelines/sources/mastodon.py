@@ -404,8 +404,10 @@ def _begun(timeline: _Timeline, run: _Run, pages: int) -> Generator[Collected, N
     while start is None and page.items and _oldest_at(page, since) >= since:
         is_whole = used < pages
         further = _page(timeline, run, max_id=page.oldest_id or "") if is_whole else None
+        if further is not None and further.oldest_id == page.oldest_id:
+            further, is_whole = None, False  # this server does not page back
         if further is None or not further.items:
-            break  # the timeline begins within the window, or it is too long for one run
+            break  # the timeline begins within the window, or cannot be read further back
         page, used = further, used + 1
     start = start or _last_id_before(page, since)
     if start:
@@ -422,7 +424,7 @@ def _begun_within(
     since, until = run.request.since, run.request.until
     if not is_whole:
         run.gap = _joined(run.gap, (since, max(since, min(_oldest_at(page, since), until))))
-        run.notes.append(f"{timeline.name}: raise max_pages to read further back")
+        run.notes.append(f"{timeline.name}: older statuses were not read; max_pages may be too low")
     kept = _before(page.items, until)
     yield from _handed_over(kept, timeline, run, since=since)
     if kept and (last := _id(kept[-1])):

@@ -204,8 +204,8 @@ def parse(data: Any, *, kind: str = "status", **chosen: Any) -> Any:
 def test_a_status_becomes_a_post_with_all_that_it_says() -> None:
     post = parse(sample("status"))
     assert isinstance(post, Post)
-    assert post.native_id == "https://quais.example/users/mireille_b/statuses/115579999999999998"
-    assert post.url == "https://quais.example/@mireille_b/115579999999999998"
+    assert post.native_id == "https://quais.example/users/mireille_b/statuses/117647636692922001"
+    assert post.url == "https://quais.example/@mireille_b/117647636692922001"
     assert post.network == "mastodon"
     assert post.source_instance == "quais.example"
     assert post.published_at == datetime(2026, 11, 20, 7, 41, 12, tzinfo=UTC)
@@ -405,8 +405,21 @@ def test_a_first_run_that_cannot_reach_the_start_tells_the_gap() -> None:
     ]
     outcome = run(Instance({"valmont": made}), tags=("valmont",), max_pages=2)
     assert outcome.checkpoint.gap == (SINCE, SINCE + timedelta(seconds=1200))
-    assert "raise max_pages" in (outcome.checkpoint.note or "")
+    assert "max_pages may be too low" in (outcome.checkpoint.note or "")
     assert len(outcome.posts) == 80
+
+
+def test_a_server_that_ignores_max_id_is_not_asked_for_ever() -> None:
+    class Stuck(Instance):
+        def _page(self, listed: list[dict[str, Any]], query: dict[str, list[str]]) -> Answer:
+            query.pop("max_id", None)
+            return super()._page(listed, query)
+
+    made = [status(SINCE + timedelta(minutes=1), ident=ulid(SINCE, n)) for n in range(3)]
+    outcome = run(Stuck({"valmont": made}), tags=("valmont",))
+    assert len(outcome.posts) == 3
+    assert outcome.checkpoint.gap == (SINCE, SINCE + timedelta(minutes=1))
+    assert len(outcome.paths) < 6
 
 
 def test_an_empty_timeline_is_no_fault_and_begins_when_it_has_something() -> None:
