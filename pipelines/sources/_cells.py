@@ -112,7 +112,8 @@ _NETWORKS = {
     "forum": "forum forums message_board board boards discussion",
     "reviews": "review reviews avis google google_business google_my_business trustpilot "
     "app_store google_play play_store",
-    "web": "web blog blogs wordpress website websites site general other autre autres podcast newsletter",
+    "web": "web blog blogs wordpress website websites site general other autre autres podcast "
+    "newsletter",
 }
 NETWORKS = tuple(_NETWORKS)
 _NETWORK_OF = {word: name for name, words in _NETWORKS.items() for word in words.split()}

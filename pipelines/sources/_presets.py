@@ -27,6 +27,7 @@ FIELDS = (
     "view_count", "bookmark_count", "rating_value", "hashtags", "mentioned_handles",
     "geo_country", "geo_place",
 )  # fmt: skip
+_DATA = re.compile(r"\d{4}-\d\d|\d\d?/\d\d?/\d\d|://|@|<\w+>")  # a cell, not the name of a column
 _NEEDED = ("text", "published_at")
 
 
@@ -144,9 +145,16 @@ def plan(
     if not faults:
         faults = [_unmapped(f, name) for f in _NEEDED if f not in found]
     if faults:
-        there = ", ".join(repr(c) for c in columns[:40]) or "no column at all"
-        raise SourceError(f"{place}: {'; '.join(faults)}. The file has {there}")
+        raise SourceError(f"{place}: {'; '.join(faults)}. {_there(columns)}")
     return Plan(preset=name, columns=found)
+
+
+def _there(columns: Sequence[str]) -> str:
+    """The columns of a file in words, or that they are none: a post is not to be shown."""
+    if any(_DATA.search(c) or len(c) > 60 for c in columns):
+        return "Its first row is a post, not names of columns: add a row of names above it"
+    names = ", ".join(repr(c) for c in columns[:60])
+    return f"The file has {names or 'no column'}"
 
 
 def _missing(column: str, columns: Sequence[str]) -> str:

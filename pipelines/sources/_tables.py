@@ -11,6 +11,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import operator
 import tempfile
 import warnings
@@ -38,6 +39,7 @@ WHOLE_LIMIT = 256 << 20  # bytes of what must be held whole: a JSON array, a wor
 WORKBOOK_LIMIT = 2 << 30  # bytes of a workbook once unpacked
 HEADER_WITHIN = 50  # the header is one of this many first rows
 _BLOCK = 1 << 20
+_END = "\x1e\x04 end of the file \x04\x1e"  # a line that no export holds
 _FRENCH = frozenset("àâäçéèêëîïôöùûüÿœæÀÂÇÉÈÊËÎÏÔÙÛŒÆ’‘“”«»–—…€°\xa0")
 _SEPARATORS = (";", ",", "\t", "|")
 _FORMATS = {
@@ -180,7 +182,7 @@ def _csv(path: Path, hints: Hints) -> Table:
 
     def rows(read: Sequence[str]) -> Iterator[Row]:
         with told(path), _text(path, encoding) as text:
-            yield from _csv_rows(csv.reader(text, delimiter=separator), skipped, columns, read)
+            yield from _csv_rows(text, separator, skipped, columns, read)
 
     return Table(columns=columns, rows=rows)
 
@@ -241,18 +243,31 @@ def _shape(path: Path, hints: Hints, encoding: str) -> tuple[str, int, tuple[str
 
 
 def _csv_rows(
-    reader: Any, skipped: int, columns: tuple[str, ...], read: Sequence[str]
+    text: io.TextIOWrapper,
+    separator: str,
+    skipped: int,
+    columns: tuple[str, ...],
+    read: Sequence[str],
 ) -> Iterator[Row]:
     at = [columns.index(c) for c in read]
     width = len(columns)
     pick: Callable[[list[str]], Any] = (
         operator.itemgetter(*at) if len(at) > 1 else lambda row: [row[i] for i in at]
     )
+    # The last line is ours: what swallows it has a quote that was never closed.
+    reader = csv.reader(itertools.chain(text, ["\n", _END]), delimiter=separator)
     next(islice(reader, skipped, skipped + 1), None)
+    before = reader.line_num
     for row in reader:
+        if row and row[-1].endswith(_END):
+            if row != [_END]:
+                lost = reader.line_num - before - 2
+                yield Row(before + 1, None, f"a quote opens and never closes: {lost} lines lost")
+            return
+        before = reader.line_num
+        if not any(row):
+            continue
         if len(row) != width:
-            if not any(row):
-                continue
             if len(row) > width and any(row[width:]):
                 fault = f"{len(row)} cells where the header has {width}"
                 yield Row(reader.line_num, None, fault)
@@ -264,8 +279,8 @@ def _csv_rows(
 # --- JSON
 
 
-def _json(path: Path, _: Hints) -> Table:
-    documents = _json_documents(path)
+def _json(path: Path, hints: Hints) -> Table:
+    documents = _json_documents(path, hints.rank)
     first = [_flat(d) for _, d in islice(documents(), 1_000) if isinstance(d, dict)]
     columns = tuple(dict.fromkeys(name for row in first for name in row))
 
@@ -281,12 +296,18 @@ def _json(path: Path, _: Hints) -> Table:
     return Table(columns=columns, rows=rows)
 
 
-def _json_documents(path: Path) -> Callable[[], Iterator[tuple[int, Any]]]:
-    with _stream(path) as stream:
-        first = stream.readline(WHOLE_LIMIT)
-    if first.lstrip(codecs.BOM_UTF8 + b" \t\r\n").startswith(b"{") and _decoded(first) is not None:
+def _json_documents(path: Path, rank: Rank) -> Callable[[], Iterator[tuple[int, Any]]]:
+    """The objects of a file: one a line, or those of an array; an object around it is let go."""
+    if _suffix(path) in (".jsonl", ".ndjson") or _is_lines(path, rank):
         return lambda: _json_lines(path)
     return lambda: enumerate(_json_array(path), start=1)
+
+
+def _is_lines(path: Path, rank: Rank) -> bool:
+    with _stream(path) as stream:
+        first = _decoded(stream.readline(WHOLE_LIMIT).strip())
+        has_more = any(line.strip() for line in stream)
+    return isinstance(first, dict) and (has_more or rank(list(_flat(first))) > 0)
 
 
 def _decoded(line: bytes) -> Any:
@@ -317,7 +338,7 @@ def _json_array(path: Path) -> list[Any]:
     found = msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))
     if isinstance(found, dict):
         lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-        return lists[0] if len(lists) == 1 else [found]
+        found = lists[0] if len(lists) == 1 else [found]
     if not isinstance(found, list):
         raise SourceError(f"{path.name} holds no list of objects: export one object a post")
     return found

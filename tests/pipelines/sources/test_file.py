@@ -257,6 +257,39 @@ def test_a_row_longer_than_the_header_is_rejected_with_its_number(tmp_path: Path
     assert long.detail == "a.csv row 3: 6 cells where the header has 5"
 
 
+def test_a_quote_that_never_closes_loses_its_own_rows_and_says_how_many(tmp_path: Path) -> None:
+    text = 'date,text\n2026-11-17,un\n2026-11-18,"deux\n2026-11-19,trois\n'
+    (inbox(tmp_path) / "a.csv").write_text(text)
+    whole, broken = read(request(tmp_path))
+    assert isinstance(whole, Post)
+    assert isinstance(broken, Rejection)
+    assert broken.detail == "a.csv row 3: a quote opens and never closes: 2 lines lost"
+
+
+def test_blank_rows_are_nothing(tmp_path: Path) -> None:
+    (inbox(tmp_path) / "a.csv").write_text("date,text\n\n,\n2026-11-18,un\n,\n")
+    assert len(posts(request(tmp_path))) == 1
+
+
+def test_a_file_without_header_is_told_without_showing_a_post(tmp_path: Path) -> None:
+    (inbox(tmp_path) / "a.csv").write_text("2026-11-18,je vous déteste\n2026-11-19,encore\n")
+    with pytest.raises(SourceError, match="add a row of names above it") as told:
+        list(file.collect(request(tmp_path)))
+    assert "déteste" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"data": [{"date": "2026-11-18", "text": "un"}], "next": {}}',
+        '{"date": "2026-11-18", "text": "un", "media": [{"id": 1}]}',
+    ],
+)
+def test_one_json_object_is_a_post_or_holds_the_posts(tmp_path: Path, line: str) -> None:
+    (inbox(tmp_path) / "a.json").write_text(line)
+    assert [p.text for p in posts(request(tmp_path))] == ["un"]
+
+
 def test_an_empty_file_gives_nothing_and_is_not_read_again(tmp_path: Path) -> None:
     (inbox(tmp_path) / "a.csv").write_text("")
     done = last(file.collect(request(tmp_path)))
