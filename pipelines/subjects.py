@@ -5,8 +5,9 @@ found by spaCy's PhraseMatcher over those words; a text that holds no first word
 reaches it. Handles and hashtags match whole.
 
 An ambiguous name ("Nice", "Sens") counts where a word of `context` stands within `window` words,
-none of `exclude` does, and the words around it do not show a common noun or an adjective: an
-article before it, a lower-case letter where the text uses capitals, a text in English.
+none of `exclude` does, and nothing shows a common word: an article before it, a small letter
+without "à" before it, the opening of an English sentence. A phrase of `exclude` that holds the
+name itself ("OGC Nice") only takes that one place out; any other takes out all within reach.
 
 The institution's own name, aliases and handles belong to the subject that bears its id. When no
 subject does, they belong to none: what is watched must state its purpose, so nothing is watched
@@ -21,9 +22,11 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from pipelines.privacy import fold_handle
@@ -34,7 +37,8 @@ log = logging.getLogger(__name__)
 WINDOW = 40  # words on either side of an ambiguous name: a whole short post, part of an article
 
 _TOKEN = re.compile(
-    r"https?://[^\s<>\"]+|[@＠#＃]\w(?:[\w\-]*\w)?(?:[.@]\w[\w\-]*)*|[^\W_]+|[.!?…;]+(?=\s|$)|\n+"
+    r"https?://[^\s<>\"]+|[@＠#＃]\w(?:[\w\-]*\w)?(?:[.@]\w[\w\-]*)*|[^\W_]+"
+    r"|(?<!\b[Ss]t)(?<!\b[Ss]te)[.!?…;]+(?=\s|$)|\n+"
 )
 _INNER = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"[A-ZÀ-Þ]+(?![a-zà-ÿ])|[A-ZÀ-Þ]?[a-zà-ÿœ]+|\d+|[^\W\d_]+")
@@ -48,9 +52,10 @@ _ARTICLE_LIST = (
     "deux trois quatre plusieurs quelques chaque aucun quel quels quelle quelles double premier "
     "bon mauvais the an this that these those my your his her its our their so very really such "
     "too pretty quite not be is are was were been being it's how have has had more most no some "
-    "any super just looks look looked sounds seems feel feels play being its"
+    "any super just looks look looked sounds seems feel feels play sous lez"
 )
 _ARTICLES = frozenset(_ARTICLE_LIST.split())
+_PLACE_WORDS = frozenset(("a", "sur", "vers", "depuis"))  # folded; what stands before a town
 _ENGLISH_LIST = (
     "the and of to is are was were you your my it its this that for with have has had not but so "
     "we they he she his her what when who how all just be been at from by an or if would will can "
@@ -163,10 +168,10 @@ class Matcher:
     def _by_name(self, words: list[str], folded: list[str]) -> set[int]:
         hits = self._hits(folded)
         found = {hit.subject for hit in hits if hit.kind == "name"}
-        for hit in hits:
-            is_new = hit.kind == "ambiguous" and hit.subject not in found
-            if is_new and self._is_meant(hit, hits, words, folded):
-                found.add(hit.subject)
+        unsure = [hit for hit in hits if hit.kind == "ambiguous" and hit.subject not in found]
+        if unsure:
+            reading = _Reading(words=words, folded=folded, hits=hits, window=self.window)
+            found.update(hit.subject for hit in unsure if reading.is_meant(hit))
         return found
 
     def _hits(self, folded: list[str]) -> list[_Hit]:
@@ -179,52 +184,67 @@ class Matcher:
         ]
         doc = Doc(_language().vocab, words=shown)
         hits = ((self._keys[key], start, end) for key, start, end in self._phrases(doc))
-        return [_Hit(kind, n, start, end) for (kind, n), start, end in hits]
+        found = [_Hit(kind, n, start, end) for (kind, n), start, end in hits]
+        return sorted(found, key=itemgetter(2))
 
-    def _is_meant(self, hit: _Hit, hits: list[_Hit], words: list[str], folded: list[str]) -> bool:
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """One text in which an ambiguous name stands: its words, and every hit, by where it starts."""
+
+    words: list[str]
+    folded: list[str]
+    hits: list[_Hit]
+    window: int
+
+    @cached_property
+    def starts(self) -> list[int]:
+        return [hit.start for hit in self.hits]
+
+    @cached_property
+    def is_english(self) -> bool:
+        english = sum(word in _ENGLISH for word in self.folded)
+        french = sum(word in _FRENCH for word in self.folded)
+        return english > french
+
+    def is_meant(self, hit: _Hit) -> bool:
         """Whether an ambiguous name is meant: context near, nothing excluded, no common word."""
-        near = [
-            other
-            for other in hits
-            if other.subject == hit.subject
-            and other.start < hit.end + self.window
-            and other.end > hit.start - self.window
-        ]
-        kinds = {other.kind for other in near}
-        if "exclude" in kinds or "context" not in kinds:
+        near = self._near(hit)
+        if any(other.kind == "exclude" and _bears(other, hit, near) for other in near):
             return False
-        return not _is_common(hit, words, folded)
+        beside = {other.end for other in near if other.kind == "context"}
+        return bool(beside) and not self._is_common(hit.start, beside)
 
+    def _near(self, hit: _Hit) -> list[_Hit]:
+        first = bisect_left(self.starts, hit.start - self.window)
+        last = bisect_left(self.starts, hit.end + self.window)
+        return [other for other in self.hits[first:last] if other.subject == hit.subject]
 
-def _is_common(hit: _Hit, words: list[str], folded: list[str]) -> bool:
-    """Whether the words around show a common noun or an adjective instead of a place."""
-    before = folded[hit.start - 1] if hit.start else ""
-    if before in _ARTICLES:
-        return True
-    first = words[hit.start]
-    is_english = _is_english(folded)
-    if before == "a" and words[hit.start - 1] in ("a", "A") and is_english:
-        return True
-    if first[0].isupper():
-        is_opening = not before or before[0] in _BREAKS
-        return is_english and is_opening
-    return is_english or _uses_capitals(words)
+    def _is_common(self, at: int, beside: set[int]) -> bool:
+        """Whether the word at a place is a common noun or an adjective instead of a town's name.
 
-
-def _is_english(folded: Sequence[str]) -> bool:
-    english = sum(word in _ENGLISH for word in folded)
-    french = sum(word in _FRENCH for word in folded)
-    return english > french
-
-
-def _uses_capitals(words: Sequence[str]) -> bool:
-    """Whether a text writes capitals inside its sentences: then a small letter says something."""
-    previous = "\n"
-    for word in words:
-        if word[0].isupper() and previous[0] not in _BREAKS and not word.isupper():
+        `beside` holds where words of context end: "mairie de nice" needs no capital.
+        """
+        words = self.words
+        before = self.folded[at - 1] if at else "\n"
+        if before in _ARTICLES:
             return True
-        previous = word
-    return False
+        if before == "a" and words[at - 1] in ("a", "A") and self.is_english:
+            return True
+        if words[at][0].isupper():
+            return before[0] in _BREAKS and self.is_english
+        is_told = before in ("de", "d") and at - 1 in beside
+        return not (is_told or before in _PLACE_WORDS)
+
+
+def _bears(exclude: _Hit, hit: _Hit, near: list[_Hit]) -> bool:
+    """Whether an excluded phrase bears on this place: it covers it, or covers no such name."""
+    covered = [
+        other
+        for other in near
+        if other.kind == "ambiguous" and exclude.start <= other.start and other.end <= exclude.end
+    ]
+    return hit in covered or not covered
 
 
 def _squash(tag: str) -> str:
