@@ -166,10 +166,9 @@ def author_of(uri: Any) -> str | None:
     return found["did"] if found else None
 
 
-def times(view: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """When a view's author says it was written, and when the network saw it (UTC)."""
-    record = _dict(view.get("record"))
-    return _time(record.get("createdAt")), _time(view.get("indexedAt"))
+def indexed_at(view: Any) -> datetime | None:
+    """When the network saw the post of a view (UTC); its author does not choose it."""
+    return _time(_dict(view).get("indexedAt"))
 
 
 def seen_texts(record: Any) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 OVERLAP = timedelta(seconds=30)
 _TRIES = 2  # connections to each address in one run
 _CONNECT_SECONDS = 10.0
-_CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS = 0.5
 _EVENT_BYTES = 1_000_000
 _FRAME_BYTES = 4_000_000
 # A host of version 1 that keeps less than it is asked for says nothing; a silence of so long over
