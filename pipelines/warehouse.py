@@ -6,6 +6,8 @@ runs one at a time (one Airflow pool of one slot); whoever finds it held waits a
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +20,17 @@ import duckdb
 from pipelines.errors import WarehouseBusy, WarehouseError
 from pipelines.settings import Settings
 
+Connection = duckdb.DuckDBPyConnection
+
 WAREHOUSE = "warehouse.duckdb"
-_CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+# Bounded, so that a big load spills beside the warehouse instead of starving its neighbours; no
+# extension is ever fetched.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": "800MB",
+    "threads": str(min(4, os.cpu_count() or 1)),
+}
 _WAIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1
 
@@ -38,11 +49,14 @@ def sql_names(folder: str) -> list[str]:
 @contextmanager
 def opened(
     home: Path, *, read_only: bool = False, wait_seconds: float = _WAIT_SECONDS
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[Connection]:
     """A connection to the warehouse of `home`, in UTC, closed when the block ends.
 
-    Waits while another process holds the file; WarehouseBusy after `wait_seconds`.
+    Waits while another process holds the file; WarehouseBusy after `wait_seconds`. Raises
+    WarehouseError when there is nothing to read.
     """
+    if read_only and not (home / WAREHOUSE).exists():
+        raise WarehouseError(f"{home} holds no {WAREHOUSE}: run `vigie init`, then one run")
     connection = _connect(home / WAREHOUSE, read_only=read_only, wait_seconds=wait_seconds)
     try:
         connection.execute("set timezone = 'UTC'")
@@ -51,11 +65,23 @@ def opened(
         connection.close()
 
 
-def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def in_memory() -> Iterator[Connection]:
+    """A DuckDB of its own without a file, in UTC: for counting in files; spills if it must."""
+    spill = Path(tempfile.gettempdir()) / f"vigie-duckdb-{os.getpid()}"
+    connection = duckdb.connect(config=_CONFIG | {"temp_directory": str(spill)})
+    try:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> Connection:
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=dict(_CONFIG))
+            return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise
@@ -68,7 +94,7 @@ def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.Duck
 
 
 @contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: Connection) -> Iterator[None]:
     """All of the block or nothing of it."""
     connection.begin()
     try:
@@ -92,7 +118,7 @@ def prepare(settings: Settings) -> None:
         create_views(connection)
 
 
-def _copy_settings(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def _copy_settings(connection: Connection, settings: Settings) -> None:
     """What the views need of the settings: whose days, which subjects, which sources."""
     who = settings.institution
     rows: dict[str, list[list[Any]]] = {
@@ -109,7 +135,7 @@ def _copy_settings(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
             connection.execute(f"insert into {table} values ({marks})", value)  # noqa: S608
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def migrate(connection: Connection) -> list[str]:
     """Apply the migrations not yet applied, each in a transaction; their names."""
     connection.execute(
         "create table if not exists migration (name varchar not null, applied_at timestamptz)"
@@ -129,7 +155,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return fresh
 
 
-def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+def create_views(connection: Connection) -> None:
     """Write every view of `sql/views` again; one may read another, whatever their names.
 
     All are dropped first: a view bound to the old columns of another would fail when read, and
@@ -145,7 +171,7 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
             waiting = {name: text for name, text in waiting.items() if name not in made}
 
 
-def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
+def _drop_views(connection: Connection) -> None:
     found = connection.execute(
         "select view_name from duckdb_views() where not internal and not temporary"
         " and database_name = current_database()"
@@ -154,7 +180,7 @@ def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f'drop view "{name}"')
 
 
-def _is_made(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
+def _is_made(connection: Connection, text: str) -> bool:
     """Whether every table and view that `text` reads is there; if so it has been run."""
     first, *rest = connection.extract_statements(text)
     try:
@@ -167,8 +193,8 @@ def _is_made(connection: duckdb.DuckDBPyConnection, text: str) -> bool:
 
 
 def run(
-    connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any] | None = None
-) -> duckdb.DuckDBPyConnection:
+    connection: Connection, name: str, parameters: Mapping[str, Any] | None = None
+) -> Connection:
     """Run `sql/<name>.sql` with bound parameters; each statement gets those that it names.
 
     What comes back is the result of the last statement. A parameter that no statement names is

@@ -149,6 +149,19 @@ create table tombstone (
     erased_at timestamptz not null
 );
 
+-- One row per pseudonym of someone who objected, past and to come: blocks their posts.
+create table objection (
+    author_key varchar not null,
+    objected_at timestamptz not null
+);
+
+-- One row per local day whose mentions have begun to expire: its counts stay as they are, since
+-- what is left of it can no longer be counted again.
+create table frozen_day (
+    day_on date not null,
+    frozen_at timestamptz not null
+);
+
 -- One row per subject, scope and hour (UTC): the small table that baselines read, so that the cost
 -- of a run does not grow with history. `scope` is 'all' or a topic id.
 create table hourly (

@@ -1,0 +1,400 @@
+"""Merges the staged tables of a run into the warehouse, in one transaction.
+
+Mentions are merged by key, so that a second load of a run changes nothing. With the rows go the
+cursors of their sources, the coverage, what was refused, the scores and the counts by hour and
+day; a process that dies leaves all of it or none.
+
+Cost: a load reads the key column of all history once (20 ms a million mentions) and otherwise
+only the days that it touches. A run is taken in slices, so that memory does not grow with it.
+Known gap: a deletion that comes before its post is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines import warehouse
+from pipelines.mention import mention_id
+
+log = logging.getLogger(__name__)
+
+SLICE_ROWS = 100_000  # mentions merged at a time; about 150 MB of memory
+SPAN_DAYS = 31  # local days counted in one statement
+SPAN_LIMIT = 40  # more spans than this are joined across gaps; each costs about 10 ms
+RECHECK_DAYS = 30
+
+Span = tuple[datetime, datetime]
+_NOTHING = pa.table({"mention_id": pa.array([], pa.string())})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What one run read from one source block; the fields of table `intake`, and the cursor.
+
+    `cursor` is where the next run goes on, or none to leave it where it stands.
+    """
+
+    run_id: str
+    source_name: str
+    source: str
+    since_at: datetime
+    until_at: datetime
+    status: str
+    payload_count: int
+    post_count: int
+    accepted_count: int
+    rejected_count: int
+    off_subject_count: int
+    duplicate_count: int
+    deleted_count: int
+    is_capped: bool
+    gap_since_at: datetime | None
+    gap_until_at: datetime | None
+    note: str | None
+    finished_at: datetime
+    cursor: dict[str, Any] | None
+
+
+class Lineage(Protocol):
+    """Which models scored: the fields of table `scorer` but its first use."""
+
+    @property
+    def scorer_id(self) -> str: ...
+    @property
+    def sentiment_model_id(self) -> str: ...
+    @property
+    def sentiment_weights_sha256(self) -> str: ...
+    @property
+    def topics_model_id(self) -> str: ...
+    @property
+    def topics_weights_sha256(self) -> str: ...
+    @property
+    def code_version(self) -> str: ...
+    @property
+    def thresholds(self) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """The Parquet files that a run hands over; none where there is nothing of the kind."""
+
+    run_id: str
+    mentions: Path | None = None
+    scores: Path | None = None
+    deletions: Path | None = None
+    rejections: Path | None = None
+    intake: tuple[Intake, ...] = ()
+    scorer: Lineage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """How many mentions a load inserted, changed, left alone, emptied, and refused to take back."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    blocked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a source block stands: its cursor, and the run that brought it there."""
+
+    cursor: dict[str, Any]
+    run_id: str
+
+
+def load(connection: warehouse.Connection, staged: Staged, *, loaded_at: datetime) -> Loaded:
+    """Merge a run into the warehouse; what changed. All of it or, on any error, nothing."""
+    with warehouse.transaction(connection):
+        _find_known(connection, staged)
+        loaded = _merge_mentions(connection, staged.mentions)
+        deleted = _merge_deletions(connection, staged.deletions)
+        _merge_scores(connection, staged, loaded_at)
+        _merge_account(connection, staged, loaded_at)
+        _refresh_counts(connection)
+        _drop_scratch(connection)
+    result = Loaded(deleted=deleted, **loaded)
+    log.info("warehouse.loaded run=%s %s", staged.run_id, asdict(result))
+    return result
+
+
+def cursors(connection: warehouse.Connection) -> dict[str, Position]:
+    """Where every source block stands, by its name."""
+    rows = connection.execute("select source_name, cursor, run_id from source_cursor").fetchall()
+    return {name: Position(cursor=json.loads(text), run_id=run) for name, text, run in rows}
+
+
+def recheck_ids(
+    connection: warehouse.Connection, source_name: str, *, as_of: datetime, limit: int
+) -> tuple[str, ...]:
+    """Native ids of a source block's posts that are due to be looked up again, longest due first.
+
+    Young posts come due often, old ones seldom (view `recheck_plan`), none after 30 days.
+    """
+    rows = connection.execute(
+        "select native_id from recheck_plan where source_name = ? and published_at >= ?"
+        " and due_at <= ? order by due_at, native_id limit ?",
+        [source_name, as_of - timedelta(days=RECHECK_DAYS), as_of, limit],
+    ).fetchall()
+    return tuple(native_id for (native_id,) in rows)
+
+
+def export(
+    connection: warehouse.Connection, path: Path, *, since: datetime, until: datetime
+) -> None:
+    """Write the live mentions of a span (aware, half open) to a Parquet file, without authors."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        span = {"since": since, "until": until, "path": str(aside)}
+        warehouse.run(connection, "writes/export_mention", span)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _find_known(connection: warehouse.Connection, staged: Staged) -> None:
+    """Look up every key of the run at once: the only reading that goes through all of history."""
+    connection.execute("create or replace temp table wanted_key (mention_id varchar)")
+    connection.execute("create or replace temp table touched_moment (published_at timestamptz)")
+    with _registered(connection, "incoming_deletion", _deletions(staged.deletions)):
+        connection.execute(
+            "create or replace temp table staged_deletion as from incoming_deletion;"
+            "insert into wanted_key select mention_id from staged_deletion"
+        )
+    for path in (staged.mentions, staged.scores):
+        if path:
+            warehouse.run(connection, "writes/wanted_add", {"path": str(path)})
+    warehouse.run(connection, "writes/known_key")
+
+
+def _deletions(path: Path | None) -> pa.Table:
+    """The staged deletions with the key of their mention."""
+    schema = pa.schema(
+        [
+            ("mention_id", pa.string()),
+            ("deleted_at", pa.timestamp("us", tz="UTC")),
+            ("reason", pa.string()),
+        ]
+    )
+    if path is None:
+        return schema.empty_table()
+    table = pq.read_table(path)
+    pairs = zip(table["source"].to_pylist(), table["native_id"].to_pylist(), strict=True)
+    keys = pa.array([mention_id(source, native_id) for source, native_id in pairs], pa.string())
+    return pa.table([keys, table["deleted_at"], table["reason"]], schema=schema)
+
+
+@dataclass(slots=True)
+class _Window:
+    """The rows at hand, under one name for the whole load: DuckDB reads what it holds now.
+
+    A name registered anew for every slice keeps all of them in memory until the transaction
+    ends (seen with DuckDB 1.5.5: 100 MB a slice).
+    """
+
+    rows: pa.Table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.rows.__arrow_c_stream__(requested_schema)
+
+
+@contextmanager
+def _registered(connection: warehouse.Connection, name: str, rows: pa.Table) -> Iterator[_Window]:
+    """An Arrow table under `name`, exchangeable, for as long as the block lasts."""
+    window = _Window(rows)
+    connection.register(name, window)
+    try:
+        yield window
+    finally:
+        connection.unregister(name)
+
+
+def _slices(path: Path | None) -> Iterator[pa.Table]:
+    """The rows of a Parquet file, SLICE_ROWS at a time, with their `row_number`."""
+    if path is None:
+        return
+    first = 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(SLICE_ROWS):
+            numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
+            yield pa.table(batch.append_column("row_number", numbers))
+            first += batch.num_rows
+
+
+def _by_time(table: pa.Table) -> pa.Table:
+    """The oldest first: DuckDB skips the row groups of other days when rows lie in order."""
+    times = table["published_at"].combine_chunks()
+    if pc.all(pc.less_equal(times[:-1], times[1:])).as_py():
+        return table
+    return table.take(pc.sort_indices(times))
+
+
+def _merge_mentions(connection: warehouse.Connection, path: Path | None) -> dict[str, int]:
+    counts = {"inserted": 0, "updated": 0, "unchanged": 0, "blocked": 0}
+    with _registered(connection, "incoming_mention", _NOTHING) as window:
+        for rows in _slices(path):
+            window.rows = _by_time(rows)
+            found = _merge_slice(connection)
+            counts = {name: count + found[name] for name, count in counts.items()}
+    return counts
+
+
+def _merge_slice(connection: warehouse.Connection) -> dict[str, int]:
+    warehouse.run(connection, "writes/stage_mention")
+    warehouse.run(connection, "writes/new_mention")
+    warehouse.run(connection, "writes/revised_mention")
+    staged = _count(connection, "staged_key")
+    known = _count(connection, "staged_key semi join known_key using (mention_id)")
+    inserted = _count(connection, "new_key")
+    changed = _count(connection, "changed_key")
+    warehouse.run(connection, "writes/insert_mention")
+    warehouse.run(connection, "writes/merge_mention")
+    seen = warehouse.run(connection, "writes/merge_sighting").fetchone()
+    warehouse.run(connection, "writes/drop_stale_score")
+    updated = changed + (seen[0] if seen else 0)
+    return {
+        "inserted": inserted,
+        "updated": updated,
+        "unchanged": known - updated,
+        "blocked": staged - known - inserted,
+    }
+
+
+def _merge_deletions(connection: warehouse.Connection, path: Path | None) -> int:
+    if path is None:
+        return 0
+    warehouse.run(connection, "writes/delete_mention")
+    return _count(connection, "deleted_key")
+
+
+def _merge_scores(connection: warehouse.Connection, staged: Staged, loaded_at: datetime) -> None:
+    with _registered(connection, "incoming_score", _NOTHING) as window:
+        for rows in _slices(staged.scores):
+            window.rows = rows
+            warehouse.run(connection, "writes/stage_score")
+            warehouse.run(connection, "writes/merge_score")
+    if staged.scorer:
+        names = (
+            "scorer_id",
+            "sentiment_model_id",
+            "sentiment_weights_sha256",
+            "topics_model_id",
+            "topics_weights_sha256",
+            "code_version",
+        )
+        values = {name: getattr(staged.scorer, name) for name in names}
+        values |= {"thresholds": _text(staged.scorer.thresholds), "loaded_at": loaded_at}
+        warehouse.run(connection, "writes/merge_scorer", values)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _merge_account(connection: warehouse.Connection, staged: Staged, loaded_at: datetime) -> None:
+    """Coverage, cursors and refusals: what the run says of itself."""
+    newest = _newest(connection, staged.mentions)
+    for intake in staged.intake:
+        values = asdict(intake) | {"newest_published_at": newest.get(intake.source_name)}
+        warehouse.run(connection, "writes/merge_intake", values)
+        if intake.cursor is not None:
+            text = json.dumps(intake.cursor, sort_keys=True, ensure_ascii=False)
+            moved: dict[str, Any] = {"source_name": intake.source_name, "cursor": text}
+            moved |= {"run_id": staged.run_id, "loaded_at": loaded_at}
+            warehouse.run(connection, "writes/merge_cursor", moved)
+    if staged.rejections:
+        refused: dict[str, Any] = {"rejections": str(staged.rejections), "run_id": staged.run_id}
+        warehouse.run(connection, "writes/merge_quarantine", refused | {"loaded_at": loaded_at})
+
+
+def _newest(connection: warehouse.Connection, path: Path | None) -> dict[str, datetime]:
+    """When the newest staged mention of each source block was published."""
+    if path is None:
+        return {}
+    rows = connection.execute(
+        "select source_name, max(published_at) from read_parquet(?) group by source_name",
+        [str(path)],
+    )
+    return dict(rows.fetchall())
+
+
+def _refresh_counts(connection: warehouse.Connection) -> None:
+    """Count the touched hours and days again, a span of days at a time."""
+    zone = local_zone(connection)
+    warehouse.run(connection, "writes/touched_day", {"zone": zone})
+    rows = connection.execute("select since_at, until_at from touched_day order by since_at")
+    for since, until in _spans(rows.fetchall()):
+        span = {"since": since, "until": until, "zone": zone}
+        warehouse.run(connection, "writes/refresh_hourly", span)
+        warehouse.run(connection, "writes/refresh_daily", span)
+
+
+def local_zone(connection: warehouse.Connection) -> str:
+    """The zone of the institution's days, as `prepare` wrote it down."""
+    row = connection.execute("select any_value(time_zone) from institution").fetchone()
+    return (row and row[0]) or "Europe/Paris"
+
+
+def _spans(days: list[Span]) -> list[Span]:
+    """Touched days as few spans of at most SPAN_DAYS: neighbours joined, or all near each other.
+
+    A reading of a span skips every other day, so far-off days are better read apart, unless
+    there are many of them.
+    """
+    spans = _joined(days, gap=timedelta(0))
+    return spans if len(spans) <= SPAN_LIMIT else _joined(days, gap=timedelta(days=SPAN_DAYS))
+
+
+def _joined(days: list[Span], *, gap: timedelta) -> list[Span]:
+    spans: list[Span] = []
+    for since, until in days:
+        longest = timedelta(days=SPAN_DAYS)
+        if spans and since - spans[-1][1] <= gap and until - spans[-1][0] <= longest:
+            spans[-1] = (spans[-1][0], until)
+        else:
+            spans.append((since, until))
+    return spans
+
+
+_SCRATCH = (
+    "wanted_key",
+    "known_key",
+    "touched_moment",
+    "staged_deletion",
+    "deleted_key",
+    "staged_key",
+    "new_key",
+    "kept_mention",
+    "revised_mention",
+    "changed_key",
+    "changed_score",
+    "touched_hour",
+    "touched_day",
+    "fresh_hourly",
+    "fresh_daily",
+)
+
+
+def _drop_scratch(connection: warehouse.Connection) -> None:
+    for name in _SCRATCH:
+        connection.execute(f"drop table if exists temp.{name}")
+
+
+def _count(connection: warehouse.Connection, relation: str) -> int:
+    row = connection.execute(f"select count(*) from {relation}").fetchone()  # noqa: S608
+    return int(row[0]) if row else 0

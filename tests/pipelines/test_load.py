@@ -1,0 +1,407 @@
+"""load: one transaction, merged by key, the same result however often a run is loaded."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings as checks, strategies
+
+from pipelines import load, warehouse
+from pipelines.mention import MENTION_SCHEMA, Deletion, Mention, Rejection, text_hash
+from tests.pipelines.staged import (
+    RUN,
+    SEEN,
+    checksums,
+    intake,
+    mention,
+    one,
+    score,
+    settings,
+    stage,
+    stored,
+)
+
+LATER = SEEN + timedelta(minutes=5)
+
+
+def _again(
+    connection: duckdb.DuckDBPyConnection, home: Path, mentions: list[Mention], **staged: object
+) -> load.Loaded:
+    run_id = str(staged.pop("run_id", "20261120T102000Z"))
+    files = stage(home / "staging" / run_id, mentions, run_id=run_id, **staged)  # type: ignore[arg-type]
+    return load.load(connection, files, loaded_at=LATER)
+
+
+def _row(connection: duckdb.DuckDBPyConnection, native_id: str = "n1") -> dict[str, object]:
+    cursor = connection.execute("select * from mention where native_id = ?", [native_id])
+    names = [column[0] for column in cursor.description or ()]
+    (row,) = cursor.fetchall()
+    return dict(zip(names, row, strict=True))
+
+
+def test_the_table_and_the_arrow_schema_of_a_mention_are_equal(tmp_path: Path) -> None:
+    with stored(tmp_path) as connection:
+        columns = connection.execute("describe mention").fetchall()
+        stored_schema = connection.execute("from mention").to_arrow_table().schema
+    assert [column[0] for column in columns] == MENTION_SCHEMA.names
+    assert [f.type for f in stored_schema] == [f.type for f in MENTION_SCHEMA]
+    assert [c[2] == "YES" for c in columns] == [f.nullable for f in MENTION_SCHEMA]
+
+
+def test_load_inserts_new_mentions_with_scores_counts_coverage_and_cursors(tmp_path: Path) -> None:
+    mentions = [mention(n) for n in range(1, 4)]
+    refused = Rejection(
+        source="mastodon",
+        native_id=None,
+        reason="no_date",
+        detail="published_at is missing",
+        raw_ref="landing/masto_2/2026-11-20/r.jsonl.zst#4",
+    )
+    with stored(
+        tmp_path,
+        mentions,
+        scores=map(score, mentions),
+        rejections=[refused],
+        intakes=[intake(accepted_count=3)],
+    ) as connection:
+        assert (
+            one(connection, "select count(*) from mention_scored where sentiment is not null") == 3
+        )
+        assert one(connection, "select first_used_at from scorer") == SEEN
+        assert one(connection, "select source_name from quarantine") == "masto_2"
+        assert one(connection, "select newest_published_at from intake") == mentions[0].published_at
+        assert load.cursors(connection) == {"masto": load.Position(cursor={"after": 1}, run_id=RUN)}
+
+
+def test_a_second_load_of_a_run_changes_nothing(tmp_path: Path) -> None:
+    mentions = [mention(n, subject_ids=("ville", "tram")) for n in range(1, 40)]
+    staged = {
+        "scores": [score(m) for m in mentions],
+        "deletions": [Deletion(source="mastodon", native_id="n3", deleted_at=SEEN)],
+        "rejections": [Rejection(source="feed", native_id=None, reason="r", detail="d")] * 2,
+        "intakes": [intake(deleted_count=1)],
+    }
+    with stored(tmp_path, mentions, **staged) as connection:
+        before = checksums(connection)
+        loaded = _again(connection, tmp_path, mentions, run_id=RUN, **staged)
+        assert checksums(connection) == before
+        assert loaded == load.Loaded(unchanged=39)
+
+
+def test_a_known_mention_seen_again_keeps_its_first_sight_and_takes_new_counts(
+    tmp_path: Path,
+) -> None:
+    first = mention(1, like_count=2, share_count=1)
+    second = replace(
+        first,
+        like_count=5,
+        share_count=None,
+        first_seen_at=LATER,
+        last_seen_at=LATER,
+        metrics_at=LATER,
+    )
+    with stored(tmp_path, [first]) as connection:
+        assert _again(connection, tmp_path, [second]).updated == 1
+        row = _row(connection)
+    assert (row["first_seen_at"], row["last_seen_at"]) == (SEEN, LATER)
+    assert (row["like_count"], row["share_count"]) == (5, 1)
+    assert row["text"] == first.text
+
+
+def test_an_older_sighting_adds_its_subjects_and_nothing_else(tmp_path: Path) -> None:
+    first = mention(1, like_count=9)
+    older = replace(
+        first,
+        like_count=1,
+        text="Avant correction",
+        text_hash=text_hash("Avant correction"),
+        subject_ids=("tram",),
+        last_seen_at=SEEN - timedelta(days=1),
+        metrics_at=SEEN - timedelta(days=1),
+    )
+    with stored(tmp_path, [first]) as connection:
+        _again(connection, tmp_path, [older])
+        row = _row(connection)
+        assert (
+            one(connection, "select sum(mention_count) from hourly where subject_id = 'tram'") == 1
+        )
+    assert row["subject_ids"] == ["tram", "ville"]
+    assert (row["like_count"], row["text"], row["last_seen_at"]) == (9, first.text, SEEN)
+
+
+def test_an_edited_text_replaces_the_old_one_and_its_score(tmp_path: Path) -> None:
+    first = mention(1)
+    text = "Le tram roule de nouveau"
+    edited = replace(
+        first, text=text, text_hash=text_hash(text), edited_at=LATER, last_seen_at=LATER
+    )
+    with stored(tmp_path, [first], scores=[score(first)]) as connection:
+        _again(connection, tmp_path, [edited])
+        assert _row(connection)["text"] == text
+        assert one(connection, "select count(*) from score") == 0
+        assert one(connection, "select sum(scored_count) from daily where scope = 'all'") == 0
+        fresh = score(edited, sentiment="positive", topics=[])
+        _again(connection, tmp_path, [edited], scores=[fresh])
+        assert one(connection, "select sentiment from mention_scored") == "positive"
+        counted = connection.execute("select scope, positive_count from hourly").fetchall()
+    assert counted == [("all", 1)]
+
+
+def test_a_text_that_has_expired_stays_empty(tmp_path: Path) -> None:
+    first = mention(1)
+    with stored(tmp_path, [first]) as connection:
+        connection.execute("update mention set text = '', text_expired_at = ?", [SEEN])
+        _again(connection, tmp_path, [replace(first, last_seen_at=LATER, title="Titre")])
+        row = _row(connection)
+    assert (row["text"], row["title"], row["last_seen_at"]) == ("", None, LATER)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_truncated"), [("Le tram est", True), ("", False)], ids=["cut", "empty"]
+)
+def test_a_whole_text_is_never_lost_to_a_lesser_one(
+    tmp_path: Path, text: str, is_truncated: bool
+) -> None:
+    first = mention(1)
+    lesser = replace(
+        first,
+        text=text,
+        text_hash=text_hash(text),
+        text_truncated=is_truncated,
+        last_seen_at=LATER,
+    )
+    with stored(tmp_path, [first], scores=[score(first)]) as connection:
+        _again(connection, tmp_path, [lesser], scores=[score(lesser, sentiment="neutral")])
+        assert _row(connection)["text"] == first.text
+        assert one(connection, "select sentiment from mention_scored") == "negative"
+
+
+def test_a_post_found_by_two_sources_in_one_run_is_one_mention_of_all_its_subjects(
+    tmp_path: Path,
+) -> None:
+    twice = [mention(1), mention(1, source_name="autre", subject_ids=("tram",), like_count=3)]
+    scores = [score(m) for m in twice]
+    with stored(tmp_path, twice, scores=scores) as connection:
+        row = _row(connection)
+        assert one(connection, "select count(*) from score") == 1
+        assert one(connection, "select max(mention_count) from hourly") == 1
+    assert (row["subject_ids"], row["like_count"]) == (["tram", "ville"], 3)
+
+
+def test_a_deleted_post_is_emptied_no_longer_counts_and_never_comes_back(tmp_path: Path) -> None:
+    mentions = [mention(1, hashtags=("tram",), urls=("https://a.example",), title="T"), mention(2)]
+    gone = Deletion(source="mastodon", native_id="n1", deleted_at=LATER, reason="author")
+    with stored(tmp_path, mentions, scores=map(score, mentions)) as connection:
+        assert _again(connection, tmp_path, [], deletions=[gone]).deleted == 1
+        again = replace(mentions[0], last_seen_at=LATER + timedelta(hours=1), like_count=8)
+        _again(connection, tmp_path, [again], scores=[score(again)])
+        row = _row(connection)
+        assert one(connection, "select count(*) from mention_scored") == 1
+        assert one(connection, "select count(*) from score") == 1
+        assert one(connection, "select sum(mention_count) from hourly where scope = 'all'") == 1
+        assert one(connection, "select sum(mention_count) from daily where scope = 'T09'") == 1
+    assert (row["deleted_at"], row["deletion_reason"]) == (LATER, "author")
+    assert (row["text"], row["text_hash"], row["hashtags"], row["urls"]) == ("", "", [], [])
+    assert not any(row[name] for name in ("title", "url", "author_key", "raw_ref", "like_count"))
+
+
+def test_a_post_and_its_deletion_in_one_run_leave_an_empty_row(tmp_path: Path) -> None:
+    gone = Deletion(source="mastodon", native_id="n1", deleted_at=SEEN)
+    with stored(tmp_path, [mention(1)], deletions=[gone]) as connection:
+        assert _row(connection)["text"] == ""
+        assert one(connection, "select count(*) from hourly") == 0
+
+
+def test_an_erased_post_and_a_post_of_an_objector_do_not_come_back(tmp_path: Path) -> None:
+    with stored(tmp_path) as connection:
+        erased, objector, welcome = mention(1), mention(2), mention(3)
+        connection.execute("insert into tombstone values (?, 'x', now())", [erased.mention_id])
+        connection.execute("insert into objection values (?, now())", [objector.author_key])
+        loaded = _again(connection, tmp_path, [erased, objector, welcome])
+        assert (loaded.inserted, loaded.blocked) == (1, 2)
+        assert one(connection, "select list(native_id) from mention") == ["n3"]
+
+
+def test_the_institutions_own_posts_and_opted_out_posts_do_not_count(tmp_path: Path) -> None:
+    mentions = [mention(1), mention(2, is_own=True), mention(3, optout=True)]
+    with stored(tmp_path, mentions) as connection:
+        assert one(connection, "select mention_count from hourly") == 1
+        assert one(connection, "select mention_count from daily") == 1
+        assert one(connection, "select count(*) from mention_scored") == 2
+
+
+def test_hourly_counts_by_subject_and_topic_and_pseudonym(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+    mentions = [
+        mention(1, published_at=at, subject_ids=("tram", "ville"), author_key="a" * 64),
+        mention(2, published_at=at, author_key="a" * 64),
+        mention(3, published_at=at, author_key=None),
+    ]
+    scores = [
+        score(mentions[0], topics=["T09", "T10"]),
+        score(mentions[1], sentiment="undetermined", topics=[]),
+    ]
+    with stored(tmp_path, mentions, scores=scores) as connection:
+        counted = connection.execute(
+            "select subject_id, scope, mention_count, scored_count, negative_count, author_count"
+            " from hourly order by subject_id, scope"
+        ).fetchall()
+        assert one(connection, "select any_value(hour_at) from hourly") == at.replace(minute=0)
+    assert counted == [
+        ("tram", "T09", 1, 1, 1, 1),
+        ("tram", "T10", 1, 1, 1, 1),
+        ("tram", "all", 1, 1, 1, 1),
+        ("ville", "T09", 1, 1, 1, 1),
+        ("ville", "T10", 1, 1, 1, 1),
+        ("ville", "all", 3, 1, 1, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "first_utc", "hours"), [((2026, 3, 29), 23, 23), ((2026, 10, 25), 22, 25)]
+)
+def test_a_day_is_a_day_at_the_institution_when_the_clocks_change(
+    tmp_path: Path, day: tuple[int, int, int], first_utc: int, hours: int
+) -> None:
+    start = datetime(*day, tzinfo=UTC).replace(hour=first_utc) - timedelta(days=1)
+    moments = [start + timedelta(hours=n, minutes=30) for n in range(-1, hours + 1)]
+    mentions = [mention(n, published_at=at) for n, at in enumerate(moments, start=1)]
+    with stored(tmp_path, mentions) as connection:
+        rows = connection.execute("select mention_count from daily order by day_on").fetchall()
+        assert rows == [(1,), (hours,), (1,)]
+        assert one(connection, "select count(*) from hourly") == hours + 2
+        # Touched by one mention of its second half, the whole day is counted again.
+        _again(connection, tmp_path, [mention(90, published_at=start + timedelta(hours=20))])
+        rows = connection.execute("select mention_count from daily order by day_on").fetchall()
+    assert rows == [(1,), (hours + 1,), (1,)]
+
+
+def test_a_frozen_day_keeps_its_counts(tmp_path: Path) -> None:
+    with stored(tmp_path, [mention(1), mention(2)]) as connection:
+        connection.execute("insert into frozen_day values ('2026-11-20', now())")
+        connection.execute("delete from mention where native_id = 'n1'")
+        _again(connection, tmp_path, [mention(3)])
+        assert one(connection, "select mention_count from daily") == 2
+        assert one(connection, "select sum(mention_count) from hourly") == 2
+
+
+def test_a_cursor_never_moves_back_and_stands_still_without_a_new_one(tmp_path: Path) -> None:
+    with stored(tmp_path, intakes=[intake()]) as connection:
+        for run_id, cursor in (("20261119T000000Z", {"after": 0}), ("20261121T000000Z", None)):
+            older = intake(run_id=run_id, cursor=cursor)
+            _again(connection, tmp_path, [], run_id=run_id, intakes=[older])
+        assert load.cursors(connection)["masto"].cursor == {"after": 1}
+        assert one(connection, "select count(*) from intake") == 3
+
+
+def test_a_load_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    bad = pa.table({"source": ["x"]})
+    with stored(tmp_path) as connection:
+        before = checksums(connection)
+        files = stage(tmp_path / "bad", [mention(1)], intakes=[intake()])
+        assert files.rejections is not None
+        pq.write_table(bad, files.rejections)
+        with pytest.raises(duckdb.Error):
+            load.load(connection, files, loaded_at=SEEN)
+        assert checksums(connection) == before
+
+
+def test_scores_alone_replace_those_of_another_scorer_and_count_again(tmp_path: Path) -> None:
+    one_mention = mention(1)
+    with stored(tmp_path, [one_mention], scores=[score(one_mention)]) as connection:
+        files = stage(
+            tmp_path / "again",
+            scores=[score(one_mention, scorer_id="models-2", sentiment="neutral", topics=["T20"])],
+        )
+        only_scores = load.Staged(run_id="rescore", scores=files.scores)
+        load.load(connection, only_scores, loaded_at=LATER)
+        assert one(connection, "select scorer_id from mention_scored") == "models-2"
+        scopes = connection.execute("select scope from hourly order by 1").fetchall()
+    assert scopes == [("T20",), ("all",)]
+
+
+def test_export_hands_over_the_texts_of_a_span_without_authors(tmp_path: Path) -> None:
+    gone = Deletion(source="mastodon", native_id="n3", deleted_at=SEEN)
+    mentions = [mention(1), mention(2), mention(3), mention(120)]
+    with stored(tmp_path, mentions, deletions=[gone]) as connection:
+        path = tmp_path / "out.parquet"
+        load.export(connection, path, since=SEEN - timedelta(hours=1), until=SEEN)
+    table = pq.read_table(path)
+    assert table.schema.names == MENTION_SCHEMA.names
+    assert sorted(table["native_id"].to_pylist()) == ["n1", "n2"]
+    assert table["author_key"].null_count == 2
+    assert [p.name for p in tmp_path.glob("*.p*")] == ["out.parquet"]
+
+
+def test_recheck_asks_again_for_the_young_often_and_the_old_seldom(tmp_path: Path) -> None:
+    ages = {1: timedelta(minutes=10), 2: timedelta(hours=4), 3: timedelta(days=3)}
+    mentions = [mention(n, published_at=SEEN - age) for n, age in ages.items()]
+    mentions += [
+        mention(4, published_at=SEEN - timedelta(days=40)),
+        mention(5, source_name="presse"),
+        mention(6, is_own=True),
+    ]
+    with stored(tmp_path, mentions) as connection:
+
+        def due(minutes: int, limit: int = 50) -> tuple[str, ...]:
+            at = SEEN + timedelta(minutes=minutes)
+            return load.recheck_ids(connection, "masto", as_of=at, limit=limit)
+
+        assert due(14) == ()
+        assert due(20) == ("n1",)
+        assert due(70) == ("n1", "n2")
+        assert due(60 * 20) == ("n1", "n2", "n3")
+        assert due(60 * 20, limit=1) == ("n1",)
+
+
+@checks(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=strategies.permutations(range(6)), slice_rows=strategies.sampled_from([2, 5, 100]))
+def test_whatever_the_order_and_the_slices_the_counts_are_those_of_all_mentions(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], slice_rows: int
+) -> None:
+    dice = random.Random(5)
+    mentions = [
+        mention(
+            n,
+            published_at=SEEN - timedelta(hours=dice.randrange(72)),
+            subject_ids=tuple(sorted(dice.sample(["tram", "ville"], dice.randint(1, 2)))),
+        )
+        for n in range(1, 31)
+    ]
+    home = tmp_path_factory.mktemp("order")
+    with pytest.MonkeyPatch.context() as patch, stored(home) as connection:
+        patch.setattr(load, "SLICE_ROWS", slice_rows)
+        for part in order:
+            batch = mentions[part * 5 : part * 5 + 10]
+            _again(connection, home, batch, scores=map(score, batch), run_id=f"r{part}")
+        counted = connection.execute("from daily order by all").fetchall()
+        rows = connection.execute(
+            "select count(*), count(distinct mention_id) from mention"
+        ).fetchone()
+    with stored(tmp_path_factory.mktemp("whole"), mentions, scores=map(score, mentions)) as whole:
+        assert counted == whole.execute("from daily order by all").fetchall()
+    assert rows == (30, 30)
+
+
+def test_hostile_text_is_stored_as_it_is_and_run_by_nobody(tmp_path: Path) -> None:
+    text = "'); drop table mention; -- $run_id {{ 7*7 }} \u202e <script>"
+    refused = Rejection(source="feed", native_id="'; --", reason="r", detail="'); drop table x; --")
+    hostile = mention(1, text=text, native_id="n'1", source_name="masto")
+    with stored(tmp_path, [hostile], rejections=[refused]) as connection:
+        assert _row(connection, "n'1")["text"] == text
+        assert one(connection, "select detail from quarantine") == refused.detail
+
+
+def test_prepare_can_be_called_between_loads(tmp_path: Path) -> None:
+    with stored(tmp_path, [mention(1)]) as connection:
+        before = checksums(connection)
+    warehouse.prepare(settings(tmp_path))
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        assert checksums(connection) == before
