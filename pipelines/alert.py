@@ -1,6 +1,6 @@
 """The Alert: what a rule of `sql/alerts` says about one subject and scope at one moment.
 
-The fields are the column contract of every rule, in this order; a test runs each rule and holds
+The fields are the column contract of every rule, in any order; a test runs each rule and holds
 it to them. `level` is what makes rules alike: 1 is where the rule enters, and below `LEAVE` it
 has left; between the two an incident that is open stays open.
 """

@@ -1,29 +1,522 @@
-"""The alert mail: what a moderator reads, from an incident and what the warehouse knows of it."""
+"""The alert mail: an incident and its evidence as a Letter, in French or English.
+
+Read on a phone at night, so the subject alone must tell what, where, how much and how bad. The
+HTML is tables with inline style, readable at 320 pixels and in the dark; everything that people
+wrote is escaped, and a link is a link only over http and https.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+import logging
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
 
-from pipelines.incidents import Decision, Incident
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from models.taxonomy import taxonomy
+from pipelines import charts, rules
+from pipelines.evidence import Evidence, Message, SourceState
+from pipelines.incidents import (
+    JOIN,
+    OPENINGS_A_DAY,
+    REPEAT,
+    Decision,
+    Incident,
+)
 from pipelines.letter import Letter
 from pipelines.settings import Settings
+from pipelines.wording import Words, plain
+
+log = logging.getLogger(__name__)
+
+QUOTE_LIMIT = 280
+CRISIS_TOPIC = "T20"
+CRISIS_SHARE = 0.1  # of the mentions of the window, for the crisis procedure to be proposed
+LATE_OPENING = timedelta(minutes=30)
+_BANNERS = {"resolved": "resolved", "held_for_morning": "night", "unstable": "unstable"}
+_TONES = ("negative", "neutral", "positive", "undetermined")
 
 
-def letter(
-    incident: Incident, *, decision: Decision, settings: Settings, as_of: datetime
-) -> Letter:
-    """The letter about an incident at `as_of`, in the institution's language."""
-    alert = incident.alert
-    subject = (
-        f"[Vigie] {incident.severity.upper()} · {alert.rule_id} · {alert.observed:.0f} "
-        f"· {settings.institution.name}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """All that one letter is made from; `others` are the incidents that fire beside this one.
+
+    `nobody` is None, 'nobody' when no one is named for alerts, or 'off_shift'.
+    """
+
+    incident: Incident
+    decision: Decision
+    evidence: Evidence
+    settings: Settings
+    as_of: datetime
+    others: Sequence[Incident] = ()
+    nobody: str | None = None
+
+
+def letter(occasion: Occasion) -> Letter:
+    """The letter about an incident, in the institution's language."""
+    spoken = _words(occasion.settings)
+    picture = _picture(occasion, spoken)
+    values = _values(occasion, spoken) | {"alt": picture[1] if picture else None}
+    return Letter(
+        subject=subject(occasion, spoken),
+        text=_tidied(_environment().get_template("alert.txt.j2").render(values)),
+        html=_environment().get_template("alert.html.j2").render(values),
+        images={"curve": picture[0]} if picture else {},
     )
-    text = f"{subject}\n{decision.reason} {as_of.isoformat()}\n"
-    return Letter(subject=subject, text=text, html=f"<p>{alert.rule_id}</p>")
 
 
 def failure(*, dag: str, task: str, run: str, error: str, settings: Settings) -> Letter:
-    """The letter about a task that failed."""
-    subject = f"[Vigie] {task} · {settings.institution.name}"
-    text = f"{dag} {task} {run}\n{error}\n"
-    return Letter(subject=subject, text=text, html=f"<p>{dag}</p>")
+    """The letter about a task that failed; `error` must hold no secret and no person's text."""
+    spoken = _words(settings)
+    institution = plain(settings.institution.name)
+    values: dict[str, Any] = {
+        "w": spoken,
+        "institution": institution,
+        "what": spoken.say("failure.what", dag=plain(dag), task=plain(task), run=plain(run)),
+        "error": error.strip()[:2000],
+    }
+    return Letter(
+        subject=spoken.say("failure.subject", task=plain(task), institution=institution),
+        text=_tidied(_environment().get_template("failure.txt.j2").render(values)),
+        html=_environment().get_template("failure.html.j2").render(values),
+    )
+
+
+def subject(occasion: Occasion, spoken: Words) -> str:
+    """The subject line: status, subject, figures, whose, to be triaged on a locked screen."""
+    line = spoken.say(
+        "subject",
+        status=spoken.text(f"status.{_status(occasion)}"),
+        where=where(occasion.incident, occasion.settings, spoken),
+        headline=_headline(occasion, spoken),
+        institution=plain(occasion.settings.institution.name),
+    )
+    return plain(line)
+
+
+def _status(occasion: Occasion) -> str:
+    return _BANNERS.get(occasion.decision.reason, occasion.incident.severity)
+
+
+def _headline(occasion: Occasion, spoken: Words) -> str:
+    incident = occasion.incident
+    if _status(occasion) in ("resolved", "night"):
+        label = rules.read(incident.alert.rule_id).say("Label", spoken.locale)
+        return spoken.say("ended", label=label, span=_lasted(occasion, spoken))
+    return headline(incident, spoken)
+
+
+def headline(incident: Incident, spoken: Words) -> str:
+    """The figures of the rule in one line, as its header words them."""
+    alert = incident.alert
+    template = rules.read(alert.rule_id).say("Headline", spoken.locale)
+    return template.format(
+        observed=spoken.number(alert.observed),
+        expected=_number(alert.expected, spoken),
+        low=_number(alert.low, spoken),
+        high=_number(alert.high, spoken),
+        share=_percent(alert.share, spoken),
+        window=span(alert.window_minutes, spoken),
+        observed_span=span(alert.observed, spoken),
+        expected_span=span(alert.expected or 0, spoken),
+    )
+
+
+def where(incident: Incident, settings: Settings, spoken: Words) -> str:
+    """What an incident is about: subject, subject and topic, or source."""
+    alert = incident.alert
+    if alert.subject_id is None:
+        return spoken.say("forms.source", name=plain(alert.scope))
+    labels = {s.id: s.label for s in settings.subjects}
+    label = plain(labels.get(alert.subject_id, alert.subject_id))
+    if alert.scope == "all":
+        return label
+    return spoken.say("forms.topic", subject=label, topic=topic_label(alert.scope, spoken.locale))
+
+
+def topic_label(topic_id: str, locale: str) -> str:
+    """The name of a topic; its id when the taxonomy has none of that id."""
+    topic = next((t for t in taxonomy() if t.id == topic_id), None)
+    if topic is None:
+        return topic_id
+    return topic.label_fr if locale == "fr" else topic.label_en
+
+
+def span(minutes: float, spoken: Words) -> str:
+    """A length of time as people say it: "45 min", "1 h", "2 h 10", "3 j"."""
+    whole = round(minutes)
+    if whole >= 48 * 60:
+        return spoken.say("forms.days", n=spoken.number(whole / 1440))
+    if whole < 60:
+        return spoken.say("forms.minutes", n=whole)
+    if whole % 60 == 0:
+        return spoken.say("forms.hours", n=whole // 60)
+    return spoken.say("forms.hours_minutes", n=whole // 60, m=f"{whole % 60:02d}")
+
+
+def _number(value: float | None, spoken: Words) -> str:
+    return "–" if value is None else spoken.number(value)
+
+
+def _percent(value: float | None, spoken: Words) -> str:
+    return "–" if value is None else spoken.percent(value)
+
+
+def _lasted(occasion: Occasion, spoken: Words) -> str:
+    incident = occasion.incident
+    end = incident.resolved_at or occasion.as_of
+    return span((end - incident.opened_at) / timedelta(minutes=1), spoken)
+
+
+def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
+    """What the two templates are filled with; all of it text, numbers or None."""
+    incident, evidence = occasion.incident, occasion.evidence
+    rule = rules.read(incident.alert.rule_id)
+    is_over = _status(occasion) in ("resolved", "night")
+    return {
+        "w": spoken,
+        "status": _status(occasion),
+        "institution": plain(occasion.settings.institution.name),
+        "label": rule.say("Label", spoken.locale),
+        "where": where(incident, occasion.settings, spoken),
+        "headline": _headline(occasion, spoken),
+        "expectation": _expectation(incident, spoken),
+        "reason": _reason(occasion, spoken),
+        "nobody": occasion.nobody,
+        "facts": _facts(occasion, spoken),
+        "messages": [_message(message, spoken) for message in evidence.messages],
+        "is_about_source": incident.alert.subject_id is None,
+        "terms": _terms(evidence, spoken),
+        "networks": _networks(evidence, spoken),
+        "topics": _topics(evidence, spoken),
+        "tone": _tone(occasion, spoken),
+        "coverage": _coverage(evidence.sources, spoken),
+        "todo": [] if is_over else _todo(occasion, rule, spoken),
+        "end": _end(occasion, rule, spoken, is_over=is_over),
+        "others": [] if is_over else _others(occasion, spoken),
+        "rule": _rule(incident, spoken),
+    }
+
+
+def _expectation(incident: Incident, spoken: Words) -> str | None:
+    alert = incident.alert
+    if alert.is_warming_up:
+        return spoken.text("figures.cold")
+    if alert.low is None or alert.high is None:
+        return None
+    interval = spoken.say(
+        "forms.interval", low=_number(alert.low, spoken), high=_number(alert.high, spoken)
+    )
+    return spoken.say("figures.expected", interval=interval)
+
+
+def _reason(occasion: Occasion, spoken: Words) -> str:
+    incident = occasion.incident
+    name = occasion.decision.reason
+    if name == "first" and occasion.as_of - incident.opened_at >= LATE_OPENING:
+        name = "first_late"
+    return spoken.say(
+        f"reasons.{name}",
+        opened=spoken.moment(incident.opened_at),
+        resolved=spoken.moment(incident.resolved_at) if incident.resolved_at else "",
+        span=_lasted(occasion, spoken),
+        peak=_peak(incident, spoken),
+        limit=OPENINGS_A_DAY,
+    )
+
+
+def _peak(incident: Incident, spoken: Words) -> str:
+    alert = incident.alert
+    if "_span}" in rules.read(alert.rule_id).say("Headline", spoken.locale):
+        return span(incident.peak_observed, spoken)
+    key = "figures.peak_cold" if alert.is_warming_up else "figures.peak"
+    return spoken.say(
+        key,
+        observed=spoken.number(incident.peak_observed),
+        expected=_number(alert.expected, spoken),
+    )
+
+
+def _facts(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
+    """Label and value of what places the incident: subject, topic, place, window, counts."""
+    incident, settings = occasion.incident, occasion.settings
+    alert, institution = incident.alert, settings.institution
+    if alert.subject_id is None:
+        facts = [("source", plain(alert.scope))]
+    else:
+        subject_only = replace(incident, alert=replace(alert, scope="all"))
+        facts = [("subject", where(subject_only, settings, spoken))]
+        if alert.scope != "all":
+            facts.append(("topic", topic_label(alert.scope, spoken.locale)))
+        facts += [
+            ("place", plain(institution.place or institution.name)),
+            ("window", _window(incident, spoken)),
+            ("counted", _counted(occasion, spoken)),
+        ]
+    facts.append(("opened", spoken.moment(incident.opened_at)))
+    return [(spoken.text(f"facts.{name}"), value) for name, value in facts if value]
+
+
+def _window(incident: Incident, spoken: Words) -> str:
+    minutes = incident.alert.window_minutes
+    since = incident.last_fired_at - timedelta(minutes=minutes)
+    is_day = minutes >= 1440
+    return spoken.say(
+        "figures.window",
+        start=spoken.moment(since) if is_day else spoken.time(since),
+        time=spoken.moment(incident.last_fired_at)
+        if is_day
+        else spoken.time(incident.last_fired_at),
+        minutes=span(minutes, spoken),
+    )
+
+
+def _counted(occasion: Occasion, spoken: Words) -> str:
+    alert = occasion.incident.alert
+    counts = [
+        ("mentions", sum(occasion.evidence.networks.values())),
+        ("texts", alert.text_count),
+        ("authors", alert.author_count),
+    ]
+    return ", ".join(spoken.count(noun, n) for noun, n in counts if n)
+
+
+def _message(message: Message, spoken: Words) -> dict[str, Any]:
+    copied = None
+    if message.copy_count > 1:
+        copied = spoken.say(
+            "messages.copies",
+            copies=spoken.count("copies", message.copy_count),
+            origins=spoken.count("origins", message.origin_count),
+        )
+    told = f"{message.title} — {message.text}" if message.title else message.text
+    return {
+        "quote": shortened(plain(told), QUOTE_LIMIT),
+        "network": network(message.network, spoken),
+        "moment": spoken.moment(message.published_at),
+        "copied": copied,
+        "tone": message.sentiment,
+        "url": safe_link(message.url),
+    }
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` within `limit` characters, cut between words."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1].rsplit(" ", 1)[0]
+    return f"{cut.rstrip(' ,;:.')}…"
+
+
+def network(name: str, spoken: Words) -> str:
+    """How people call a network."""
+    key = f"networks.{name}"
+    return spoken.text(key) if "." not in name and spoken.has(key) else plain(name)
+
+
+def safe_link(url: str | None) -> str | None:
+    """`url` when a reader may follow it: http or https, with a host and nothing hidden in it."""
+    if not url or not url.isprintable() or any(c.isspace() for c in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and host and "@" not in parts.netloc else None
+
+
+def _terms(evidence: Evidence, spoken: Words) -> list[str]:
+    return [
+        spoken.say(
+            "terms.line",
+            term=plain(term.term),
+            share=spoken.percent(term.share),
+            usual=spoken.percent(term.usual_share),
+        )
+        for term in evidence.terms
+    ]
+
+
+def _networks(evidence: Evidence, spoken: Words) -> list[dict[str, Any]]:
+    total = sum(evidence.networks.values())
+    return [
+        {
+            "name": network(name, spoken),
+            "count": spoken.number(count),
+            "share": spoken.percent(count / total),
+            "width": max(round(100 * count / total), 1),
+        }
+        for name, count in evidence.networks.items()
+    ]
+
+
+def _topics(evidence: Evidence, spoken: Words) -> list[str]:
+    largest = list(evidence.topics.items())[:3]
+    return [f"{topic_label(t, spoken.locale)} {spoken.percent(s)}" for t, s in largest]
+
+
+def _tone(occasion: Occasion, spoken: Words) -> list[str]:
+    """The share of negative texts with its interval, and on how many mentions it rests."""
+    tone, alert = occasion.evidence.tone, occasion.incident.alert
+    undetermined = tone.get("undetermined", 0)
+    scored = sum(tone.values()) - undetermined
+    if not tone:
+        return []
+    if not scored:
+        return [spoken.text("tone.unknown")]
+    counts = {name: spoken.number(tone.get(name, 0)) for name in _TONES}
+    lines = [spoken.say("tone.bar", **counts)]
+    if alert.share is not None and alert.rule_id != "topic_surge":
+        interval = {
+            "share": _percent(alert.share, spoken),
+            "low": _percent(alert.share_low, spoken),
+            "high": _percent(alert.share_high, spoken),
+            "usual": _percent(alert.share_expected, spoken),
+        }
+        lines.insert(0, spoken.say("tone.line", **interval))
+    return lines
+
+
+def _coverage(sources: Sequence[SourceState], spoken: Words) -> list[str]:
+    """What is wrong with the sources; one calm line when nothing is."""
+    if not sources:
+        return [spoken.text("coverage.none")]
+    lines: list[str] = []
+    for source in sources:
+        name = plain(source.name)
+        if source.read_at is None:
+            lines.append(spoken.say("coverage.never", name=name))
+        elif source.is_late:
+            late = span(source.late_minutes, spoken)
+            lines.append(spoken.say("coverage.late", name=name, span=late))
+        troubles = (("capped", source.is_capped), ("gap", source.has_gap))
+        lines += [spoken.say(f"coverage.{key}", name=name) for key, is_so in troubles if is_so]
+    if not lines:
+        return [spoken.say("coverage.ok", n=len(sources))]
+    return [*lines, spoken.text("coverage.caution")]
+
+
+def _todo(occasion: Occasion, rule: rules.Rule, spoken: Words) -> list[str]:
+    owner = rule.say("Owner", spoken.locale)
+    lines = [rule.say("Procedure", spoken.locale)]
+    is_crisis = _is_crisis(occasion)
+    if is_crisis:
+        lines.insert(0, spoken.text("todo.crisis"))
+        owner = spoken.text("todo.crisis_owner")
+    lines.append(spoken.say("todo.owner", owner=owner))
+    if rule.tells != "operators":
+        lines.append(spoken.text("todo.legal_yes" if is_crisis else "todo.legal_no"))
+    return lines
+
+
+def _is_crisis(occasion: Occasion) -> bool:
+    share = occasion.evidence.topics.get(CRISIS_TOPIC, 0.0)
+    return occasion.incident.alert.scope == CRISIS_TOPIC or share >= CRISIS_SHARE
+
+
+def _end(occasion: Occasion, rule: rules.Rule, spoken: Words, *, is_over: bool) -> list[str]:
+    if is_over:
+        end = occasion.incident.resolved_at or occasion.as_of
+        return [spoken.say("end.closed", moment=spoken.moment(end + JOIN))]
+    next_at = occasion.as_of + REPEAT[occasion.incident.severity]
+    return [
+        spoken.say("end.resolves", resolves=rule.say("Resolves", spoken.locale)),
+        spoken.text("end.next"),
+        spoken.say("end.repeat", moment=spoken.moment(next_at)),
+    ]
+
+
+def _others(occasion: Occasion, spoken: Words) -> list[str]:
+    return [
+        spoken.say(
+            "also.line",
+            label=rules.read(other.alert.rule_id).say("Label", spoken.locale),
+            where=where(other, occasion.settings, spoken),
+            opened=spoken.moment(other.opened_at),
+        )
+        for other in occasion.others
+    ]
+
+
+def _rule(incident: Incident, spoken: Words) -> list[str]:
+    alert = incident.alert
+    lines = [
+        spoken.say(
+            "rule.line",
+            rule=alert.rule_id,
+            version=alert.rule_version,
+            level=spoken.decimal(alert.level),
+        )
+    ]
+    if alert.score is not None and not alert.is_warming_up:
+        lines.append(spoken.say("rule.score", score=spoken.decimal(alert.score)))
+    used: Mapping[str, Any] = json.loads(alert.parameters)
+    listed = " · ".join(f"{name} = {value}" for name, value in used.items())
+    lines.append(spoken.say("rule.parameters", parameters=listed))
+    lines.append(spoken.say("rule.incident", id=incident.incident_id))
+    return lines
+
+
+def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
+    """The curve of the last day and the words that stand for it; none if it cannot be drawn."""
+    curve = occasion.evidence.curve
+    if curve is None:
+        return None
+    named = where(occasion.incident, occasion.settings, spoken)
+    try:
+        png = charts.curve(
+            curve.times,
+            curve.counts,
+            low=curve.low,
+            high=curve.high,
+            title=spoken.say("curve.title", where=named),
+            mark_at=max(occasion.incident.opened_at, curve.times[0]),
+            locale=spoken.locale,
+            zone=spoken.zone,
+        )
+    except (ValueError, RuntimeError, OSError) as error:
+        # An alert without its picture is better than none.
+        log.warning("alert.without_picture reason=%s", type(error).__name__)
+        return None
+    last, high = spoken.number(curve.counts[-1]), spoken.number(max(curve.high))
+    return png, spoken.say("curve.alt", last=last, high=high)
+
+
+def _words(settings: Settings) -> Words:
+    who = settings.institution
+    return Words(who.locale, who.zone, _texts(who.locale))
+
+
+@lru_cache(maxsize=2)
+def _texts(locale: str) -> Mapping[str, Any]:
+    path = files("pipelines") / "templates" / f"alert.{locale}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pipelines", "templates"),
+        autoescape=select_autoescape(("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _tidied(text: str) -> str:
+    """Plain text without spaces at line ends and with at most one empty line between parts."""
+    lines: list[str] = []
+    for line in (raw.rstrip() for raw in text.splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).strip() + "\n"

@@ -16,7 +16,7 @@ gaps: public holidays are plain weekdays; the level follows a lasting change wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -249,7 +249,8 @@ def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: Zon
     """
     windows = warehouse.run(connection, "signals/window", {"as_of": as_of}).to_arrow_table()
     hours = clock(as_of, zone)
-    history = _history(connection, windows, hours, as_of)
+    pairs = zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True)
+    history = _history(connection, tuple(dict.fromkeys(pairs)), hours, as_of)
     found = rates(history.counts, history.usable, hours)
     parts = [
         _compared(
@@ -264,11 +265,37 @@ def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: Zon
     return pa.concat_tables(parts)
 
 
+def band(
+    connection: duckdb.DuckDBPyConnection,
+    series: tuple[str, str],
+    windows: Sequence[Window],
+    *,
+    as_of: datetime,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The 95 % interval expected of each window of one series (subject, scope): low, high.
+
+    Learnt from the 28 days before `as_of`.
+    """
+    hours = clock(as_of, windows[0].zone)
+    history = _history(connection, (series,), hours, as_of)
+    found = rates(history.counts, history.usable, hours)
+    low: list[float] = []
+    high: list[float] = []
+    for window in windows:
+        variance = window_variance(found, history.counts, history.usable, window)
+        bounds = interval(window_mean(found, window), variance)
+        low.append(float(bounds[0][0]))
+        high.append(float(bounds[1][0]))
+    return tuple(low), tuple(high)
+
+
 def _history(
-    connection: duckdb.DuckDBPyConnection, windows: pa.Table, hours: Clock, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    series: tuple[tuple[str, str], ...],
+    hours: Clock,
+    as_of: datetime,
 ) -> History:
-    pairs = zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True)
-    row = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+    row = {pair: number for number, pair in enumerate(series)}
     shape = (3, len(row), HISTORY_HOURS)
     values = np.zeros(shape)
     heard: dict[str, int] = {}

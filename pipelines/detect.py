@@ -42,14 +42,13 @@ def detect(
 def evaluate(connection: duckdb.DuckDBPyConnection, name: str, *, as_of: datetime) -> list[Alert]:
     """The alerts of one rule; WarehouseError when its columns are not those of an Alert."""
     found = warehouse.run(connection, f"alerts/{name}", {"as_of": as_of})
-    columns = tuple(column[0] for column in found.description or ())
-    if columns != COLUMNS:
-        wrong = ", ".join(sorted(set(columns) ^ set(COLUMNS))) or "their order"
+    columns = [column[0] for column in found.description or ()]
+    if wrong := sorted({*columns} ^ {*COLUMNS}):
         raise WarehouseError(
-            f"sql/alerts/{name}.sql does not return the columns of an Alert ({wrong}): "
-            "correct its last select"
+            f"sql/alerts/{name}.sql does not return the columns of an Alert: "
+            f"correct {', '.join(wrong)} in its last select"
         )
-    rows = [_alert(name, dict(zip(COLUMNS, row, strict=True))) for row in found.fetchall()]
+    rows = [_alert(name, dict(zip(columns, row, strict=True))) for row in found.fetchall()]
     log.info("rule.evaluated rule=%s rows=%d", name, len(rows))
     return rows
 

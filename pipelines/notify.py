@@ -16,9 +16,9 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pipelines import alert_letter, oncall, warehouse
+from pipelines import alert_letter, evidence, oncall, rules, warehouse
 from pipelines.alert import Alert, fingerprint
-from pipelines.incidents import Decision, Incident, Kind, Told, step, tell
+from pipelines.incidents import RANK, Decision, Incident, Kind, Told, step, tell
 from pipelines.letter import Letter
 from pipelines.outbox import Delivered, deliver, enqueue
 from pipelines.settings import Recipient, Settings
@@ -30,11 +30,12 @@ _KINDS: Mapping[str, Kind] = {
     "held_for_morning": "night",
     "resolved": "resolved",
     "unstable": "unstable",
+    "inhibited": "inhibited",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Kept:
     """What an incident's row keeps beside its columns, as JSON."""
 
     alert: Alert
@@ -66,11 +67,11 @@ def record(
         after = _stepped(before, alerts, settings, as_of, _since_last(connection, as_of))
         for incident in after:
             _write_change(connection, before.get(incident.fingerprint), incident, as_of)
-        told = [_told(connection, i, settings=settings, as_of=as_of) for i in after]
+        told = [_told(connection, i, after, settings=settings, as_of=as_of) for i in after]
         for incident in told:
             warehouse.run(connection, "writes/incident_merge", _row(incident))
         connection.execute("delete from incident where state = 'ok'")
-    letters = sum(1 for a, b in zip(after, told, strict=True) if a.told != b.told)
+    letters = sum(_sequence(i) for i in told) - sum(_sequence(i) for i in after)
     log.info("incidents.recorded count=%d letters=%d", len(told), letters)
     return Recorded(incidents=tuple(told), letter_count=letters)
 
@@ -84,7 +85,7 @@ def _open_incidents(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> d
 
 
 def _incident(row: dict[str, Any]) -> Incident:
-    kept = msgspec.json.decode(row.pop("evidence"), type=Evidence)
+    kept = msgspec.json.decode(row.pop("evidence"), type=Kept)
     times = {k: v.astimezone(UTC) for k, v in row.items() if isinstance(v, datetime)}
     found = {**row, **times}
     return Incident(**found, alert=kept.alert, evaluated_at=kept.evaluated_at, told=kept.told)
@@ -141,6 +142,7 @@ def _why(now: Incident) -> str:
 def _told(
     connection: duckdb.DuckDBPyConnection,
     incident: Incident,
+    beside: Sequence[Incident],
     *,
     settings: Settings,
     as_of: datetime,
@@ -148,39 +150,93 @@ def _told(
     """The incident with what people are told of it now; its letter is in the outbox."""
     if as_of < incident.evaluated_at:
         return incident
-    decision = tell(incident.told, incident, as_of, zone=settings.institution.zone)
+    zone = settings.institution.zone
+    is_inhibited = any(_inhibits(other, incident) for other in beside)
+    decision = tell(incident.told, incident, as_of, zone=zone, is_inhibited=is_inhibited)
     log.info("incident.decided id=%s reason=%s", incident.incident_id, decision.reason)
-    if not decision.is_sent:
-        return incident
     told = _telling(incident, decision, as_of)
-    thread = f"{incident.fingerprint}:{incident.incident_id}:firing:1"
-    enqueue(
-        connection,
-        alert_letter.letter(incident, decision=decision, settings=settings, as_of=as_of),
-        kind=told.kind,
-        key=f"{incident.fingerprint}:{incident.incident_id}:{told.kind}:{told.sequence}",
-        settings=settings,
-        recipients=oncall.on_call(settings, at=as_of),
-        as_of=as_of,
-        incident_id=incident.incident_id,
-        thread=thread,
-        reason=decision.reason,
-    )
+    if decision.is_sent:
+        _write(connection, incident, told, beside, decision, settings=settings, as_of=as_of)
+    elif decision.reason != "inhibited" or incident.told is not None:
+        return incident
     return replace(incident, told=told)
 
 
+def _sequence(incident: Incident) -> int:
+    return incident.told.sequence if incident.told else 0
+
+
+def _inhibits(other: Incident, incident: Incident) -> bool:
+    """Whether the mail about `other` already tells what `incident` would."""
+    return (
+        other.state in ("firing", "cooling")
+        and other.alert.rule_id in rules.read(incident.alert.rule_id).inhibited_by
+        and other.alert.subject_id == incident.alert.subject_id
+        and RANK[other.severity] >= RANK[incident.severity]
+    )
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    incident: Incident,
+    told: Told,
+    beside: Sequence[Incident],
+    decision: Decision,
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> None:
+    recipients, nobody = _readers(incident, settings, as_of)
+    zone = settings.institution.zone
+    occasion = alert_letter.Occasion(
+        incident=incident,
+        decision=decision,
+        evidence=evidence.gather(connection, incident, as_of=as_of, zone=zone),
+        settings=settings,
+        as_of=as_of,
+        others=[o for o in beside if o.state == "firing" and o is not incident],
+        nobody=nobody,
+    )
+    name = f"{incident.fingerprint}:{incident.incident_id}"
+    enqueue(
+        connection,
+        alert_letter.letter(occasion),
+        kind=told.kind,
+        key=f"{name}:{told.kind}:{told.sequence}",
+        settings=settings,
+        recipients=recipients,
+        as_of=as_of,
+        incident_id=incident.incident_id,
+        thread=f"{name}:firing:1",
+        reason=decision.reason,
+    )
+
+
+def _readers(
+    incident: Incident, settings: Settings, as_of: datetime
+) -> tuple[tuple[Recipient, ...], str | None]:
+    """Who is told, and what is wrong with the rota if anything is."""
+    if rules.read(incident.alert.rule_id).tells == "operators":
+        return oncall.operators(settings) or oncall.on_call(settings, at=as_of), None
+    readers = oncall.on_call(settings, at=as_of)
+    if not readers:
+        log.error("incident.nobody_to_tell id=%s", incident.incident_id)
+    return readers, oncall.trouble(settings, at=as_of)
+
+
 def _telling(incident: Incident, decision: Decision, as_of: datetime) -> Told:
+    before = incident.told.sequence if incident.told else 0
     return Told(
         at=as_of,
         kind=_KINDS.get(decision.reason, "update"),
         severity=incident.severity,
         observed=incident.peak_observed,
-        sequence=1 + (incident.told.sequence if incident.told else 0),
+        sequence=before + (1 if decision.is_sent else 0),
     )
 
 
 def _row(incident: Incident) -> dict[str, Any]:
-    kept = Evidence(alert=incident.alert, evaluated_at=incident.evaluated_at, told=incident.told)
+    kept = Kept(alert=incident.alert, evaluated_at=incident.evaluated_at, told=incident.told)
     return {
         "incident_id": incident.incident_id,
         "fingerprint": incident.fingerprint,

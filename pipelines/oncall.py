@@ -17,9 +17,14 @@ def on_call(settings: Settings, *, at: datetime) -> tuple[Recipient, ...]:
     return _on_shift(settings, at) or _expected(settings) or _last_resort(settings)
 
 
-def is_covered(settings: Settings) -> bool:
-    """Whether anybody is named for alerts; if not, a mail goes to the last resort and says so."""
-    return bool(settings.rota or _expected(settings))
+def trouble(settings: Settings, *, at: datetime) -> str | None:
+    """What is wrong with who is told: 'nobody' is named, or 'off_shift' on a rota; else None."""
+    if not _on_shift(settings, at):
+        if not _expected(settings):
+            return "nobody"
+        if settings.rota:
+            return "off_shift"
+    return None
 
 
 def operators(settings: Settings) -> tuple[Recipient, ...]:

@@ -9,6 +9,8 @@
 -- Caveat: a rush of copies is a rush; text_count beside it counts copies once.
 -- Label fr: Afflux de mentions
 -- Label en: Surge in mentions
+-- Headline fr: {observed} mentions en {window} (attendu {expected})
+-- Headline en: {observed} mentions in {window} (expected {expected})
 -- Resolves fr: le volume repasse durablement sous le seuil pendant 60 minutes
 -- Resolves en: volume stays below the threshold for 60 minutes
 -- Procedure fr: Lire les messages cités, identifier le fait déclencheur, prévenir le service
@@ -19,8 +21,8 @@
 -- Owner en: moderator on call
 with thresholds as (
     select
-        4.0 as hour_score,
-        5.0 as quarter_score,
+        3.5 as hour_score,
+        4.5 as quarter_score,
         4.0 as day_score,
         2.0 as times_expected,
         12 as least_mentions,

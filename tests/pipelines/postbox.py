@@ -22,7 +22,7 @@ class Postbox:
     answers: list[str] = field(default_factory=list)
     port: int = 0
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802
         """Keep a message, or refuse it as the test has asked."""
         if self.answers:
             return self.answers.pop(0)

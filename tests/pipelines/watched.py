@@ -95,7 +95,7 @@ def say(connection: duckdb.DuckDBPyConnection, said: Iterable[Said]) -> None:
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
     connection.register("fresh_rows", rows)
-    connection.execute(f"insert into {table} by name select * from fresh_rows")
+    connection.execute(f"insert into {table} by name from fresh_rows")
     connection.unregister("fresh_rows")
 
 

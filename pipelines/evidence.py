@@ -1,0 +1,265 @@
+"""What the mail about an incident rests on: messages, words, sources, tone, coverage, a curve.
+
+Everything is counted from the warehouse at one moment; nothing is generated. Costs the mentions
+of eight days for the words, of one window for the rest, and only when a mail is due.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from pipelines import baseline, copies, warehouse
+from pipelines.incidents import Incident
+
+TOP_MESSAGES = 3
+TOP_TERMS = 6
+MOST_TEXTS = 400  # distinct texts compared for near-copies
+TERM_Z = 2.5
+LATE_MINUTES = 60  # beyond the source's own pace
+CURVE_HOURS = 24
+CURVE_MINUTES = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One text and its near-copies: how many mentions, and from how many networks or sites."""
+
+    mention_id: str
+    text: str
+    title: str | None
+    url: str | None
+    network: str
+    published_at: datetime
+    sentiment: str
+    copy_count: int
+    origin_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A word of more texts than usual: shares 0..1 of the texts of the window and of 7 days."""
+
+    term: str
+    count: int
+    share: float
+    usual_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """What one source block did lately; `read_at` None when it was never read well."""
+
+    name: str
+    kind: str
+    read_at: datetime | None
+    late_minutes: float
+    status: str | None
+    is_late: bool
+    is_capped: bool
+    has_gap: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Counts of half hours, by the instant at which each ends, with what was expected of it."""
+
+    times: tuple[datetime, ...]
+    counts: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that a mail says beside the incident itself.
+
+    `networks` and `tone` count the mentions of the window, copies included; `topics` holds the
+    share 0..1 of them that have a topic. The largest comes first.
+    """
+
+    sources: tuple[SourceState, ...]
+    messages: tuple[Message, ...] = ()
+    terms: tuple[Term, ...] = ()
+    networks: Mapping[str, int] = field(default_factory=dict)
+    tone: Mapping[str, int] = field(default_factory=dict)
+    topics: Mapping[str, float] = field(default_factory=dict)
+    curve: Curve | None = None
+
+
+def gather(
+    connection: duckdb.DuckDBPyConnection, incident: Incident, *, as_of: datetime, zone: ZoneInfo
+) -> Evidence:
+    """What the warehouse knows at `as_of` of an incident; changes nothing."""
+    sources = _sources(connection, as_of)
+    alert = incident.alert
+    if alert.subject_id is None:
+        return Evidence(sources=sources)
+    until = incident.last_fired_at
+    window = {
+        "subject_id": alert.subject_id,
+        "scope": alert.scope,
+        "since": until - timedelta(minutes=alert.window_minutes),
+        "until": until,
+    }
+    shares = _rows(connection, "signals/evidence_shares", window)
+    return Evidence(
+        messages=_messages(connection, window, set(alert.message_ids)),
+        terms=_terms(connection, window),
+        networks=_totals(shares, "network"),
+        tone=_totals(shares, "sentiment"),
+        topics=_topics(connection, window),
+        sources=sources,
+        curve=_curve(connection, incident, as_of=as_of, zone=zone),
+    )
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    found = warehouse.run(connection, name, parameters)
+    columns = [column[0] for column in found.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def _totals(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
+    """Mentions by the values of a column, the largest first."""
+    totals: Counter[str] = Counter()
+    for row in rows:
+        totals[row[name]] += row["mention_count"]
+    return dict(totals.most_common())
+
+
+def _topics(connection: duckdb.DuckDBPyConnection, window: Mapping[str, Any]) -> dict[str, float]:
+    rows = _rows(connection, "signals/evidence_topics", window)
+    return {row["topic_id"]: row["mention_share"] for row in rows}
+
+
+def _messages(
+    connection: duckdb.DuckDBPyConnection, window: Mapping[str, Any], named: set[str]
+) -> tuple[Message, ...]:
+    """The stories of the window that most mentions tell; those that the rule names come first."""
+    rows = _rows(connection, "signals/evidence_texts", {**window, "most": MOST_TEXTS})
+    found = copies.groups([row["text"] for row in rows])
+    messages = [_message([rows[place] for place in group.members]) for group in found]
+    ids = [{rows[place]["mention_id"] for place in group.members} for group in found]
+    is_named = {m.mention_id: bool(named & group) for m, group in zip(messages, ids, strict=True)}
+    messages.sort(key=lambda m: (not is_named[m.mention_id], -m.copy_count, m.published_at))
+    return tuple(messages[:TOP_MESSAGES])
+
+
+def _message(rows: Sequence[Mapping[str, Any]]) -> Message:
+    first = min(rows, key=lambda row: (row["published_at"], row["mention_id"]))
+    return Message(
+        mention_id=first["mention_id"],
+        text=first["text"],
+        title=first["title"],
+        url=first["url"],
+        network=first["network"],
+        published_at=first["published_at"].astimezone(UTC),
+        sentiment=first["sentiment"],
+        copy_count=sum(row["copy_count"] for row in rows),
+        origin_count=len({origin for row in rows for origin in row["origins"]}),
+    )
+
+
+def _terms(connection: duckdb.DuckDBPyConnection, window: Mapping[str, Any]) -> tuple[Term, ...]:
+    """The words most above their usual: log-odds with an informative prior, as z-scores.
+
+    Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16 (2008), section 3.3.2.
+    """
+    rows = _rows(connection, "signals/evidence_terms", window)
+    scored = [(_excess(row), row) for row in rows]
+    above = sorted((z, row["term"], row) for z, row in scored if z >= TERM_Z and _is_news(row))[
+        ::-1
+    ]
+    return tuple(
+        Term(
+            term=row["term"],
+            count=row["now_count"],
+            share=row["now_count"] / row["now_total"],
+            usual_share=row["past_count"] / max(row["past_total"], 1),
+        )
+        for _, _, row in above[:TOP_TERMS]
+    )
+
+
+def _is_news(row: Mapping[str, Any]) -> bool:
+    """Whether a word says something, and at least twice as often as it used to."""
+    usual = row["past_count"] / max(row["past_total"], 1)
+    return row["term"] not in _function_words() and row["now_count"] / row["now_total"] >= 2 * usual
+
+
+@lru_cache(maxsize=1)
+def _function_words() -> frozenset[str]:
+    """Words of four letters and more that say nothing of what happens, French and English."""
+    text = files("pipelines") / "templates" / "function_words.txt"
+    return frozenset(text.read_text(encoding="utf-8").split())
+
+
+def _excess(row: Mapping[str, Any]) -> float:
+    prior = 0.01 * row["past_count"] + 0.1
+    whole = 0.01 * row["past_total"] + 10
+    odds = []
+    for when in ("now", "past"):
+        held = row[f"{when}_count"] + prior
+        odds.append(math.log(held / max(row[f"{when}_total"] + whole - held, 0.5)))
+    spread = 1 / (row["now_count"] + prior) + 1 / (row["past_count"] + prior)
+    return (odds[0] - odds[1]) / math.sqrt(spread)
+
+
+def _sources(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> tuple[SourceState, ...]:
+    rows = _rows(connection, "signals/evidence_coverage", {"as_of": as_of})
+    return tuple(_source(row, as_of) for row in rows)
+
+
+def _source(row: Mapping[str, Any], as_of: datetime) -> SourceState:
+    read_at = row["read_at"]
+    late = (as_of - read_at) / timedelta(minutes=1) if read_at else math.inf
+    return SourceState(
+        name=row["source_name"],
+        kind=row["source"],
+        read_at=read_at.astimezone(UTC) if read_at else None,
+        late_minutes=late,
+        status=row["last_status"],
+        is_late=late >= row["every_minutes"] + LATE_MINUTES,
+        is_capped=row["is_capped"],
+        has_gap=row["has_gap"],
+    )
+
+
+def _curve(
+    connection: duckdb.DuckDBPyConnection, incident: Incident, *, as_of: datetime, zone: ZoneInfo
+) -> Curve | None:
+    """A day in half hours; None while nothing is known of what to expect."""
+    alert = incident.alert
+    if alert.subject_id is None or alert.is_warming_up:
+        return None
+    gap = timedelta(minutes=CURVE_MINUTES)
+    steps = CURVE_HOURS * 60 // CURVE_MINUTES
+    times = tuple(as_of - gap * (steps - 1 - i) for i in range(steps))
+    within = {
+        "subject_id": alert.subject_id,
+        "scope": alert.scope,
+        "since": times[0] - gap,
+        "until": as_of,
+        "minutes": CURVE_MINUTES,
+    }
+    counted = dict(warehouse.run(connection, "signals/evidence_curve", within).fetchall())
+    windows = [baseline.Window(until=at, minutes=CURVE_MINUTES, zone=zone) for at in times]
+    low, high = baseline.band(connection, (alert.subject_id, alert.scope), windows, as_of=as_of)
+    return Curve(
+        times=times,
+        counts=tuple(float(counted.get(i, 0)) for i in range(steps)),
+        low=low,
+        high=high,
+    )

@@ -1,0 +1,85 @@
+"""What a person should know of an alert rule, read from the header of its SQL file.
+
+A header is lines of `-- Name: value`; a line that begins with more space goes on with the value
+above. What people read stands there in both languages (`Label fr`, `Label en`), so that a new
+rule is one new file. A headline may name {observed}, {expected}, {low}, {high}, {share},
+{window}, and {observed_span} and {expected_span} for minutes told as a length of time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pipelines import warehouse
+from pipelines.errors import WarehouseError
+
+LOCALES = ("fr", "en")
+SPOKEN = ("Label", "Headline", "Resolves", "Procedure", "Owner")
+FACTS = ("Rule", "Version", "Severity", "Window", "Purpose", "Grain", "Reads")
+_ENTRY = re.compile(r"^-- ([A-Z][A-Za-z]*(?: [a-z]+)*): (\S.*)$")
+_MORE = re.compile(r"^--   +(\S.*)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule as its header describes it. `spoken` is by name and locale: `("Label", "fr")`.
+
+    `inhibited_by` names rules of the same subject that tell the same trouble better; `tells` is
+    'on_call' or 'operators'.
+    """
+
+    rule_id: str
+    version: str
+    purpose: str
+    inhibited_by: tuple[str, ...]
+    tells: str
+    spoken: Mapping[tuple[str, str], str]
+
+    def say(self, name: str, locale: str) -> str:
+        """What the header says under `name` in `locale`."""
+        return self.spoken[name, locale]
+
+
+def names() -> list[str]:
+    """The rules there are."""
+    return warehouse.sql_names("alerts")
+
+
+@lru_cache(maxsize=64)
+def read(name: str) -> Rule:
+    """The rule of `sql/alerts/<name>.sql`; WarehouseError names what its header lacks."""
+    header = _header(warehouse.sql(f"alerts/{name}"))
+    wanted = [*FACTS, *(f"{part} {locale}" for part in SPOKEN for locale in LOCALES)]
+    if missing := [part for part in wanted if part not in header]:
+        raise WarehouseError(
+            f"sql/alerts/{name}.sql has no '{missing[0]}' in its header: add '-- {missing[0]}: …'"
+        )
+    if header["Rule"] != name:
+        raise WarehouseError(
+            f"sql/alerts/{name}.sql calls itself {header['Rule']!r}: give file and rule one name"
+        )
+    return Rule(
+        rule_id=name,
+        version=header["Version"],
+        purpose=header["Purpose"],
+        inhibited_by=tuple(header.get("Inhibited by", "").replace(",", " ").split()),
+        tells=header.get("Tells", "on_call").replace(" ", "_"),
+        spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
+    )
+
+
+def _header(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if entry := _ENTRY.match(line):
+            name, value = entry.groups()
+            found[name] = value
+        elif name and (more := _MORE.match(line)):
+            found[name] += f" {more[1]}"
+        elif not line.startswith("--"):
+            break
+    return found

@@ -1,0 +1,101 @@
+-- Rule: topic_surge
+-- Version: 1
+-- Severity: warning; critical for T20 (crisis and civil safety)
+-- Window: 60 minutes; 24 hours where few people speak
+-- Purpose: a sensitive topic is spoken of far more than usual, in number and in share.
+-- Grain: one row per subject and topic that is above, or has not yet left, the threshold.
+-- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
+-- Units: observed, expected, low and high are mentions of the topic in the window, copies
+--   included; shares are of the texts of the window that are of the topic, copies counted once.
+-- Caveat: twenty topics are looked at each time, so each must be rarer than a surge of volume.
+-- Inhibited by: volume_surge
+-- Label fr: Sujet sensible en hausse
+-- Label en: Sensitive topic rising
+-- Headline fr: {observed} mentions en {window} (attendu {expected})
+-- Headline en: {observed} mentions in {window} (expected {expected})
+-- Resolves fr: le sujet repasse sous le seuil pendant 60 minutes
+-- Resolves en: the topic stays below the threshold for 60 minutes
+-- Procedure fr: Lire les messages cités, vérifier les faits avec le service concerné, suivre les
+--   reprises ; aucun message n’est masqué ni signalé automatiquement.
+-- Procedure en: Read the messages below, check the facts with the service concerned, watch the
+--   copies; no message is hidden or reported automatically.
+-- Owner fr: communication
+-- Owner en: communications
+with thresholds as (
+    select
+        5.0 as enter_score,
+        2.0 as times_expected,
+        20 as least_mentions,
+        8 as least_authors,
+        0.05 as share_margin,
+        60 as small_place_day_mean,
+        30 as cold_mentions,
+        'T20' as critical_topic
+),
+
+used as (
+    select cast(to_json(thresholds) as varchar) as parameters
+    from thresholds
+),
+
+subject_day as (
+    select
+        subject_id,
+        max(day_mean) as day_mean
+    from signal
+    where scope = 'all'
+    group by subject_id
+),
+
+graded as (
+    select
+        signal.*,
+        if(signal.scope = thresholds.critical_topic, 'critical', 'warning') as severity,
+        least(
+            signal.author_count / thresholds.least_authors,
+            case
+                when signal.is_warming_up then signal.mention_count / thresholds.cold_mentions
+                else least(
+                    signal.score / thresholds.enter_score,
+                    signal.mention_count / greatest(
+                        thresholds.least_mentions, thresholds.times_expected * signal.expected
+                    ),
+                    signal.topic_share_low
+                    / (signal.topic_share_expected + thresholds.share_margin)
+                )
+            end
+        ) as level
+    from signal
+    inner join subject_day on signal.subject_id = subject_day.subject_id
+    cross join thresholds
+    where
+        signal.scope <> 'all'
+        and signal.window_minutes
+        = if(subject_day.day_mean < thresholds.small_place_day_mean, 1440, 60)
+)
+
+select
+    'topic_surge' as rule_id,
+    '1' as rule_version,
+    graded.subject_id,
+    graded.scope,
+    graded.severity,
+    graded.level,
+    graded.window_minutes,
+    graded.mention_count as observed,
+    graded.expected,
+    graded.low,
+    graded.high,
+    graded.score,
+    graded.text_count,
+    graded.author_count,
+    graded.topic_share as share,
+    graded.topic_share_low as share_low,
+    graded.topic_share_high as share_high,
+    graded.topic_share_expected as share_expected,
+    graded.message_ids,
+    graded.is_warming_up,
+    used.parameters
+from graded
+cross join used
+where graded.level >= 0.6;

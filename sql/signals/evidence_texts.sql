@@ -1,0 +1,41 @@
+-- Purpose: what was said in a window about a subject and scope, for the mail that tells of it.
+-- Grain: one row per distinct text, those with most copies first, at most $most.
+-- Reads: mention_scored. Read by: pipelines/evidence.py.
+-- Units: `copy_count` is mentions of exactly this text in the window.
+-- Caveat: texts are masked already; still they are people's own words.
+with spoken as (
+    select
+        mention_id,
+        text_hash,
+        text,
+        title,
+        url,
+        network,
+        source_instance,
+        published_at,
+        coalesce(sentiment, 'undetermined') as sentiment,
+        coalesce(like_count, 0) + coalesce(reply_count, 0) + coalesce(share_count, 0) as engagement
+    from mention_scored
+    where
+        published_at >= $since
+        and published_at < $until
+        and not is_own
+        and list_contains(subject_ids, $subject_id)
+        and ($scope = 'all' or list_contains(topics, $scope))
+)
+
+select
+    cast(sum(engagement) as bigint) as engagement,
+    arg_min(mention_id, (published_at, mention_id)) as mention_id,
+    arg_min(text, (published_at, mention_id)) as text,
+    arg_min(title, (published_at, mention_id)) as title,
+    arg_min(url, (published_at, mention_id)) as url,
+    arg_min(network, (published_at, mention_id)) as network,
+    min(published_at) as published_at,
+    any_value(sentiment) as sentiment,
+    count(*) as copy_count,
+    list(distinct coalesce(source_instance, network)) as origins
+from spoken
+group by text_hash
+order by copy_count desc, engagement desc, mention_id asc
+limit $most;
