@@ -20,8 +20,9 @@ kept or is being looked up; an older one is found when its turn to be looked up 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from pipelines.errors import SourceError
 from pipelines.mention import CollectedVia
 from pipelines.sources import (
     Collected,
@@ -30,6 +31,7 @@ from pipelines.sources import (
     Payload,
     Request,
     _bluesky_posts as posts,
+    _xrpc as xrpc,
 )
 from pipelines.sources._bluesky_options import Options as Options
 from pipelines.sources._bluesky_run import Run, begun, checkpoint, is_new, looked_up
@@ -38,8 +40,8 @@ from pipelines.sources._bluesky_stream import streamed
 
 log = logging.getLogger(__name__)
 
-# So many posts of many authors do not go at once; a server that lost them, or another network, may.
-_TOO_MANY_GONE = 10
+# The authors of posts that all went at once: as many strangers to a server are more than chance.
+_MANY_AUTHORS = 5
 
 MANIFEST = Manifest(
     name="bluesky",
@@ -100,20 +102,36 @@ def _looked_up_again(run: Run) -> Iterator[Payload]:
     """Posts kept earlier as they are now: again with fresh counts, or gone."""
     request = run.request
     found: dict[str, bool] = {}
-    kind = "post" if request.options.mode == "search" else "streamed_post"
+    kind = "post" if run.options.mode == "search" else "streamed_post"
     uris = [uri for uri in request.recheck_ids if uri not in run.ended]
     for view in looked_up(run, uris, found):
         if is_new(run, str(view.get("uri")), view.get("cid")):
             yield Payload(kind=kind, data=view)
     missing = [uri for uri, is_there in found.items() if not is_there]
-    if len(missing) >= _TOO_MANY_GONE and len(missing) == len(found):
+    if len(missing) == len(found) and not _is_network_known(run, missing):
         run.notes.append(
-            f"{request.options.appview} knows none of {len(missing)} posts: none is taken for "
-            "deleted; check appview"
+            f"{run.options.appview} knows none of {len(missing)} posts nor their authors: none is "
+            "taken for deleted; check appview"
         )
         return
     for uri in missing:
         yield Payload(kind="gone", data={"uri": uri}, fetched_at=request.until)
+
+
+def _is_network_known(run: Run, uris: Sequence[str]) -> bool:
+    """Whether a server that knows none of these posts is of their network all the same.
+
+    Posts of a few authors may all be gone. Of many, a server that knows no author either has lost
+    its data or serves another network, and must not empty ours.
+    """
+    authors = sorted({author for uri in uris if (author := posts.author_of(uri))})
+    if len(authors) < _MANY_AUTHORS:
+        return True
+    ask = xrpc.without_session(run.request.client, run.options.appview)
+    try:
+        return bool(ask("app.bsky.actor.getProfiles", {"actors": authors[:25]}).get("profiles"))
+    except SourceError:
+        return False
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Parsed]:  # noqa: ARG001

@@ -308,53 +308,12 @@ def test_a_rejection_repeats_nothing_of_what_a_person_wrote() -> None:
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-KEYS = st.sampled_from(
-    [
-        "uri",
-        "cid",
-        "author",
-        "did",
-        "handle",
-        "labels",
-        "val",
-        "record",
-        "text",
-        "$type",
-        "facets",
-        "index",
-        "byteStart",
-        "byteEnd",
-        "features",
-        "tag",
-        "tags",
-        "langs",
-        "embed",
-        "external",
-        "media",
-        "reply",
-        "root",
-        "parent",
-        "createdAt",
-        "indexedAt",
-        "payload",
-        "kind",
-        "time_us",
-        "time",
-        "seq",
-        "commit",
-        "account",
-        "operation",
-        "collection",
-        "rkey",
-        "active",
-        "status",
-        "event",
-        "uris",
-        "values",
-        "images",
-        "likeCount",
-    ]
+FIELDS = (
+    "uri cid author did handle labels val record text $type facets index byteStart byteEnd "
+    "features tag tags langs embed external media reply root parent createdAt indexedAt payload "
+    "kind time_us time seq commit account operation collection rkey active status event uris"
 )
+KEYS = st.sampled_from(FIELDS.split())
 JSON = st.recursive(
     LEAVES | st.sampled_from([uri("a"), POST, ALICE, "create", "delete", "commit", "message"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
@@ -569,15 +528,26 @@ def test_posts_looked_up_again_come_back_fresh_or_gone(tmp_path: Path) -> None:
     assert last.note is None
 
 
-def test_a_network_that_knows_none_of_many_posts_deletes_nothing(tmp_path: Path) -> None:
-    ids = tuple(uri(f"p{n}") for n in range(10))
-    options = searching(appview="https://view.example")
-    payloads, last = collected(request(tmp_path, recheck_ids=ids, **options))
+def test_a_server_that_knows_neither_posts_nor_authors_deletes_nothing(tmp_path: Path) -> None:
+    known: list[dict[str, str]] = []
+    asked: list[list[str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get_list("actors"))
+        return httpx.Response(200, json={"posts": [], "profiles": known})
+
+    ids = tuple(uri("a", f"did:plc:{n}") for n in range(5))
+    options = searching(appview="https://view.example", queries=("x",))
+    payloads, last = collected(request(tmp_path, answer, recheck_ids=ids, **options))
     assert payloads == []
+    assert asked[-1] == [f"did:plc:{n}" for n in range(5)]
     assert last.note is not None
-    assert "knows none of 10 posts" in last.note
-    payloads, _ = collected(request(tmp_path, recheck_ids=ids[:9], **options))
-    assert len(payloads) == 9
+    assert "knows none of 5 posts nor their authors" in last.note
+    payloads, _ = collected(request(tmp_path, answer, recheck_ids=ids[:4], **options))
+    assert len(payloads) == 4
+    known.append({"did": "did:plc:3"})
+    payloads, _ = collected(request(tmp_path, answer, recheck_ids=ids, **options))
+    assert len(payloads) == 5
 
 
 def test_a_look_up_that_fails_costs_a_note_and_no_post(tmp_path: Path) -> None:
