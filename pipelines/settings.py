@@ -6,9 +6,11 @@ mail server names the environment variable that holds its secret.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,6 +22,7 @@ from pipelines.errors import Fault, SettingsError
 from pipelines.vigie_toml import HIDDEN, MISSING, Document, Place, near
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'()]+@(?:[\w-]+(?:\.[\w-]+)+|localhost)")
+_HOST = re.compile(r"(?!\d+(?:\.\d+)*$)[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 def _address(text: str) -> str:
@@ -36,10 +39,32 @@ def _zone(name: str) -> str:
     return name
 
 
+def _sender(text: str) -> str:
+    if text and not _ADDRESS.fullmatch(parseaddr(text)[1]):
+        raise ValueError("write one mail address, such as vigie@ville.example")
+    return text
+
+
+def _private(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        if not _HOST.fullmatch(text):
+            raise ValueError(
+                "write a host name, an address or a network, such as 10.1.2.0/24"
+            ) from None
+    else:
+        if network.prefixlen < 8:
+            raise ValueError("so wide a network lets every address in: write the one that is read")
+    return text
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Sender = Annotated[str, AfterValidator(_sender)]
+PrivatePlace = Annotated[str, AfterValidator(_private)]
 
 
 class Part(BaseModel):
@@ -133,7 +158,7 @@ class Mail(Part):
     security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None
     password_env: str = "VIGIE_SMTP_PASSWORD"  # noqa: S105 - a name, not a secret
-    sender: str = ""
+    sender: Sender = ""
 
 
 class Retention(Part):
@@ -156,7 +181,7 @@ class Net(Part):
     """Where the HTTP client may go beyond public addresses, and whom to contact about it."""
 
     contact: str = ""
-    allow_private: tuple[str, ...] = ()
+    allow_private: tuple[PrivatePlace, ...] = ()
 
 
 class Settings(Part):
@@ -187,14 +212,13 @@ def read(
     every fault of the file, and with each variable of the environment that it names in vain.
     """
     document = vigie_toml.read(home / vigie_toml.FILE)
-    blocks = [_split(document, index, source_options) for index, _ in document.tables("sources")]
-    plain = {k: v for k, v in document.raw.items() if k != "sources"}
-    is_list = isinstance(document.raw.get("sources", []), list)
-    sources = [own for own, _, _ in blocks] if is_list else document.raw["sources"]
-    found: list[Fault] = [fault for *_, wrong in blocks for fault in wrong]
+    blocks = {i: _split(document, i, source_options) for i, _ in document.tables("sources")}
+    found: list[Fault] = [fault for *_, wrong in blocks.values() for fault in wrong]
     settings: Settings | None = None
     try:
-        settings = Settings.model_validate({**plain, "home": home.resolve(), "sources": sources})
+        settings = Settings.model_validate(
+            {**document.raw, "home": home.resolve(), "sources": _own(document, blocks)}
+        )
     except ValidationError as error:
         found += _faults(document, error, (), Settings)
     found += vigie_toml.faults(document)
@@ -203,7 +227,7 @@ def read(
         raise SettingsError(str(document.path), _in_order(found))
     filled = (
         block.model_copy(update={"options": options})
-        for block, (_, options, _) in zip(settings.sources, blocks, strict=True)
+        for block, (_, options, _) in zip(settings.sources, blocks.values(), strict=True)
     )
     return settings.model_copy(update={"sources": tuple(filled)})
 
@@ -220,6 +244,14 @@ _Block = tuple[dict[str, Any], BaseModel | None, list[Fault]]
 _OWN = frozenset(SourceBlock.model_fields) - {"options"}
 
 
+def _own(document: Document, blocks: Mapping[int, _Block]) -> Any:
+    """The sources with the keys that every block has; what is no block stays, to be refused."""
+    listed = document.raw.get("sources", [])
+    if not isinstance(listed, list):
+        return listed
+    return [blocks[i][0] if i in blocks else entry for i, entry in enumerate(listed)]
+
+
 def _split(document: Document, index: int, source_options: Mapping[str, type[BaseModel]]) -> _Block:
     """A `[[sources]]` block as the keys of every block, its kind's options, and what is wrong."""
     entry = dict(document.tables("sources"))[index]
@@ -227,10 +259,10 @@ def _split(document: Document, index: int, source_options: Mapping[str, type[Bas
     rest = {k: v for k, v in entry.items() if k not in _OWN}
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in source_options:
-        if not isinstance(kind, str):
-            return own, None, []  # said with the other keys of the block
-        remedy = f"{near(kind, source_options)}choose one of {', '.join(sorted(source_options))}"
-        return own, None, [document.fault(("sources", index, "kind"), kind, remedy)]
+        guess = near(kind, source_options) if isinstance(kind, str) else ""
+        remedy = f"{guess}choose one of {', '.join(sorted(source_options))}"
+        shown = MISSING if kind is None else kind
+        return own, None, [document.fault(("sources", index, "kind"), shown, remedy)]
     model = source_options[kind]
     zone = document.table("institution").get("time_zone")
     if "time_zone" in model.model_fields and zone in available_timezones():
@@ -250,9 +282,11 @@ def _env_names(options: Any) -> Iterator[str]:
                 yield value
 
 
-def _unset(document: Document, environ: Mapping[str, str], blocks: list[_Block]) -> Iterator[Fault]:
+def _unset(
+    document: Document, environ: Mapping[str, str], blocks: Mapping[int, _Block]
+) -> Iterator[Fault]:
     """The variables that the file names and the environment lacks."""
-    for index, (_, options, _) in enumerate(blocks):
+    for index, (_, options, _) in blocks.items():
         for name in options.model_fields_set if options else ():
             value = getattr(options, name)
             place = ("sources", index, name)

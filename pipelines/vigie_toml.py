@@ -202,11 +202,16 @@ def _table(parts: tuple[str, ...], is_array: bool, counts: dict[Place, int]) -> 
 
 def faults(document: Document) -> Iterator[Fault]:
     """Every fault that one key alone does not show."""
+    if "home" in document.raw:
+        yield document.fault(
+            ("home",), document.raw["home"], "no such key: the home is this folder"
+        )
     for find in (
         _secrets_written,
         _written_twice,
         _subjects,
         _authors_watched,
+        _people_watched,
         _unknown_subjects,
         _relays,
         _recipients,
@@ -285,37 +290,47 @@ def _texts(value: Any) -> list[str]:
 
 
 _LAW = (
-    "what one person writes is not watched (GDPR art. 9: it shows opinions; art. 6-1-e: it serves "
-    "no mission)"
+    "one person's posts are not watched (GDPR art. 9: they show opinions; art. 6-1-e: it serves no "
+    "mission)"
 )
 
 
 def _authors_watched(document: Document) -> Iterator[Fault]:
-    """Watching an author: never in a subject, in a source only for the institution and relays."""
+    """Words that would watch an author: what `author:` says elsewhere."""
     for index, subject in document.tables("subjects"):
         for name in _TERMS:
             for term in _texts(subject.get(name)):
                 if _AUTHOR.match(term):
-                    yield document.fault(
-                        ("subjects", index, name), term, f"{_LAW}: write names of the institution"
-                    )
+                    remedy = f"{_LAW}: write names of the institution"
+                    yield document.fault(("subjects", index, name), term, remedy)
+
+
+def _people_watched(document: Document) -> Iterator[Fault]:
+    """Handles that are neither the institution's nor a relay's, in a subject or a source."""
     allowed = _allowed(document)
-    for index, source in document.tables("sources"):
-        for name in _PEOPLE:
-            listed = source.get(name)
-            for handle in _texts(listed):
-                if handle.lstrip("@").casefold() not in allowed:
-                    remedy = (
-                        f"{_LAW}: only the institution's own handles, or those of institutions, "
-                        "media and elected officials in office declared under [[relays]]"
-                    )
-                    yield document.fault(("sources", index, name), handle, remedy)
+    for table, names in (("subjects", ("handles",)), ("sources", _PEOPLE)):
+        for index, entry in document.tables(table):
+            for name in names:
+                for handle in _texts(entry.get(name)):
+                    if _bare(handle) not in allowed and not _AUTHOR.match(handle):
+                        yield document.fault((table, index, name), handle, _DECLARE)
+
+
+_DECLARE = (
+    f"{_LAW}: write it under institution.handles if it is yours, or declare the institution, "
+    "medium or elected official in office under [[relays]]"
+)
 
 
 def _allowed(document: Document) -> frozenset[str]:
     lists = [document.table("institution").get("handles")]
     lists += [relay.get("handles") for _, relay in document.tables("relays")]
-    return frozenset(h.lstrip("@").casefold() for found in lists for h in _texts(found))
+    return frozenset(_bare(handle) for found in lists for handle in _texts(found))
+
+
+def _bare(handle: str) -> str:
+    """A handle without @ and server, as its own network shows it."""
+    return handle.lstrip("@").partition("@")[0].casefold()
 
 
 def _unknown_subjects(document: Document) -> Iterator[Fault]:

@@ -184,6 +184,15 @@ ONE = [
      "org/name@revision"),
     ("[mail]\n", "[[relays]]\nid = 'a'\nlabel = 'A'\nkind = 'media'\n[mail]\n", 'relays "a"', 41,
      "handles or sites"),
+    ('names = ["Vernelle"]', 'handles = ["@lea_v"]', 'subjects "ville" handles', 13, "[[relays]]"),
+    ('kind = "file"\n', "", 'sources "exports" kind', 21, "choose one of file, wire"),
+    ("[institution]\n", 'home = "/tmp"\n[institution]\n', "home", 1, "the home is this folder"),
+    ("[mail]\n", "[net]\nallow_private = ['10.0.0.0/99']\n[mail]\n", "net.allow_private", 42,
+     "10.1.2.0/24"),
+    ("[mail]\n", "[net]\nallow_private = ['0.0.0.0/0']\n[mail]\n", "net.allow_private", 42,
+     "every address"),
+    ('sender = "vigie@vernelle.example"', 'sender = "vigie"', "mail.sender", 42,
+     "one mail address"),
     ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is institution, mail"),
 ]  # fmt: skip
 
@@ -205,6 +214,20 @@ def test_a_missing_table_is_one_fault(tmp_path: Path, missing: str) -> None:
     text = GOOD[:start] + rest[rest.index("\n[") :]
     found = [f for f in faults(tmp_path, text) if f.key == missing.strip("[]")]
     assert "vigie init" in only(tuple(found)).remedy
+
+
+def test_a_handle_of_the_institution_may_be_watched_with_or_without_its_server(
+    tmp_path: Path,
+) -> None:
+    handles = 'names = ["Vernelle"]\nhandles = ["@vernelle", "vernelle@social.example"]'
+    read(tmp_path, GOOD.replace('names = ["Vernelle"]', handles))
+
+
+@pytest.mark.parametrize("wrong", ["sources = 3", "sources = [3]", "subjects = 3", "mail = []"])
+def test_a_table_of_the_wrong_form_is_a_fault_and_no_traceback(tmp_path: Path, wrong: str) -> None:
+    name = wrong.partition(" ")[0]
+    rest = "\n[".join(p for p in GOOD.split("\n[") if name not in p.partition("]")[0])
+    assert any(f.key.startswith(name) for f in faults(tmp_path, f"{wrong}\n{rest}"))
 
 
 # --- rota
