@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pipelines.outlook import Interval, Range
 from pipelines.risk import Level, Risk, Signals
 
-ActionKind = Literal["crisis", "claim", "gathering", "request", "complaint", "none"]
+ActionKind = Literal["crisis", "claim", "gathering", "request", "complaint"]
 SourceState = Literal["ok", "silent", "late", "never"]
 
 
@@ -52,7 +52,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """The procedure proposed, by the sign that called for it (docs/taxonomy of procedures)."""
+    """A procedure proposed, and how many of a story's messages have the sign that calls for it."""
 
     kind: ActionKind
     sign_count: int
@@ -81,7 +81,7 @@ class Story:
     topics: tuple[str, ...]
     terms: tuple[str, ...]
     examples: tuple[Said, ...]
-    action: Action
+    actions: tuple[Action, ...]
     mention_ids: tuple[str, ...]
 
 
@@ -97,10 +97,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A text with the signs of a claim that spreads in copies, and the answer on file if any."""
+    """A text with the signs of a claim that spreads in copies, and the answer on file if any.
+
+    `contrary_count` are the messages in much the same words that deny, or that do when it denies.
+    """
 
     said: Said
     answer: Answer | None
+    contrary_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,11 @@ import vl_convert
 from babel.dates import format_skeleton
 
 FONT = "Liberation Sans"
-WIDTH, HEIGHT = 380, 150  # of the plot; about 440 wide with its axis, which a phone shows whole
+WIDTH, HEIGHT, LOW = (
+    380,
+    120,
+    90,
+)  # of the plot; about 440 wide with its axis, which a phone shows whole
 SCALE = 2  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
@@ -79,6 +83,7 @@ def day_curve(
 ) -> bytes:
     """A line of counts by day with the expected band, as PNG; NaN leaves a gap."""
     times = [datetime.combine(day, time.min, tzinfo=UTC) for day in days]
+    labels = {times[place]: name for place, name in _day_names(days, locale).items()}
     return _curve(
         times,
         counts,
@@ -89,6 +94,7 @@ def day_curve(
         mark_at=None,
         locale=locale,
         zone=UTC,
+        labels=labels,
     )
 
 
@@ -103,6 +109,7 @@ def _curve(
     mark_at: datetime | None,
     locale: str,
     zone: tzinfo,
+    labels: Mapping[datetime, str] | None = None,
 ) -> bytes:
     _check(times, counts, low, high)
     rows = [{"t": _epoch_ms(at), "n": _number(n)} for at, n in zip(times, counts, strict=True)]
@@ -112,7 +119,8 @@ def _curve(
     layers.append(_line(rows))
     if mark_at is not None:
         layers.append(_rule(mark_at, zone=zone, locale=locale))
-    shared = _time_axis(times, zone=zone, locale=locale)
+    labels = labels or time_labels(times[0], times[-1], zone=zone, locale=locale)
+    shared = _time_axis(times, labels)
     chart = alt.layer(*layers).encode(x=shared)
     return _png(chart, title=title, note=note, locale=locale)
 
@@ -147,18 +155,23 @@ def tone_bars(
         color=colour,
         order=alt.Order("order:Q"),
     )
-    return _png(chart, title=title, note=note, locale=locale)
+    return _png(chart, title=title, note=note, locale=locale, height=LOW)
 
 
 def _day_axis(days: Sequence[date], *, locale: str) -> Any:
-    """Days as places with labels made here, every few days so that they do not touch."""
-    step = max(1, -(-len(days) // _TICKS))
-    places = range((len(days) - 1) % step, len(days), step)  # the last day always has its label
-    names = {n: str(format_skeleton("MMMd", days[n], locale=locale)) for n in places}
+    """Days as places with labels made here."""
+    names = _day_names(days, locale)
     axis = alt.Axis(
         title=None, values=list(names), labelExpr=_lookup(names), grid=False, labelAngle=0
     )
     return alt.X("t:O", axis=axis)
+
+
+def _day_names(days: Sequence[date], locale: str) -> dict[int, str]:
+    """The labels of some days by place: the last always, and as many as do not touch."""
+    step = max(1, -(-len(days) // _TICKS))
+    places = range((len(days) - 1) % step, len(days), step)
+    return {n: str(format_skeleton("MMMd", days[n], locale=locale)) for n in places}
 
 
 def topic_bars(
@@ -251,9 +264,8 @@ def _count_axis(field: str) -> Any:
     return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(zero=True, nice=True))
 
 
-def _time_axis(times: Sequence[datetime], *, zone: tzinfo, locale: str) -> Any:
+def _time_axis(times: Sequence[datetime], labels: Mapping[datetime, str]) -> Any:
     """Time as plain numbers with labels made here: Vega's own clock knows one zone, the host's."""
-    labels = time_labels(times[0], times[-1], zone=zone, locale=locale)
     names = {_epoch_ms(at): text for at, text in labels.items()}
     axis = alt.Axis(
         title=None, values=list(names), labelExpr=_lookup(names), grid=False, labelOverlap=False

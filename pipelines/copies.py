@@ -170,10 +170,15 @@ def words(text: str) -> list[str]:
     return [word for word in _WORD.findall(bare) if word not in _NOISE]
 
 
+def denial_count(tokens: Sequence[str]) -> int:
+    """How many of a text's words deny by themselves (`words` gives the tokens)."""
+    return sum(token in _DENYING for token in tokens)
+
+
 def meaning(tokens: Sequence[str]) -> str:
     """What copies must agree on: how often they deny, numbers and weekdays, which opposites."""
     seen = Counter(tokens)
-    denials = sum(seen[word] for word in _DENYING.intersection(seen))
+    denials = denial_count(tokens)
     weak = sum(seen[word] for word in _WEAK) if not denials else 0
     numbers = sorted(t for t in tokens if t[0].isdigit() or t in _NUMBER_WORDS)
     sides = sorted({side for word in seen for side in _sides(word)})

@@ -21,13 +21,19 @@ _CLAIM = re.compile(
     r"\b(?:il para[iî]t|para[iî]t[- ]il|apparemment|on (?:nous|vous) (?:cache|ment)"
     r"|selon (?:un|une|des|mes|nos|certains|plusieurs)|d['’]après (?:un|une|des|mes|nos)"
     r"|une source|source s[uû]re|soi-disant|la vérité sur|ce qu['’]on ne (?:nous|vous) dit"
-    r"|info ou intox|intox|rumeur|fake|scandale|révélations?|étouff\w+|dissimul\w+|en secret"
+    r"|scandale|révélations?|étouff\w+|dissimul\w+|en secret"
     r"|nous le cache|le cache|cachent|contaminée?s?|toxiques?|empoisonn\w+|alerte"
     r"|c['’]est (?:officiel|confirmé)|preuve|partagez|faites tourner|fait tourner"
-    r"|apparently|rumou?r|cover[- ]up|they are hiding|share before|confirmed|leaked)\b",
+    r"|apparently|cover[- ]up|they are hiding|share before|confirmed|leaked)\b",
     re.IGNORECASE,
 )
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)?\s?(?:€|%|euros?|millions?|milliards?|morts?|blessés?)", re.I)
+_DENIAL = re.compile(
+    r"^\W*(?:(?:\w+\W+){0,3}non\b|faux\b)|\b(?:rumeur|intox|fake|hoax|canular|infox|désinformation"
+    r"|démen\w+|aucune? (?:analyse|preuve|source)|n['’]est pas vrai|c['’]est faux"
+    r"|rumou?r|debunked|no evidence|not true)\b",
+    re.IGNORECASE,
+)
 _GATHERING = re.compile(
     r"\b(?:rassemblement|manif(?:estation|s)?|mobilisation|sit-in|marche (?:blanche|pour|contre)"
     r"|(?:rdv|rendez-vous)\b.{0,40}\b(?:devant|place|mairie|préfecture|parvis)"
@@ -44,9 +50,15 @@ def is_question(text: str) -> bool:
 
 
 def is_claim(text: str) -> bool:
-    """Whether a text seems to state a fact to be checked."""
+    """Whether a text seems to state a fact to be checked; a denial is an answer to one."""
     bare = _LINK.sub(" ", text)
-    return bool(_CLAIM.search(bare) or _FIGURE.search(bare)) and not is_question(text)
+    has_sign = bool(_CLAIM.search(bare) or _FIGURE.search(bare))
+    return has_sign and not is_question(text) and not is_denial(text)
+
+
+def is_denial(text: str) -> bool:
+    """Whether a text seems to say that something told is not so."""
+    return bool(_DENIAL.search(_LINK.sub(" ", text)))
 
 
 def is_gathering(text: str) -> bool:

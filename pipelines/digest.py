@@ -166,10 +166,9 @@ def _digest(
 
 
 def _known(settings: Settings) -> frozenset[str]:
-    """The words of the institution's own names and of its subjects: they tell nothing apart."""
+    """The words of the institution's own names: in every message, they tell nothing apart."""
     who = settings.institution
-    names = [who.name, *who.aliases, who.place or ""]
-    names += [name for s in settings.subjects for name in (*s.names, *s.ambiguous, *s.hashtags)]
+    names = (who.name, *who.aliases, who.place or "")
     return frozenset(word for name in names for word in stories.terms(name))
 
 

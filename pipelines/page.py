@@ -22,13 +22,15 @@ from pipelines import charts
 from pipelines.brief import Digest, IncidentLine, Own, SourceLine, Story
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
-from pipelines.risk import LEVELS, change
+from pipelines.risk import LEVELS, Signals, change
 from pipelines.stories import LEAST_COPIES, shortened
 from pipelines.wording import Words, plain, words
 
 _QUOTE = 280
 _SUBJECT = 120
 _TOPIC_BARS = 8
+_TOPIC_LINES = 10
+_ALSO = 3
 _FEW = 6  # lines of a table before the rest is left to the analysts
 
 
@@ -83,17 +85,50 @@ def _reason_values(digest: Digest, spoken: Words) -> dict[str, str]:
         name: spoken.count(name, getattr(signals, name))
         for name in ("critical_open", "critical_closed", "warning_open", "warning_closed")
     }
-    return counts | {
-        "messages": spoken.count("messages", signals.count),
-        "low": spoken.number(band.low) if band else "",
-        "high": spoken.number(band.high) if band else "",
-        "crisis": spoken.count("crisis", signals.crisis.count if signals.crisis else 0),
-        "negative": _share(signals.negative, spoken),
-        "usual_negative": spoken.percent(signals.usual_negative or 0),
-        "sensitive": _share(signals.sensitive, spoken),
-        "usual_sensitive": spoken.percent(signals.usual_sensitive or 0),
-        "unseen": spoken.percent(signals.unseen_share),
-    }
+    return (
+        counts
+        | _incident_values(digest, spoken)
+        | {
+            "volume": _volume_words(signals, spoken),
+            "messages": spoken.count("messages", signals.count),
+            "low": spoken.number(band.low) if band else "",
+            "high": spoken.number(band.high) if band else "",
+            "crisis": spoken.count("crisis", signals.crisis.count if signals.crisis else 0),
+            "negative": _share(signals.negative, spoken),
+            "usual_negative": spoken.percent(signals.usual_negative or 0),
+            "sensitive": _share(signals.sensitive, spoken),
+            "usual_sensitive": spoken.percent(signals.usual_sensitive or 0),
+            "unseen": spoken.percent(signals.unseen_share),
+        }
+    )
+
+
+def _volume_words(signals: Signals, spoken: Words) -> str:
+    band = signals.expected
+    return spoken.say(
+        "volumes.known" if band else "volumes.learning",
+        messages=spoken.count("messages", signals.count),
+        low=spoken.number(band.low) if band else "",
+        high=spoken.number(band.high) if band else "",
+    )
+
+
+def _incident_values(digest: Digest, spoken: Words) -> dict[str, str]:
+    """What the gravest incident is about and since when; empty on a day without one."""
+    ordered = sorted(digest.alerts.incidents, key=lambda i: (i.severity, i.resolved_at is not None))
+    first = next((i for i in ordered if not i.is_false), None)
+    if first is None:
+        return {"about": "", "opened": ""}
+    is_today = first.opened_at >= digest.since
+    opened = spoken.time(first.opened_at) if is_today else spoken.moment(first.opened_at)
+    return {"about": about(first, spoken), "opened": opened}
+
+
+def about(incident: IncidentLine, spoken: Words) -> str:
+    """What an incident is about: its subject and its topic."""
+    scope = incident.scope
+    topic = spoken.text("alerts.all") if scope == "all" else topic_label(scope, spoken.locale)
+    return ", ".join(filter(None, (incident.subject, topic)))
 
 
 def _share(share: Interval | None, spoken: Words) -> str:
@@ -119,6 +154,13 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "what": lambda story: what(story, spoken),
         "why": lambda story: why(story, spoken),
         "incident_line": lambda incident: incident_line(incident, spoken),
+        "shown_topics": [line for line in digest.topics if not line.is_suppressed][:_TOPIC_LINES],
+        "held_topics": [
+            topic_label(line.topic_id, spoken.locale)
+            for line in digest.topics
+            if line.is_suppressed
+        ],
+        "also": [spoken.text(f"summaries.{name}") for name in digest.risk.also[:_ALSO]],
         "coverage": coverage(digest.sources, spoken),
         "quiet": is_quiet(digest),
         "tomorrow": digest.day + timedelta(days=1),
@@ -147,7 +189,7 @@ def _figure(*, is_html: bool) -> Callable[[object, str], object]:
     """A figure that carries the name of the query that made it."""
     if not is_html:
         return lambda value, _: value
-    return lambda value, query: Markup('<b data-query="{}">{}</b>').format(query, value)
+    return lambda value, query: Markup('<span data-query="{}">{}</span>').format(query, value)
 
 
 @lru_cache(maxsize=1)
@@ -222,48 +264,49 @@ def what(story: Story, spoken: Words) -> str:
     return spoken.say("stories.what", **values)
 
 
-def why(story: Story, spoken: Words) -> str:
-    """When, where and in which words and tone a story was told: figures, no comment."""
-    peak = spoken.say(
+def why(story: Story, spoken: Words) -> list[tuple[str, str]]:
+    """When, where, in which tone and words a story was told: labels and figures, no comment."""
+    parts = [
+        ("when", _when(story, spoken)),
+        ("where", origins(story.origins, spoken)),
+        ("tone", _story_tone(story, spoken)),
+        ("topics", " · ".join(topic_label(topic, spoken.locale) for topic in story.topics)),
+        ("terms", plain(", ".join(story.terms))),
+    ]
+    return [(spoken.text(f"stories.{key}"), text) for key, text in parts if text]
+
+
+def _when(story: Story, spoken: Words) -> str:
+    return spoken.say(
         "stories.seen",
-        moment=spoken.moment(story.first_at),
+        first=spoken.time(story.first_at),
         origin=network(story.first_origin, spoken),
-        peak=spoken.moment(story.peak_at),
+        peak=spoken.time(story.peak_at),
+        peak_end=spoken.time(story.peak_at + timedelta(hours=1)),
         peak_messages=spoken.count("messages", story.peak_count),
     )
-    said = [peak, spoken.say("stories.where", origins=origins(story.origins, spoken))]
-    if story.negative:
-        said.append(_story_tone(story.negative, story.undetermined_count, spoken))
-    else:
-        said.append(spoken.text("stories.too_few"))
-    if story.topics:
-        names = [topic_label(topic, spoken.locale) for topic in story.topics]
-        said.append(spoken.say("stories.topics", topics=", ".join(names)))
-    if story.terms:
-        said.append(spoken.say("stories.why_terms", terms=plain(", ".join(story.terms))))
-    return " ".join(said)
 
 
-def _story_tone(share: Interval, undetermined: int, spoken: Words) -> str:
+def _story_tone(story: Story, spoken: Words) -> str:
+    share = story.negative
+    if share is None:
+        return spoken.text("stories.too_few")
     return spoken.say(
         "stories.negative",
         share=spoken.percent(share.share),
-        low=spoken.percent(share.low),
-        high=spoken.percent(share.high),
-        undetermined=spoken.count("undetermined", undetermined),
+        band=spoken.percents(share.low, share.high),
+        undetermined=spoken.count("undetermined", story.undetermined_count),
     )
 
 
 def incident_line(incident: IncidentLine, spoken: Words) -> str:
     """One incident on one line: what fired, on what, from when to when."""
-    scope = incident.scope
-    about = spoken.text("alerts.all") if scope == "all" else topic_label(scope, spoken.locale)
     parts = [
         spoken.say(
             "alerts.incident",
             severity=spoken.text(f"alerts.{incident.severity}"),
             rule=incident.rule_id,
-            scope=" / ".join(filter(None, (incident.subject, about))),
+            scope=about(incident, spoken),
             opened=spoken.moment(incident.opened_at),
         )
     ]
@@ -289,8 +332,8 @@ def coverage(sources: Sequence[SourceLine], spoken: Words) -> str:
 
 def is_quiet(digest: Digest) -> bool:
     """Whether a day can be told in one line: green, and no procedure proposed."""
-    actions = {story.action.kind for story in digest.stories}
-    return digest.risk.level == "vert" and actions <= {"none"} and not digest.claims
+    has_actions = any(story.actions for story in digest.stories)
+    return digest.risk.level == "vert" and not has_actions and not digest.claims
 
 
 def own_parts(own: Own, kind: str, spoken: Words) -> str:
@@ -312,7 +355,7 @@ def troubles(source: SourceLine, spoken: Words) -> list[str]:
         at = spoken.moment(source.since_at) if source.since_at else ""
         said.append(spoken.say(f"coverage.{key}", moment=at))
     said += [
-        spoken.say("coverage.gap", start=spoken.moment(start), end=spoken.moment(end))
+        spoken.say("coverage.gap", start=spoken.time(start), end=spoken.time(end))
         for start, end in source.gaps
     ]
     for noun in ("failed", "capped", "rejected"):

@@ -53,18 +53,42 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """The level, the name of the rule that gave it, and every other rule that held."""
+    """The level, the name of the rule that gave it, and the first other rule of each theme."""
 
     level: Level
     reason: str
     also: tuple[str, ...]
 
 
+THEMES: dict[str, str] = {
+    "critical_open": "incident",
+    "critical_closed": "incident",
+    "warning_open": "incident",
+    "warning_closed": "incident",
+    "warning_surge": "incident",
+    "crisis_surge": "crisis",
+    "crisis_topic": "crisis",
+    "crisis_seen": "crisis",
+    "hostile_surge": "volume",
+    "negative_surge": "volume",
+    "surge": "volume",
+    "above": "volume",
+    "negative_rise": "tone",
+    "sensitive_rise": "sensitive",
+    "unread": "coverage",
+    "blind": "coverage",
+}
+
+
 def assess(signals: Signals) -> Risk:
     """The level of a day and why. The same signals always give the same answer."""
     held = [(level, reason) for level, reason, holds in RULES if holds(signals)]
     level, reason = held[0]
-    return Risk(level=level, reason=reason, also=tuple(name for _, name in held[1:-1]))
+    also: dict[str, str] = {}
+    for _, name in held[1:]:
+        if name in THEMES and THEMES[name] != THEMES.get(reason):
+            also.setdefault(THEMES[name], name)
+    return Risk(level=level, reason=reason, also=tuple(also.values()))
 
 
 def _is_above(signals: Signals, times: float = 1.0, least: int = 0) -> bool:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import log
 from typing import TypeVar
 
 from pipelines import copies, cues
-from pipelines.brief import Action, Answer, Asked, Claim, Message, Said, Story
+from pipelines.brief import Action, ActionKind, Answer, Asked, Claim, Message, Said, Story
 from pipelines.outlook import wilson
 
 Key = TypeVar("Key", str, datetime)
@@ -32,37 +32,47 @@ LEAST_COPIES = 5  # of a text that is a story, or a claim, by itself
 LEAST_ASKED = 3
 LEAST_TONE = 10  # distinct texts below which a share of negative ones is not shown
 UNUSUAL = 2.5  # times a word's usual share
+SURE = (
+    16.0  # G-squared of a word's count beside what was expected of it; chance gives it 1 in 16,000
+)
 SEEDS = 60  # words that may name a story
 JOINED = 0.5  # of the rarer word's messages, for two words to name one story
-ANSWERED = 0.5  # of a claim's words, for an own post to count as its answer
+ANSWERED = 0.4  # of a claim's words, for an own post to be shown as its answer
+_STEM = 6  # letters that tell a word and its forms: contamin-ée, contamin-ation
 _HEADLINE = 120
 _EXAMPLES = 3
 _IDS = 20
 
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")
-_WORD = re.compile(r"[^\W\d_]{4,}")
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 _STOP = frozenset(
     word
     for line in (
-        "alors aller ainsi après assez aucun aujourd aussi autant autre autres avait avant avec",
-        "avez avoir avons beaucoup bien bonjour bonsoir cela celle celles celui cependant certains",
+        "alors aller ainsi après assez aucun aucune aujourd aussi autant autre autres avait avant",
+        "avec avez avons beaucoup bien bonjour bonsoir cela celle celles celui cependant certains",
         "ceux chaque chez comme comment contre dans demain depuis dernier dernière derrière",
         "deux devant devrait dire dirait doit donc dont elle elles encore enfin entre envers",
         "était étaient étant être eux fait faire fois font grand grande gens hier ici ils jamais",
         "jour jours jusqu juste laquelle lequel leur leurs lors lorsque lundi mardi mercredi jeudi",
         "vendredi samedi dimanche maintenant mais malgré même mêmes merci mieux moins notre nous",
         "nouveau nouvelle parce parfois parmi part pendant personne petit petite peut peuvent",
-        "plus plusieurs plutôt pour pourquoi pourtant pourra presque puis quand quel quelle",
+        "question questions plus plusieurs plutôt pour pourquoi pourtant pourra presque puis",
+        "quand quel quelle",
         "quelles quelque quelques quels quoi rien sans sait savoir selon sera serait seront seul",
         "seulement sinon soir sont sous souvent suis sur surtout tant tellement tous tout toute",
         "toutes toujours trop très trouve trois vers veut vient voilà voici voir vois vont votre",
         "vous vraiment ville mairie maire commune matin semaine année mois heure heures faut",
-        "n'est c'est j'ai qu'il qu'elle est-ce",
+        "ais ait ans aux ben bon car ces cet ceci comme dès des dit don elle est eux fin fut hop",
+        "ils ici ira jai les leur lui mais mal mes moi mon ont oui par pas peu plus puis que qui",
+        "quoi sait ses soi son sur tes toi ton tôt tous une vas vers via voi vos vrai été ouais",
+        "avoir ceux quelqu jusqu lorsqu puisqu presqu aujourd hui non sauf svp mdr lol",
         "about after again also because been before being between could does doing down during",
         "each from further have having here into itself just more most only other ours over same",
         "should some such than that their them then there these they this those through today",
+        "all and any are but can did for get got had has her him his how its let may new not now",
+        "off one our out own say see she the too two use was way who why yes you",
         "tomorrow under until very were what when where which while whom will with would your",
     )
     for word in line.split()
@@ -162,15 +172,21 @@ def _counted(texts: Iterable[str], known: Collection[str]) -> _Counted:
 
 
 def _seeds(today: _Counted, usual: _Counted) -> dict[str, float]:
-    """The most unusual words, each with its weight; at most `SEEDS`."""
+    """The most unusual words, each with its weight; at most `SEEDS`.
+
+    The weight is the log-likelihood ratio of Dunning (Computational Linguistics 19, 1993).
+    """
     scored = {}
     for word, count in today.words.items():
         if count < LEAST_MENTIONS or count > today.total * 0.6 + LEAST_MENTIONS:
             continue
-        now = count / today.total
-        before = (usual.words[word] + 0.5) / (usual.total + 1)
-        if usual.total == 0 or now > UNUSUAL * before:
-            scored[word] = count * (log(now / before) if usual.total else 1.0)
+        if usual.total == 0:
+            scored[word] = float(count)
+            continue
+        due = today.total * (usual.words[word] + 0.5) / (usual.total + 1)
+        surprise = 2 * (count * log(count / due) - (count - due))
+        if count > UNUSUAL * due and surprise >= SURE:
+            scored[word] = surprise
     best = sorted(scored, key=lambda w: (-scored[w], w))[:SEEDS]
     return {word: scored[word] for word in best}
 
@@ -185,7 +201,7 @@ def _clusters(
             places[word].add(place)
     clusters: list[_Topic] = []
     for word in seeds:
-        home = next((c for c in clusters if _overlap(places[word], c, places) >= JOINED), None)
+        home = next((c for c in clusters if _overlap(places[word], c.places) >= JOINED), None)
         if home is None:
             clusters.append(_Topic(words=[word], places=set(places[word])))
         else:
@@ -194,10 +210,9 @@ def _clusters(
     return clusters
 
 
-def _overlap(mine: set[int], cluster: _Topic, places: Mapping[str, set[int]]) -> float:
-    """How much of the rarer word's messages hold the cluster's first word too."""
-    first = places[cluster.words[0]]
-    return len(mine & first) / max(min(len(mine), len(first)), 1)
+def _overlap(mine: set[int], theirs: set[int]) -> float:
+    """How much of the smaller of two sets of messages is in the other too, 0..1."""
+    return len(mine & theirs) / max(min(len(mine), len(theirs)), 1)
 
 
 def _agreeing(words: Sequence[str], places: Mapping[str, set[int]]) -> set[int]:
@@ -247,7 +262,7 @@ def _story(parts: Sequence[Bundle], words: Sequence[str]) -> Story:
         topics=_topics(messages),
         terms=tuple(words[:5]),
         examples=_examples(parts, words),
-        action=_action(parts),
+        actions=_actions(parts),
         mention_ids=tuple(i for m in messages for i in m.mention_ids)[:_IDS],
     )
 
@@ -300,47 +315,91 @@ def _examples(parts: Sequence[Bundle], words: Sequence[str]) -> tuple[Said, ...]
     return tuple(said(bundle) for bundle in ordered[:_EXAMPLES])
 
 
-def _action(parts: Sequence[Bundle]) -> Action:
-    """The gravest procedure that the messages of a story call for; the docs give the table."""
+def _actions(parts: Sequence[Bundle]) -> tuple[Action, ...]:
+    """The procedures that the messages of a story call for, the gravest first; often none.
+
+    A complaint is proposed only alone: where something graver stands, answering is part of it.
+    """
     total = sum(b.count for b in parts)
-    crisis = sum(b.count for b in parts if CRISIS_TOPIC in b.lead.topics)
-    claims = sum(b.count for b in parts if b.count >= LEAST_COPIES and cues.is_claim(b.lead.text))
-    gather = sum(b.count for b in parts if cues.is_gathering(b.lead.text))
-    asked = sum(b.count for b in parts if cues.is_question(b.lead.text))
-    blamed = sum(b.count for b in parts if b.lead.sentiment == "negative")
-    if crisis >= max(LEAST_MENTIONS, total * 0.3):
-        return Action(kind="crisis", sign_count=crisis, total=total)
-    if claims:
-        return Action(kind="claim", sign_count=claims, total=total)
-    if gather >= max(3, total * 0.2):
-        return Action(kind="gathering", sign_count=gather, total=total)
-    if asked >= max(LEAST_ASKED, total * 0.4):
-        return Action(kind="request", sign_count=asked, total=total)
-    if blamed >= max(LEAST_MENTIONS, total * 0.4):
-        return Action(kind="complaint", sign_count=blamed, total=total)
-    return Action(kind="none", sign_count=0, total=total)
+    signs: dict[ActionKind, tuple[int, float]] = {
+        "crisis": (_having(parts, _is_crisis), max(LEAST_MENTIONS, total * 0.3)),
+        "claim": (_having(parts, _is_spread_claim), LEAST_COPIES),
+        "gathering": (_having(parts, lambda b: cues.is_gathering(b.lead.text)), LEAST_ASKED),
+        "request": (
+            _having(parts, lambda b: cues.is_question(b.lead.text)),
+            max(LEAST_ASKED, total * 0.4),
+        ),
+        "complaint": (
+            _having(parts, lambda b: b.lead.sentiment == "negative"),
+            max(LEAST_MENTIONS, total * 0.4),
+        ),
+    }
+    held = [
+        Action(kind=kind, sign_count=count, total=total)
+        for kind, (count, least) in signs.items()
+        if count >= least
+    ]
+    return tuple(a for a in held if a.kind != "complaint" or len(held) == 1)
+
+
+def _having(parts: Sequence[Bundle], holds: Callable[[Bundle], bool]) -> int:
+    """How many mentions of a story have a sign."""
+    return sum(bundle.count for bundle in parts if holds(bundle))
+
+
+def _is_crisis(bundle: Bundle) -> bool:
+    return CRISIS_TOPIC in bundle.lead.topics
+
+
+def _is_spread_claim(bundle: Bundle) -> bool:
+    is_reported = bundle.lead.relay_id is not None
+    return bundle.count >= LEAST_COPIES and not is_reported and cues.is_claim(bundle.lead.text)
 
 
 def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> tuple[Claim, ...]:
     """Texts with the signs of a claim that spread in copies; relays report and are left out."""
-    spread = [
-        b
-        for b in found
-        if b.count >= LEAST_COPIES and not b.lead.relay_id and cues.is_claim(b.lead.text)
-    ]
+    spread = [bundle for bundle in found if _is_spread_claim(bundle)]
     return tuple(
-        Claim(said=said(bundle), answer=_answer(bundle.lead, own)) for bundle in spread[:most]
+        Claim(
+            said=said(bundle),
+            answer=_answer(bundle.lead, own),
+            contrary_count=_contrary(bundle.lead, found),
+        )
+        for bundle in spread[:most]
     )
 
 
+def _contrary(claim: Message, found: Sequence[Bundle]) -> int:
+    """How many messages in much the same words deny what `claim` states, or the reverse."""
+    wanted, denies = _stems(claim.text), _denies(claim.text)
+    return _having(
+        found,
+        lambda b: (
+            _takes_up(b.lead.text, wanted)
+            and _denies(b.lead.text) != denies
+            and not cues.is_question(b.lead.text)
+        ),
+    )
+
+
+def _denies(text: str) -> bool:
+    return cues.is_denial(text) or copies.denial_count(copies.words(text)) > 0
+
+
+def _takes_up(text: str, wanted: set[str]) -> bool:
+    """Whether a text has two fifths of the words wanted, three at least."""
+    return len(_stems(text) & wanted) >= max(3, len(wanted) * ANSWERED)
+
+
 def _answer(claim: Message, own: Sequence[Answer]) -> Answer | None:
-    """The latest own post that takes up half of a claim's words, three at least."""
-    wanted = terms(claim.text)
-    for post in sorted(own, key=lambda p: p.published_at, reverse=True):
-        shared = terms(post.text) & wanted
-        if len(shared) >= max(3, len(wanted) * ANSWERED):
-            return post
-    return None
+    """The latest own post that takes up two fifths of a claim's words, three at least."""
+    wanted = _stems(claim.text)
+    latest = sorted(own, key=lambda p: p.published_at, reverse=True)
+    return next((post for post in latest if _takes_up(post.text, wanted)), None)
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:_STEM] for word in terms(text)}
 
 
 def asked(

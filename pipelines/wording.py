@@ -70,6 +70,14 @@ class Words:
         """A share 0..1 as a whole percentage."""
         return str(format_percent(share, format=None, locale=self.locale))
 
+    def percents(self, low: float, high: float) -> str:
+        """A band of shares 0..1: "51–63 %"."""
+        return self.say("forms.percents", low=self.number(low * 100), high=self.percent(high))
+
+    def rate(self, share: float) -> str:
+        """A small share 0..1 as a percentage with one decimal."""
+        return str(format_percent(share, format=self.text("forms.rate"), locale=self.locale))
+
     def day(self, day: date) -> str:
         """A day in full: "jeudi 19 novembre 2026"."""
         return str(format_date(day, format="full", locale=self.locale))

@@ -118,17 +118,16 @@ _KINDS = (
     )),
 )  # fmt: skip
 _TAILS = (
-    "🙂",
-    "#Valmont",
-    "et vous ?",
-    "😡",
-    "franchement",
-    "",
-    "",
-    "à suivre",
-    "merci",
-    "enfin bref",
-)
+    "🙂", "#Valmont", "vous aussi ?", "😡", "franchement", "", "", "on verra bien", "merci à tous",
+    "enfin bref", "ma voisine confirme", "photo ce midi", "je le note", "depuis la rentrée",
+    "comme l’an dernier", "avec les enfants", "à vélo", "sous la pluie", "avant le travail",
+    "quel temps", "hâte d’y être", "rien de neuf", "au marché", "en famille", "ça dépend des jours",
+)  # fmt: skip
+_OPENINGS = (
+    "", "", "Bon, ", "Alors, ", "Petit mot du jour : ", "Vu ce midi : ", "Constat : ", "Dites, ",
+    "Pour info, ", "Encore une fois, ", "Voilà, ", "Je confirme, ", "Vu hier : ",
+    "Au passage, ",
+)  # fmt: skip
 
 CLAIM = (
     "Un agent le confirme : l’eau du robinet est contaminée aux Tilleuls depuis lundi et la "
@@ -285,6 +284,8 @@ def _made(rng: random.Random, kind: Kind, at: datetime) -> Row:
         place=rng.choice(_PLACES), bus=rng.choice(_BUSES), tail=rng.choice(_TAILS)
     )
     is_press = network == "press"
+    if not is_press:
+        text = f"{rng.choice(_OPENINGS)}{text} {rng.choice(_TAILS)}".strip()
     return row(
         text,
         at,
@@ -426,7 +427,8 @@ def _intake(connection: duckdb.DuckDBPyConnection, mood: Mood) -> None:
                  at if is_capped and at.minute == 0 else None, None, None if is_down else at, at]
             )  # fmt: skip
             at += step
-    connection.executemany(f"insert into intake values ({', '.join('?' * 19)})", rows)
+    marks = ", ".join("?" * 19)
+    connection.executemany(f"insert into intake values ({marks})", rows)  # noqa: S608 - marks
 
 
 def _incident(connection: duckdb.DuckDBPyConnection) -> None:
