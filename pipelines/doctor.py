@@ -161,6 +161,13 @@ def _left_to_complete(settings: Settings) -> Iterator[Check]:
     if invented := [a for a in addresses if a.endswith(".example")]:
         what = f"{', '.join(dict.fromkeys(invented))}: addresses of a domain that nobody owns"
         yield Check(name=FILE, status="warning", what=what, remedy="write your own addresses")
+    for block in settings.sources:
+        longest = sources.load(block.kind).MANIFEST.retention_days
+        if settings.retention.text_days > longest:
+            what = f"texts are kept longer than the terms of {block.kind} allow ({longest} days)"
+            remedy = f"lower text_days in [retention] to {longest}, or settle it with your DPO"
+            yield Check(name=FILE, status="warning", what=what, remedy=remedy)
+            break
     if not settings.sources:
         what = "no [[sources]]: nothing will be read"
         yield Check(name=FILE, status="warning", what=what, remedy="add one; see docs/sources.md")

@@ -18,7 +18,7 @@ import difflib
 import hashlib
 import logging
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property, lru_cache
@@ -232,12 +232,40 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taking:
+    """How the rows of one table are taken: columns read, rows wanted, what each payload says."""
+
+    read: tuple[str, ...]
+    wanted: Mapping[str, frozenset[str]]
+    kind_column: str | None
+    said: Mapping[str, Any]
+    place: str
+
+
 def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
     """One payload a row of a file; what comes back is the note for the operator."""
     options = cast("Options", request.options)
     table = _tables.opened(path, _hints(options))
     if not table.columns:
         return f"{path.name}: empty"
+    taking = _taking(table, path, request)
+    row_count = left_out = 0
+    for row in table.rows(taking.read):
+        payload = _payload(row, taking)
+        if payload is None:
+            left_out += 1
+        else:
+            row_count += payload.kind == "row"
+            yield payload
+    preset = taking.said["preset"]
+    log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, preset)
+    left = f", {left_out} left out" if taking.wanted else ""
+    return f"{path.name}: {row_count} rows read as {preset}{left}"
+
+
+def _taking(table: _tables.Table, path: Path, request: Request) -> _Taking:
+    options = cast("Options", request.options)
     plan = _presets.plan(
         table.columns,
         preset=options.preset,
@@ -246,33 +274,31 @@ def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
         place=path.name,
     )
     made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    is_day_first = _is_day_first(table, plan, options, made_at)
-    of = {"block": request.name, "preset": plan.preset, "day_first": is_day_first}
+    is_day_first = _is_day_first(table, plan, options, made_at, place=path.name)
     wanted = _wanted(table, plan, options)
-    read = tuple(dict.fromkeys((*plan.read, *wanted)))
-    kind_column = plan.one("content_type")
-    left_out = row_count = 0
-    for row in table.rows(read):
-        cells = row.cells
-        if cells is None:
-            yield Payload(kind="broken", instance=path.name, data=_refusal(row.number, row.fault))
-            continue
-        if wanted and not all(_cells.text_of(cells[c]).casefold() in wanted[c] for c in wanted):
-            left_out += 1
-            continue
-        if kind_column and (kind := cells[kind_column]) and _cells.is_private(str(kind)):
-            yield Payload(kind="private", instance=path.name, data=_refusal(row.number, str(kind)))
-            continue
-        row_count += 1
-        data = {"row": row.number, "of": of, "cells": cells}
-        yield Payload(kind="row", instance=path.name, data=data)
-    log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, plan.preset)
-    left = f", {left_out} left out" if wanted else ""
-    return f"{path.name}: {row_count} rows read as {plan.preset}{left}"
+    return _Taking(
+        read=tuple(dict.fromkeys((*plan.read, *wanted))),
+        wanted=wanted,
+        kind_column=plan.one("content_type"),
+        said={"block": request.name, "preset": plan.preset, "day_first": is_day_first},
+        place=path.name,
+    )
 
 
-def _refusal(number: int, detail: str) -> dict[str, Any]:
-    return {"row": number, "detail": detail[:80]}
+def _payload(row: _tables.Row, taking: _Taking) -> Payload | None:
+    """A row as it lands; without its cells when it is broken or private, None when not wanted."""
+    cells, kind = row.cells, "row"
+    if cells is None:
+        data: dict[str, Any] = {"row": row.number, "detail": row.fault}
+        return Payload(kind="broken", instance=taking.place, data=data)
+    for column, values in taking.wanted.items():
+        if _cells.text_of(cells[column]).casefold() not in values:
+            return None
+    data = {"row": row.number, "of": taking.said, "cells": cells}
+    word = cells[taking.kind_column] if taking.kind_column else None
+    if word and _cells.is_private(str(word)):
+        kind, data = "private", {"row": row.number, "detail": str(word)[:80]}
+    return Payload(kind=kind, instance=taking.place, data=data)
 
 
 def _hints(options: Options) -> _tables.Hints:
@@ -308,7 +334,12 @@ def _wanted(
 
 
 def _is_day_first(
-    table: _tables.Table, plan: _presets.Plan, options: Options, made_at: datetime
+    table: _tables.Table,
+    plan: _presets.Plan,
+    options: Options,
+    made_at: datetime,
+    *,
+    place: str,
 ) -> bool:
     """Whether 03/04 is the third of April in this file: as the settings, the file, or the preset
     tell; in that order, and by French custom when none does."""
@@ -322,8 +353,8 @@ def _is_day_first(
         return found
     if name in preset.unsure_order and _has_order(table, column):
         raise SourceError(
-            f"every date of {column!r} reads both as day/month and as month/day: look at one post, "
-            "then write day_first = true (or false) in vigie.toml"
+            f"{place}: every date of {column!r} reads both as day/month and as month/day: look at "
+            "one post, then write day_first = true (or false) in vigie.toml"
         )
     return name not in preset.month_first
 
@@ -345,12 +376,25 @@ class _Reading:
     fallback_network: str | None
     texts: tuple[str, ...]
     one: Mapping[str, str]
-    counts: tuple[tuple[str, str], ...]
-    words: tuple[tuple[str, str], ...]
+    plain: tuple[tuple[str, str, Callable[[Any], Any]], ...]  # field, column, cell to value
 
 
-_COUNTS = ("like_count", "reply_count", "share_count", "quote_count", "view_count",
-           "bookmark_count")  # fmt: skip
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "like_count": _cells.count_of,
+    "reply_count": _cells.count_of,
+    "share_count": _cells.count_of,
+    "quote_count": _cells.count_of,
+    "view_count": _cells.count_of,
+    "bookmark_count": _cells.count_of,
+    "rating_value": _cells.number_of,
+    "thread_id": _cells.id_of,
+    "parent_native_id": _cells.id_of,
+    "community": _cells.known,
+    "geo_country": _cells.known,
+    "geo_place": _cells.known,
+    "hashtags": _cells.words_of,
+    "mentioned_handles": _cells.words_of,
+}
 
 
 @lru_cache(maxsize=256)
@@ -359,16 +403,21 @@ def _reading(
 ) -> _Reading:
     plan = _presets.plan(columns, preset=preset, mapping=options.columns, place="a landed row")
     one = {name: found[0] for name, found in plan.columns.items()}
-    words = ("hashtags", "mentioned_handles")
+    clock = _cells.Clock(_zone(one["published_at"], options), is_day_first, options.date_format)
+    plain = {**_PLAIN, "edited_at": lambda cell: _edited(cell, clock)}
     return _Reading(
-        clock=_cells.Clock(_zone(one["published_at"], options), is_day_first, options.date_format),
+        clock=clock,
         network=options.network,
         fallback_network=_presets.load(preset).network,
         texts=plan.columns["text"],
         one=one,
-        counts=tuple((name, one[name]) for name in _COUNTS if name in one),
-        words=tuple((name, one[name]) for name in words if name in one),
+        plain=tuple((name, one[name], read) for name, read in plain.items() if name in one),
     )
+
+
+def _edited(cell: Any, clock: _cells.Clock) -> datetime | None:
+    found = _cells.time_of(cell, clock)
+    return found.at if found else None
 
 
 def _zone(column: str, options: Options) -> tzinfo:
@@ -397,24 +446,23 @@ def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
 def _post(
     cells: Mapping[str, Any], reading: _Reading, *, instance: str | None, block: str, place: str
 ) -> Post | Rejection:
-    one = reading.one
-    get = cells.get
+    def cell(name: str) -> Any:
+        column = reading.one.get(name)
+        return cells.get(column) if column else None
+
+    raw_id = _cells.id_of(cell("native_id"))
     text, title = _text(cells, reading)
-    raw_id = _cells.id_of(get(one.get("native_id", "")))
     if not text:
         return Rejection(source="file", native_id=raw_id, reason="empty_text", detail=place)
-    moment = _moment(cells, reading)
+    moment = _moment(cell("published_at"), cell("published_time"), reading.clock)
     if moment is None:
-        shown = _cells.safe(get(one["published_at"]))
+        shown = _cells.safe(cell("published_at"))
         detail = f"{place}: {shown} is not a time; see date_format and day_first in vigie.toml"
         return Rejection(source="file", native_id=raw_id, reason="bad_date", detail=detail)
-    url = _cells.known(get(one.get("url", "")))
-    network = _network(cells, reading, url)
-    handle = (_cells.known(get(one.get("author_handle", ""))) or "").lstrip("@") or None
-    author = _cells.id_of(get(one.get("author_id", ""))) or handle
-    more: dict[str, Any] = {name: _cells.count_of(get(column)) for name, column in reading.counts}
-    for name, column in reading.words:
-        more[name] = _cells.words_of(get(column))
+    url = _cells.known(cell("url"))
+    network = _network(cell("network"), reading, url)
+    handle = (_cells.known(cell("author_handle")) or "").lstrip("@") or None
+    author = _cells.id_of(cell("author_id")) or handle
     return Post(
         native_id=_native_id(raw_id, block, network, url, moment.at, author, text),
         text=text,
@@ -424,19 +472,12 @@ def _post(
         published_precision=moment.precision,
         network=network,
         source_instance=instance,
-        content_type=_content_type(get(one.get("content_type", "")), network),
+        content_type=_content_type(cell("content_type"), network),
         collected_via="export",
         author_id=author,
         author_handle=handle,
-        lang_declared=_lang(get(one.get("lang_declared", ""))),
-        edited_at=_edited(get(one.get("edited_at", "")), reading.clock),
-        thread_id=_cells.id_of(get(one.get("thread_id", ""))),
-        parent_native_id=_cells.id_of(get(one.get("parent_native_id", ""))),
-        community=_cells.known(get(one.get("community", ""))),
-        rating_value=_cells.number_of(get(one.get("rating_value", ""))),
-        geo_country=_cells.known(get(one.get("geo_country", ""))),
-        geo_place=_cells.known(get(one.get("geo_place", ""))),
-        **more,
+        lang_declared=_lang(cell("lang_declared")),
+        **{name: read(cells.get(column)) for name, column, read in reading.plain},
     )
 
 
@@ -450,24 +491,18 @@ def _text(cells: Mapping[str, Any], reading: _Reading) -> tuple[str, str | None]
     return text, title or None
 
 
-def _moment(cells: Mapping[str, Any], reading: _Reading) -> _cells.Moment | None:
-    day = cells.get(reading.one["published_at"])
-    column = reading.one.get("published_time")
-    hour = _cells.text_of(cells.get(column)) if column else ""
-    if hour and (found := _cells.time_of(f"{_cells.text_of(day)} {hour}", reading.clock)):
+def _moment(day: Any, hour: Any, clock: _cells.Clock) -> _cells.Moment | None:
+    """The time of a post, its clock in a cell of its own or not."""
+    apart = _cells.text_of(hour)
+    if apart and (found := _cells.time_of(f"{_cells.text_of(day)} {apart}", clock)):
         return found
-    return _cells.time_of(day, reading.clock)
+    return _cells.time_of(day, clock)
 
 
-def _edited(cell: Any, clock: _cells.Clock) -> datetime | None:
-    found = _cells.time_of(cell, clock) if cell else None
-    return found.at if found else None
-
-
-def _network(cells: Mapping[str, Any], reading: _Reading, url: str | None) -> str:
+def _network(cell: Any, reading: _Reading, url: str | None) -> str:
     if reading.network:
         return reading.network
-    word = _cells.text_of(cells.get(reading.one.get("network", "")))
+    word = _cells.text_of(cell)
     found = _cells.network_of(word) if word else None
     return found or _cells.network_of_url(url) or reading.fallback_network or "web"
 

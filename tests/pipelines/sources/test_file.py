@@ -348,6 +348,24 @@ def test_a_pattern_reads_what_matches(tmp_path: Path) -> None:
     assert [p.native_id for p in posts(request(tmp_path, path="inbox/tw_*.csv"))] == ["tw_1.csv"]
 
 
+def test_an_absolute_path_may_lie_outside_the_home(tmp_path: Path) -> None:
+    home, share = tmp_path / "home", tmp_path / "partage"
+    home.mkdir()
+    share.mkdir()
+    (share / "a.csv").write_text(as_csv([HEADER, *ROWS]))
+    done = last(file.collect(request(home, path=str(share / "*.csv"))))
+    assert list(done.cursor["files"]) == [str(share / "a.csv")]
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    path = inbox(tmp_path) / "a.csv"
+    path.write_text(as_csv([HEADER, *ROWS]))
+    collected = file.collect(request(tmp_path))
+    next(collected)
+    os.utime(path, (1, 1))
+    assert last(collected).cursor == {"files": {}}
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nope\.csv does not exist"):
         list(file.collect(request(tmp_path, path="inbox/nope.csv")))
