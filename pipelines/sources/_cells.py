@@ -39,6 +39,7 @@ def known(cell: Any) -> str | None:
 
 # --- ids
 
+_LONGEST_ID = 400  # beyond it the column is no id, and may be a person's text
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
@@ -47,9 +48,15 @@ def id_of(cell: Any) -> str | None:
     if isinstance(cell, float) and abs(cell) >= _EXACT_FLOAT:
         return None
     text = known(cell)
-    if text is None or _SCIENTIFIC.fullmatch(text):
+    if text is None or len(text) > _LONGEST_ID or _SCIENTIFIC.fullmatch(text):
         return None
     return text.removesuffix(".0").strip("'\"") or None
+
+
+def url_of(cell: Any) -> str | None:
+    """The link in a cell, None when it is not one of the web."""
+    text = text_of(cell)
+    return text if re.match(r"https?://[^\s/]", text, re.IGNORECASE) else None
 
 
 # --- counts
@@ -164,7 +171,8 @@ _KINDS: dict[str, ContentType] = {
 }  # fmt: skip
 _KIND_WORD = re.compile("|".join(_KINDS))
 _PRIVATE = re.compile(
-    r"direct.?message|private.?message|message.?priv|\bdms?\b|messenger|story.?(?:mention|reply)",
+    r"direct.?message|private.?message|message.?priv|\bdms?\b|messenger|story.?(?:mention|reply)"
+    r"|(?:facebook|instagram|linkedin|twitter|\bx|tiktok|whatsapp)[ _-]messages?\b",
     re.IGNORECASE,
 )
 

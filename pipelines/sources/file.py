@@ -171,56 +171,64 @@ def collect(request: Request) -> Iterator[Collected]:
     options = cast("Options", request.options)
     taken: dict[str, Any] = dict((request.cursor or {}).get("files", {}))
     faults: list[str] = []
-    is_any_taken = False
+    notes: list[str] = []
     for path in _files(request.home, options.path):
         try:
-            is_any_taken |= yield from _file(path, request, taken)
+            note = yield from _file(path, request, taken)
         except SourceError as error:
             faults.append(str(error))
-    if faults and not is_any_taken:
+            continue
+        if note:
+            notes.append(note)
+            yield Checkpoint(cursor=_cursor(taken), note=_told(faults, notes))
+    if faults and not notes:
         raise SourceError("\n".join(faults))
     if faults:
-        yield Checkpoint(cursor=_cursor(taken), note="\n".join(faults))
+        yield Checkpoint(cursor=_cursor(taken), note=_told(faults, notes))
+
+
+def _told(faults: Sequence[str], notes: Sequence[str]) -> str:
+    """What the operator should know: each fault, then the last files read."""
+    return "\n".join([*faults, *notes[-20:]])
 
 
 def _files(home: Path, path: str) -> list[Path]:
     """The exports that a path names: a file, those of a folder, those that match a pattern."""
     whole = home / path
-    if whole.is_dir():
-        found = [p for p in whole.iterdir() if p.is_file()]
-    elif any(c in path for c in "*?["):
-        root = Path(whole.anchor)
-        found = [p for p in root.glob(str(whole.relative_to(root))) if p.is_file()]
-    elif whole.exists():
-        return [whole]
-    else:
-        raise SourceError(
-            f"{whole} does not exist: put the export there, or correct `path` in vigie.toml"
-        )
-    return sorted(p for p in found if _tables.is_table(p))
+    with _tables.told(whole):
+        if whole.is_dir():
+            return sorted(p for p in whole.iterdir() if p.is_file() and _tables.is_table(p))
+        if any(c in path for c in "*?["):
+            root = Path(whole.anchor)
+            found = root.glob(str(whole.relative_to(root)))
+            return sorted(p for p in found if p.is_file() and _tables.is_table(p))
+        if whole.exists():
+            return [whole]
+    raise SourceError(
+        f"{whole} does not exist: put the export there, or correct `path` in vigie.toml"
+    )
 
 
-def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Collected, None, bool]:
-    """The rows of one file and its Checkpoint, nothing when it was read before; whether it was."""
+def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Collected, None, str]:
+    """The rows of one file; the note that says how it went, "" when it was read before."""
     name = str(path.relative_to(request.home)) if path.is_relative_to(request.home) else str(path)
     with _tables.told(path):
         stat = path.stat()
         size_and_time = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
         before = taken.get(name, {})
         if {k: before.get(k) for k in size_and_time} == size_and_time:
-            return False
+            return ""
         mark = {"sha256": _sha256(path), **size_and_time}
     if mark["sha256"] in {m.get("sha256") for m in taken.values()}:
         taken[name] = mark
-        note = f"{path.name}: the same content was read before"
-    else:
-        note = yield from _rows(path, request)
-        with _tables.told(path):
-            is_same = path.stat().st_mtime_ns == stat.st_mtime_ns
-        if is_same:  # else it grew while it was read: the next run reads it again
-            taken[name] = mark
-    yield Checkpoint(cursor=_cursor(taken), note=note)
-    return True
+        return f"{path.name}: the same content was read before"
+    note = yield from _rows(path, request, made_at=datetime.fromtimestamp(stat.st_mtime, UTC))
+    with _tables.told(path):
+        is_same = path.stat().st_mtime_ns == stat.st_mtime_ns
+    if not is_same:
+        return f"{note}; it changed meanwhile and is read again"
+    taken[name] = mark
+    return note
 
 
 def _cursor(taken: Mapping[str, Any]) -> Cursor:
@@ -243,13 +251,13 @@ class _Taking:
     place: str
 
 
-def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
+def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Collected, None, str]:
     """One payload a row of a file; what comes back is the note for the operator."""
     options = cast("Options", request.options)
     table = _tables.opened(path, _hints(options))
     if not table.columns:
         return f"{path.name}: empty"
-    taking = _taking(table, path, request)
+    taking = _taking(table, request, place=path.name, made_at=made_at)
     row_count = left_out = 0
     for row in table.rows(taking.read):
         payload = _payload(row, taking)
@@ -264,24 +272,23 @@ def _rows(path: Path, request: Request) -> Generator[Collected, None, str]:
     return f"{path.name}: {row_count} rows read as {preset}{left}"
 
 
-def _taking(table: _tables.Table, path: Path, request: Request) -> _Taking:
+def _taking(table: _tables.Table, request: Request, *, place: str, made_at: datetime) -> _Taking:
     options = cast("Options", request.options)
     plan = _presets.plan(
         table.columns,
         preset=options.preset,
         mapping=options.columns,
         where=tuple(options.where),
-        place=path.name,
+        place=place,
     )
-    made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    is_day_first = _is_day_first(table, plan, options, made_at, place=path.name)
+    is_day_first = _is_day_first(table, plan, options, made_at, place=place)
     wanted = _wanted(table, plan, options)
     return _Taking(
         read=tuple(dict.fromkeys((*plan.read, *wanted))),
         wanted=wanted,
         kind_column=plan.one("content_type"),
         said={"block": request.name, "preset": plan.preset, "day_first": is_day_first},
-        place=path.name,
+        place=place,
     )
 
 
@@ -459,7 +466,7 @@ def _post(
         shown = _cells.safe(cell("published_at"))
         detail = f"{place}: {shown} is not a time; see date_format and day_first in vigie.toml"
         return Rejection(source="file", native_id=raw_id, reason="bad_date", detail=detail)
-    url = _cells.known(cell("url"))
+    url = _cells.url_of(cell("url"))
     network = _network(cell("network"), reading, url)
     handle = (_cells.known(cell("author_handle")) or "").lstrip("@") or None
     author = _cells.id_of(cell("author_id")) or handle

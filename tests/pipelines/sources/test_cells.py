@@ -221,12 +221,39 @@ def test_a_network_has_one_name_here_whatever_the_tool_says(word: str, network: 
         ("5,696e17", None),
         (5.696e17, None),
         (12.0, "12"),
+        ("x" * 401, None),
         ("", None),
         (None, None),
     ],
 )
 def test_an_id_is_kept_whole_or_not_at_all(cell: object, native_id: str | None) -> None:
     assert _cells.id_of(cell) == native_id
+
+
+@pytest.mark.parametrize(
+    ("word", "is_private"),
+    [
+        ("Facebook private message", True),
+        ("Facebook Message", True),
+        ("Twitter Direct Message", True),
+        ("X DM", True),
+        ("Message privé", True),
+        ("Messenger", True),
+        ("Instagram story mention", True),
+        ("Facebook comment", False),
+        ("Message board", False),
+        ("Tweet", False),
+        ("Admin post", False),
+    ],
+)
+def test_private_messages_are_known_by_their_type(word: str, is_private: bool) -> None:
+    assert _cells.is_private(word) is is_private
+
+
+def test_only_links_of_the_web_are_links() -> None:
+    assert _cells.url_of(" https://x.com/a ") == "https://x.com/a"
+    assert _cells.url_of("javascript:alert(1)") is None
+    assert _cells.url_of("voir le site") is None
 
 
 def test_a_value_is_shown_only_when_it_cannot_be_a_text() -> None:
