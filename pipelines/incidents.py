@@ -30,6 +30,7 @@ REPEAT = {"warning": timedelta(hours=12), "critical": timedelta(hours=4)}
 TIMES_LAST_TOLD = 2.0
 QUIET = (time(22), time(7))  # local; warnings wait for the morning
 OPENINGS_A_DAY = 4  # more is flapping
+MAILS_AN_HOUR = {"warning": 6, "critical": 12}  # to one person; what is more waits
 RANK = {"warning": 1, "critical": 2}
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from pipelines import alert_letter, evidence, oncall, rules, warehouse
 from pipelines.alert import Alert, fingerprint
-from pipelines.incidents import RANK, Decision, Incident, Kind, Told, step, tell
+from pipelines.incidents import MAILS_AN_HOUR, RANK, Decision, Incident, Kind, Told, step, tell
 from pipelines.letter import Letter
 from pipelines.outbox import Delivered, deliver, enqueue
 from pipelines.settings import Recipient, Settings
@@ -154,12 +154,32 @@ def _told(
     is_inhibited = any(_inhibits(other, incident) for other in beside)
     decision = tell(incident.told, incident, as_of, zone=zone, is_inhibited=is_inhibited)
     log.info("incident.decided id=%s reason=%s", incident.incident_id, decision.reason)
+    if decision.is_sent and _is_flooded(connection, incident, settings, as_of):
+        log.warning("incident.waits id=%s reason=rate_limit", incident.incident_id)
+        return incident
     told = _telling(incident, decision, as_of)
     if decision.is_sent:
         _write(connection, incident, told, beside, decision, settings=settings, as_of=as_of)
     elif decision.reason != "inhibited" or incident.told is not None:
         return incident
     return replace(incident, told=told)
+
+
+def _is_flooded(
+    connection: duckdb.DuckDBPyConnection, incident: Incident, settings: Settings, as_of: datetime
+) -> bool:
+    """Whether a reader has had so many alert mails in an hour that this one waits.
+
+    Nothing is lost: the incident is not told, so the next evaluation decides again.
+    """
+    readers, _ = _readers(incident, settings, as_of)
+    counted = connection.execute(
+        "select recipient, count(*) from outbox where incident_id is not null"
+        " and created_at > $since group by recipient",
+        {"since": as_of - timedelta(hours=1)},
+    ).fetchall()
+    sent = dict(counted)
+    return any(sent.get(r.email, 0) >= MAILS_AN_HOUR[incident.severity] for r in readers)
 
 
 def _sequence(incident: Incident) -> int:

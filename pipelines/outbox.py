@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipelines import warehouse
+from pipelines import channels, warehouse
 from pipelines.channels import email
 from pipelines.errors import DeliveryError
 from pipelines.letter import Letter
@@ -82,36 +80,56 @@ def enqueue(
     """Put a letter in the outbox, once for each recipient; how many rows are new.
 
     Belongs in the caller's transaction. `key` names what is said, among all that is ever said by
-    this institution: the same key and recipient never make a second row. `thread` names the
-    conversation; the letter whose `key` is the thread's name opens it.
+    this institution: the same key, kind and recipient never make a second row. `thread` is the
+    key of the letter that opens the conversation, so that mail programs keep it together.
     """
     before = _count(connection)
     for recipient in recipients:
-        identity = _identity(settings, key, kind, recipient.email)
-        opening = _message_id(settings, thread, recipient.email) if thread else None
-        is_opening = thread == key
-        message_id = opening if opening and is_opening else f"<{identity[:40]}@{_domain(settings)}>"
-        message = email.build(
-            letter,
-            sender=settings.mail.sender,
-            recipient=f"{recipient.email}",
-            message_id=message_id,
-            thread_id=opening,
-            date=as_of,
-        )
+        address = recipient.email
+        identity = _identity(settings, key, kind, address)
+        opening = _message_id(settings, thread, address) if thread else None
+        message_id = opening if opening and thread == key else _spelt(settings, identity)
+        message = _message(letter, address, message_id, opening, settings=settings, as_of=as_of)
+        if message is None:
+            continue
         row = {
             "outbox_key": identity,
             "incident_id": incident_id,
             "kind": kind,
             "reason": reason,
             "channel": "email",
-            "recipient": recipient.email,
+            "recipient": address,
             "message_id": message_id,
             "message": message,
             "created_at": as_of,
         }
         warehouse.run(connection, "writes/outbox_add", row)
     return _count(connection) - before
+
+
+def _message(
+    letter: Letter,
+    address: str,
+    message_id: str,
+    thread_id: str | None,
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> bytes | None:
+    """The letter as a mail; None, and an error in the log, where nobody can be written to."""
+    try:
+        return email.build(
+            letter,
+            sender=settings.mail.sender or email.NO_SENDER,
+            recipient=address,
+            message_id=message_id,
+            thread_id=thread_id,
+            date=as_of,
+        )
+    except DeliveryError as error:
+        # The letter still goes to everybody else.
+        log.error("outbox.unaddressable error=%s", error)
+        return None
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> int:
@@ -126,12 +144,15 @@ def _identity(settings: Settings, key: str, kind: str, address: str) -> str:
 
 def _message_id(settings: Settings, thread: str, address: str) -> str:
     """The Message-ID that opens a thread for one reader: the same whenever it is asked for."""
-    digest = _identity(settings, thread, "thread", address)
-    return f"<{digest[:40]}@{_domain(settings)}>"
+    return _spelt(settings, _identity(settings, thread, "thread", address))
+
+
+def _spelt(settings: Settings, identity: str) -> str:
+    return f"<{identity[:40]}@{_domain(settings)}>"
 
 
 def _domain(settings: Settings) -> str:
-    return parseaddr(settings.mail.sender)[1].rpartition("@")[2] or "vigie.invalid"
+    return email.domain(settings.mail.sender or email.NO_SENDER)
 
 
 def deliver(
@@ -181,13 +202,12 @@ def _attempt(home: Path, row: Waiting, settings: Settings, secrets: Mapping[str,
     marker = _marker(home, row.outbox_key)
     if marker.exists():
         return Outcome(row=row, error=None)
-    channel: Any = importlib.import_module(f"pipelines.channels.{row.channel}")
     try:
-        channel.send(
+        channels.load(row.channel).hand_over(
             row.message,
-            mail=settings.mail,
-            password=secrets.get(settings.mail.password_env),
             recipient=row.recipient,
+            settings=settings,
+            secrets=secrets,
             taken=lambda: _mark(marker),
         )
     except DeliveryError as error:

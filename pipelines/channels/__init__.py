@@ -1,5 +1,45 @@
-"""How a message leaves: one module a channel, each with `send`.
+"""How a message leaves: one module a channel, each with `hand_over`.
 
-A channel gets the bytes that stand in the outbox and hands them over, or raises DeliveryError.
+    hand_over(message, *, recipient, settings, secrets, taken)
+
+`message` is the bytes of the outbox, a mail whatever the channel; `taken` is called the moment
+the other side has it. DeliveryError says why it could not be handed over, without a secret.
 There is no registry: the outbox row names the module.
 """
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Protocol, cast
+
+from pipelines.errors import DeliveryError
+from pipelines.settings import Settings
+
+
+class Channel(Protocol):
+    """The one name of a channel's module."""
+
+    def hand_over(
+        self,
+        message: bytes,
+        *,
+        recipient: str,
+        settings: Settings,
+        secrets: Mapping[str, str],
+        taken: Callable[[], None],
+    ) -> None:
+        """Give the message to whoever carries it on."""
+
+
+def names() -> tuple[str, ...]:
+    """Every channel there is, by its module's name."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
+
+
+def load(name: str) -> Channel:
+    """The channel `name`; DeliveryError when there is none of that name."""
+    if name not in names():
+        raise DeliveryError(f"there is no channel {name!r}: choose one of {', '.join(names())}")
+    return cast("Channel", importlib.import_module(f"{__name__}.{name}"))

@@ -10,21 +10,25 @@ import hashlib
 import re
 import smtplib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 
 from pipelines.errors import DeliveryError
 from pipelines.letter import Letter
-from pipelines.settings import Mail
+from pipelines.settings import Mail, Settings
 
+NO_SENDER = "vigie@localhost"  # a letter is written even where [mail] names no sender yet
 TIMEOUT_SECONDS = 30.0
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _SUBJECT_LIMIT = 200
+_ADDRESS = re.compile(
+    r"(?P<name>[^<>]*<)?(?P<local>[^\s@<>,;:\"()]+)@(?P<domain>[^\s@<>,;:\"()]+)(?(name)>)"
+)
 
 
 def build(
@@ -67,7 +71,7 @@ def _headers(
     if thread_id and thread_id != message_id:
         yield "In-Reply-To", thread_id
         yield "References", thread_id
-    yield "List-Id", f"Vigie <vigie.{_domain(sender)}>"
+    yield "List-Id", f"Vigie <vigie.{domain(sender)}>"
     yield "Auto-Submitted", "auto-generated"
     yield "X-Auto-Response-Suppress", "All"
 
@@ -77,16 +81,25 @@ def _one_line(text: str) -> str:
 
 
 def _address(text: str) -> Address:
-    name, address = parseaddr(_one_line(text))
-    local, at, domain = address.rpartition("@")
-    if not at or not local or not domain or any(c.isspace() for c in address):
+    """A mail address, with or without a name; its domain in ASCII (IDNA).
+
+    A local part beyond ASCII would need SMTPUTF8, which few institutions' servers speak.
+    """
+    found = _ADDRESS.fullmatch(_one_line(text))
+    try:
+        if found is None:
+            raise UnicodeError
+        local = found["local"].encode("ascii").decode()
+        domain = found["domain"].encode("idna").decode()
+    except UnicodeError:
         raise DeliveryError(
-            f"{text!r} is no mail address: correct the sender or the recipient in vigie.toml"
-        )
-    return Address(name or "", local, domain)
+            f"{_one_line(text)!r} cannot be written to: correct the address in vigie.toml"
+        ) from None
+    return Address((found["name"] or "").strip(' "<'), local, domain)
 
 
-def _domain(sender: str) -> str:
+def domain(sender: str) -> str:
+    """The domain of a mail address, in ASCII; DeliveryError when it is none."""
     return _address(sender).domain
 
 
@@ -122,6 +135,19 @@ def _set_boundaries(message: EmailMessage, message_id: str) -> None:
             part.set_boundary(f"=_{hashlib.sha256(name).hexdigest()[:32]}")
 
 
+def hand_over(
+    message: bytes,
+    *,
+    recipient: str,
+    settings: Settings,
+    secrets: Mapping[str, str],
+    taken: Callable[[], None],
+) -> None:
+    """Send a message through the mail server of the settings."""
+    password = secrets.get(settings.mail.password_env)
+    send(message, mail=settings.mail, password=password, recipient=recipient, taken=taken)
+
+
 def send(
     message: bytes,
     *,
@@ -135,7 +161,7 @@ def send(
     The server's certificate is checked. Raises DeliveryError, without any secret in its words,
     and never once the server has the message: what goes wrong in saying goodbye is no failure.
     """
-    sender, to = _address(mail.sender).addr_spec, _address(recipient).addr_spec
+    sender, to = _address(mail.sender or NO_SENDER).addr_spec, _address(recipient).addr_spec
     is_taken = False
     try:
         with _session(mail) as server:
