@@ -154,7 +154,7 @@ def _status(number: int, post: Told) -> dict[str, Any]:
     handle = _handle(post)
     account = {
         "id": str(post.author),
-        "acct": handle,
+        "acct": f"{handle}@social.valbrume.example",
         "username": handle,
         "url": f"{SOCIAL}/@{handle}",
         "uri": f"{SOCIAL}/users/{handle}",
