@@ -55,9 +55,17 @@ def opened(
     Waits while another process holds the file; WarehouseBusy after `wait_seconds`. Raises
     WarehouseError when there is nothing to read.
     """
-    if read_only and not (home / WAREHOUSE).exists():
-        raise WarehouseError(f"{home} holds no {WAREHOUSE}: run `vigie init`, then one run")
-    connection = _connect(home / WAREHOUSE, read_only=read_only, wait_seconds=wait_seconds)
+    path = home / WAREHOUSE
+    if read_only and not path.exists():
+        raise WarehouseError(f"{home} holds no {WAREHOUSE}: run `vigie init` there first")
+    with opened_file(path, read_only=read_only, wait_seconds=wait_seconds) as connection:
+        yield connection
+
+
+@contextmanager
+def opened_file(path: Path, *, read_only: bool, wait_seconds: float = 0) -> Iterator[Connection]:
+    """A connection to a DuckDB file, in UTC, closed when the block ends; waits as `opened`."""
+    connection = _connect(path, read_only=read_only, wait_seconds=wait_seconds)
     try:
         connection.execute("set timezone = 'UTC'")
         yield connection

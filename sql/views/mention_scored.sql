@@ -21,6 +21,7 @@ select
     mention.text,
     mention.text_hash,
     mention.text_expired_at,
+    mention.retention_until as text_until_on,
     mention.lang,
     mention.published_at,
     mention.is_own,

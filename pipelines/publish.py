@@ -1,0 +1,105 @@
+"""Writes the analysts' file: `published/analyst.duckdb`, read-only for everyone but this module.
+
+It holds the views that say `-- Published: yes` as tables, with their comments, and the table
+`about`. It is written aside and renamed, so that a reader sees one whole file or the other and
+keeps the old one for as long as it has it open. No payload, no author, no handle is in it.
+
+Cost: the warehouse is held only while its file is copied (half a second for 300 MB); the tables
+are made from that copy, which is then removed. Memory is bounded by DuckDB's limit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from pipelines import warehouse
+
+log = logging.getLogger(__name__)
+
+ANALYST = "published/analyst.duckdb"
+_MARK = re.compile(r"^-- Published: yes\b", re.MULTILINE)
+
+
+def published_views() -> list[str]:
+    """The names of the views that analysts get: those whose file says `-- Published: yes`."""
+    return [n for n in warehouse.sql_names("views") if _MARK.search(warehouse.sql(f"views/{n}"))]
+
+
+def publish(home: Path, *, made_at: datetime) -> Path:
+    """The analysts' file of `home`, made anew at `made_at` (aware UTC); its path.
+
+    A second call replaces the file. Raises WarehouseBusy when a writer holds the warehouse for
+    more than a minute, and WarehouseError when there is none.
+    """
+    path = home / ANALYST
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source, aside = (path.with_name(f".{part}.{os.getpid()}.part") for part in ("source", "made"))
+    try:
+        _snapshot(home, source)
+        with warehouse.opened_file(source, read_only=True) as connection:
+            _copy(connection, aside, made_at=made_at)
+        aside.replace(path)
+    finally:
+        for part in (source, aside):
+            _remove(part)
+    log.info("warehouse.published bytes=%d", path.stat().st_size)
+    return path
+
+
+def _snapshot(home: Path, to: Path) -> None:
+    """Copy the warehouse's file, and its log if a killed writer left one, while nobody writes.
+
+    The connection is not used after the copy: closing a file drops the process's lock on it.
+    """
+    with warehouse.opened(home, read_only=True):
+        for ending in ("", ".wal"):
+            file = home / f"{warehouse.WAREHOUSE}{ending}"
+            if file.exists():
+                shutil.copyfile(file, to.with_name(f"{to.name}{ending}"))
+
+
+def _remove(path: Path) -> None:
+    for ending in ("", ".wal"):
+        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
+
+
+def _copy(connection: warehouse.Connection, aside: Path, *, made_at: datetime) -> None:
+    """Write every published view into a file of its own, as a table with its comments."""
+    connection.execute(f"attach {_quoted(str(aside))} as beside (read_write)")
+    for name in published_views():
+        if name == "mention_public":
+            warehouse.run(connection, "writes/publish_mention", {"made_at": made_at})
+        else:
+            connection.execute(f'create table beside."{name}" as from "{name}"')
+        for statement in _comments(connection, name):
+            connection.execute(statement)
+    warehouse.run(connection, "writes/publish_about", {"made_at": made_at})
+    connection.execute("detach beside")
+
+
+def _comments(connection: warehouse.Connection, name: str) -> list[str]:
+    """What puts the comments of a view on its table; DuckDB binds no parameter there."""
+    found = connection.execute(
+        "select null, comment from duckdb_views()"
+        " where database_name = current_database() and view_name = $name and comment is not null"
+        " union all select column_name, comment from duckdb_columns()"
+        " where database_name = current_database() and table_name = $name"
+        " and comment is not null",
+        {"name": name},
+    )
+    return [
+        f'comment on column beside."{name}"."{column}" is {_quoted(text)}'
+        if column
+        else f'comment on table beside."{name}" is {_quoted(text)}'
+        for column, text in found.fetchall()
+    ]
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
