@@ -50,6 +50,7 @@ class Waiting:
     """One message that is due."""
 
     outbox_key: str
+    incident_id: str | None
     channel: str
     recipient: str
     message: bytes
@@ -168,7 +169,7 @@ def deliver(
             log.info("outbox.busy another delivery is at work")
             return Delivered(sent=0, failed=0, waiting=0)
         rows = _due(home, now)
-        outcomes = [_attempt(home, row, settings, secrets) for row in rows]
+        outcomes = _attempts(home, rows, settings, secrets)
         waiting = _settle(home, outcomes, now)
     sent = sum(1 for outcome in outcomes if outcome.error is None)
     log.info("outbox.delivered sent=%d failed=%d", sent, len(outcomes) - sent)
@@ -194,8 +195,24 @@ def _due(home: Path, now: datetime) -> list[Waiting]:
         rows = warehouse.run(
             connection, "writes/outbox_due", {"now": now, "attempt_limit": ATTEMPT_LIMIT}
         ).fetchall()
-    names = ("outbox_key", "channel", "recipient", "message", "attempt_count")
+    names = ("outbox_key", "incident_id", "channel", "recipient", "message", "attempt_count")
     return [Waiting(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _attempts(
+    home: Path, rows: Sequence[Waiting], settings: Settings, secrets: Mapping[str, str]
+) -> list[Outcome]:
+    """One attempt a row; when one fails, what else that person is to hear of it waits."""
+    outcomes: list[Outcome] = []
+    held: set[tuple[str, str]] = set()
+    for row in rows:
+        if row.incident_id and (row.incident_id, row.recipient) in held:
+            continue
+        outcome = _attempt(home, row, settings, secrets)
+        outcomes.append(outcome)
+        if outcome.error and row.incident_id:
+            held.add((row.incident_id, row.recipient))
+    return outcomes
 
 
 def _attempt(home: Path, row: Waiting, settings: Settings, secrets: Mapping[str, str]) -> Outcome:

@@ -27,6 +27,7 @@ held as (
 
 select
     waiting.outbox_key,
+    waiting.incident_id,
     waiting.channel,
     waiting.recipient,
     waiting.message,
