@@ -25,17 +25,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines import warehouse
+from pipelines import counts, warehouse
 from pipelines.mention import mention_id
 
 log = logging.getLogger(__name__)
 
 SLICE_ROWS = 100_000  # mentions merged at a time; about 150 MB of memory
-SPAN_DAYS = 31  # local days counted in one statement
-SPAN_LIMIT = 40  # more spans than this are joined across gaps; each costs about 10 ms
 RECHECK_DAYS = 30
 
-Span = tuple[datetime, datetime]
 _NOTHING = pa.table({"mention_id": pa.array([], pa.string())})
 
 
@@ -126,7 +123,7 @@ def load(connection: warehouse.Connection, staged: Staged, *, loaded_at: datetim
         deleted = _merge_deletions(connection, staged.deletions)
         _merge_scores(connection, staged, loaded_at)
         _merge_account(connection, staged, loaded_at)
-        _refresh_counts(connection)
+        counts.refresh(connection)
         _drop_scratch(connection)
     result = Loaded(deleted=deleted, **loaded)
     log.info("warehouse.loaded run=%s %s", staged.run_id, asdict(result))
@@ -170,7 +167,7 @@ def export(
 def _find_known(connection: warehouse.Connection, staged: Staged) -> None:
     """Look up every key of the run at once: the only reading that goes through all of history."""
     connection.execute("create or replace temp table wanted_key (mention_id varchar)")
-    connection.execute("create or replace temp table touched_moment (published_at timestamptz)")
+    counts.begin(connection)
     with _registered(connection, "incoming_deletion", _deletions(staged.deletions)):
         connection.execute(
             "create or replace temp table staged_deletion as from incoming_deletion;"
@@ -245,13 +242,13 @@ def _by_time(table: pa.Table) -> pa.Table:
 
 
 def _merge_mentions(connection: warehouse.Connection, path: Path | None) -> dict[str, int]:
-    counts = {"inserted": 0, "updated": 0, "unchanged": 0, "blocked": 0}
+    total = {"inserted": 0, "updated": 0, "unchanged": 0, "blocked": 0}
     with _registered(connection, "incoming_mention", _NOTHING) as window:
         for rows in _slices(path):
             window.rows = _by_time(rows)
             found = _merge_slice(connection)
-            counts = {name: count + found[name] for name, count in counts.items()}
-    return counts
+            total = {name: count + found[name] for name, count in total.items()}
+    return total
 
 
 def _merge_slice(connection: warehouse.Connection) -> dict[str, int]:
@@ -333,48 +330,9 @@ def _newest(connection: warehouse.Connection, path: Path | None) -> dict[str, da
     return dict(rows.fetchall())
 
 
-def _refresh_counts(connection: warehouse.Connection) -> None:
-    """Count the touched hours and days again, a span of days at a time."""
-    zone = local_zone(connection)
-    warehouse.run(connection, "writes/touched_day", {"zone": zone})
-    rows = connection.execute("select since_at, until_at from touched_day order by since_at")
-    for since, until in _spans(rows.fetchall()):
-        span = {"since": since, "until": until, "zone": zone}
-        warehouse.run(connection, "writes/refresh_hourly", span)
-        warehouse.run(connection, "writes/refresh_daily", span)
-
-
-def local_zone(connection: warehouse.Connection) -> str:
-    """The zone of the institution's days, as `prepare` wrote it down."""
-    row = connection.execute("select any_value(time_zone) from institution").fetchone()
-    return (row and row[0]) or "Europe/Paris"
-
-
-def _spans(days: list[Span]) -> list[Span]:
-    """Touched days as few spans of at most SPAN_DAYS: neighbours joined, or all near each other.
-
-    A reading of a span skips every other day, so far-off days are better read apart, unless
-    there are many of them.
-    """
-    spans = _joined(days, gap=timedelta(0))
-    return spans if len(spans) <= SPAN_LIMIT else _joined(days, gap=timedelta(days=SPAN_DAYS))
-
-
-def _joined(days: list[Span], *, gap: timedelta) -> list[Span]:
-    spans: list[Span] = []
-    for since, until in days:
-        longest = timedelta(days=SPAN_DAYS)
-        if spans and since - spans[-1][1] <= gap and until - spans[-1][0] <= longest:
-            spans[-1] = (spans[-1][0], until)
-        else:
-            spans.append((since, until))
-    return spans
-
-
 _SCRATCH = (
     "wanted_key",
     "known_key",
-    "touched_moment",
     "staged_deletion",
     "deleted_key",
     "staged_key",
@@ -383,10 +341,6 @@ _SCRATCH = (
     "revised_mention",
     "changed_key",
     "changed_score",
-    "touched_hour",
-    "touched_day",
-    "fresh_hourly",
-    "fresh_daily",
 )
 
 
