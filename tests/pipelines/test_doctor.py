@@ -37,7 +37,7 @@ def mail_server(*, password: str = "") -> Iterator[int]:
     def check(*args: object) -> AuthResult:
         data = args[-1]
         assert isinstance(data, LoginPassword)
-        return AuthResult(success=data.password.decode() == password)
+        return AuthResult(success=data.password.decode() == password, handled=False)
 
     with socket.socket() as probe:  # the controller cannot be asked for any free port
         probe.bind(("127.0.0.1", 0))
@@ -143,14 +143,21 @@ def test_a_closed_mail_server_is_an_error_with_its_address(home: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("password", "status"), [("bonne-clef-9", "ok"), ("fausse", "error")])
+@pytest.mark.parametrize(
+    ("password", "status", "told"),
+    [
+        ("bonne-clef-9", "ok", "lets us in; nothing was sent"),
+        ("fausse", "error", "refuses the login"),
+    ],
+)
 def test_the_login_is_tried_and_the_password_never_shown(
-    home: Path, password: str, status: str
+    home: Path, password: str, status: str, told: str
 ) -> None:
     with mail_server(password="bonne-clef-9") as port:
         changed(home, "port = 25", f'port = {port}\nusername = "vigie"')
         checks = look(home, {"VIGIE_SMTP_PASSWORD": password})
     assert of(checks, "mail").status == status
+    assert of(checks, "mail").what.endswith(told)
     assert password not in "".join(c.what + c.remedy for c in checks)
 
 
