@@ -11,7 +11,7 @@ An hour without a row is a zero, never unknown: silence counts, or a brand-new c
 to be compared with. Hours of incidents, and hours before the first reading, are left out.
 
 Costs the rows of `hourly` of 28 days and the mentions of one day, whatever the history. Known
-gaps: public holidays are plain weekdays; the level follows a lasting change within about ten days.
+gap: the level follows a lasting change within about ten days, and until then it alerts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc, gammainc, gammaincinv  # type: ignore[import-untyped]
 
 from pipelines import warehouse
+from pipelines.holidays import is_holiday
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,7 +53,7 @@ INTERVAL = (0.025, 0.975)
 class Clock:
     """The 672 whole hours before an instant as the institution lived them; arrays (672,).
 
-    `kind` is the local hour, plus 24 on a weekend; `age_days` the time since.
+    `kind` is the local hour, plus 24 at a weekend or on a holiday; `age_days` the time since.
     """
 
     start: datetime
@@ -90,7 +91,8 @@ def clock(as_of: datetime, zone: ZoneInfo) -> Clock:
 
 def _kind(at: datetime, zone: ZoneInfo) -> int:
     local = at.astimezone(zone)
-    return local.hour + (24 if local.weekday() >= 5 else 0)
+    is_free = local.weekday() >= 5 or is_holiday(local.date())
+    return local.hour + (24 if is_free else 0)
 
 
 def rates(counts: Floats, usable: Floats, hours: Clock) -> Rates:

@@ -19,6 +19,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pipelines.alert import ENTER, LEAVE, Alert, Severity
+from pipelines.holidays import is_holiday
 
 State = Literal["ok", "pending", "firing", "cooling", "resolved"]
 Kind = Literal["firing", "update", "resolved", "night", "unstable", "inhibited"]
@@ -206,6 +207,6 @@ def _tell_the_course(last: Told | None, incident: Incident, as_of: datetime) -> 
 
 
 def is_quiet(at: datetime, zone: ZoneInfo) -> bool:
-    """Whether warnings wait now: 22:00 to 07:00 by the clock of the institution."""
-    local = at.astimezone(zone).time()
-    return local >= QUIET[0] or local < QUIET[1]
+    """Whether warnings wait now: 22:00 to 07:00 by the institution's clock, and on holidays."""
+    local = at.astimezone(zone)
+    return local.time() >= QUIET[0] or local.time() < QUIET[1] or is_holiday(local.date())
