@@ -6,6 +6,7 @@ Columns that are not in the table are derived by `frame`; each is explained besi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -55,19 +56,20 @@ _FILLED = "expect_column_values_to_not_be_null"
 _NULL = "expect_column_values_to_be_null"
 _UNIQUE = "expect_column_values_to_be_unique"
 
-_NAME = r"^[a-z][a-z0-9_]{0,39}$"
-_LANG = r"^[a-z]{2,3}$"
+# `\Z`, since `$` would let a line end pass.
+_NAME = r"^[a-z][a-z0-9_]{0,39}\Z"
+_LANG = r"^[a-z]{2,3}\Z"
 _PATTERNS = {
-    "mention_id": r"^[0-9a-f]{32}$",
-    "text_hash": r"^[0-9a-f]{32}$",
-    "author_key": r"^[0-9a-f]{64}$",
+    "mention_id": r"^[0-9a-f]{32}\Z",
+    "text_hash": r"^[0-9a-f]{32}\Z",
+    "author_key": r"^[0-9a-f]{64}\Z",
     "source": _NAME,
     "source_name": _NAME,
-    "network": r"^[a-z][a-z0-9_.\-]{0,39}$",
-    "url": r"^https?://[^\s]+$",
+    "network": r"^[a-z][a-z0-9_.\-]{0,39}\Z",
+    "url": r"^https?://[^\s]+\Z",
     "lang": _LANG,
     "lang_declared": _LANG,
-    "geo_country": r"^[A-Z]{2}$",
+    "geo_country": r"^[A-Z]{2}\Z",
 }
 _VALUES = {
     "content_type": list(get_args(ContentType)),
@@ -115,17 +117,15 @@ def _between(kind: str, column: str, bounds: tuple[int | None, int | None]) -> C
 def frame(table: pa.Table) -> pd.DataFrame:
     """The columns of accepted mentions that the checks read, derived ones included.
 
-    One row a mention, in the order of `table`. Text itself is there only for its length.
+    One row a mention, in the order of `table`. Numbers are NumPy's own (with nulls, float64):
+    Great Expectations compares those as columns, and pandas' nullable ones value by value.
     """
     wanted = [
         name for name in dict.fromkeys(c.column for c in checks()) if name in table.schema.names
     ]
     columns = {name: table[name] for name in wanted} | _derived(table)
-    read: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=_PANDAS.get)
+    read: pd.DataFrame = pa.table(columns).to_pandas()
     return read
-
-
-_PANDAS = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
 def _derived(table: pa.Table) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _derived(table: pa.Table) -> dict[str, Any]:
         "subject_count": pc.list_value_length(table["subject_ids"]).cast(pa.int64()),
         "published_year": pc.year(table["published_at"]),
         "published_lead_seconds": lead,
-        "kept_days": pc.days_between(seen_on, table["retention_until"]),
+        "kept_days": pc.days_between(seen_on, table["retention_until"]).cast(pa.int64()),
         # Neither text nor title nor warning, though nobody asked for that.
         "is_empty": pc.and_not(pc.invert(has_words), optout),
         # The author asked not to be listed, and yet there is text, an address or a pseudonym.
@@ -172,3 +172,30 @@ def _unmasked(table: pa.Table) -> pa.Array:
     for row, text, handles in shown:
         kinds[row] = privacy.leak(text, keep=frozenset(handles or ()))
     return pa.array(kinds, type=pa.string())
+
+
+def gx_context(**options: Any) -> Any:
+    """A context of Great Expectations: no telemetry, no progress bars. Imports it (4 s)."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    import great_expectations
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = great_expectations.get_context(**options)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def gx_suite() -> Any:
+    """The checks as a suite of Great Expectations, not yet in a context."""
+    from great_expectations import ExpectationSuite
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    return ExpectationSuite(
+        name=SUITE,
+        expectations=[
+            ExpectationConfiguration(
+                type=check.kind, kwargs={"column": check.column, **check.limits}
+            )
+            for check in checks()
+        ],
+    )

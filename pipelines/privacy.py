@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -216,7 +216,8 @@ def mask(text: str, *, keep: Collection[str] = frozenset(), hide: Collection[str
         text = _SPELT_EMAIL.sub(EMAIL, text)
     if "@" in text or "＠" in text or "﹫" in text:
         text = _AT.sub(lambda found: _mask_at(found, keep), text)
-    text = _mask_numbers(text, _mask_number)
+    if _DIGIT.search(text):
+        text = _mask_numbers(text)
     if any(site in text for site in _SITES):
         text = _PROFILE.sub(lambda found: _mask_profile(found, keep), text)
     for name in {part for handle in hide for part in _parts(fold_handle(handle))}:
@@ -226,16 +227,21 @@ def mask(text: str, *, keep: Collection[str] = frozenset(), hide: Collection[str
 
 def leak(text: str, *, keep: Collection[str] = frozenset()) -> str | None:
     """What kind of personal mark is still readable in a text ('handle', 'email', …), or None."""
-    kinds: list[str] = []
+    for found in _AT.finditer(text):
+        if _mask_at(found, keep) != found[0]:
+            return found.lastgroup
+    for found in _numbers(text):
+        if _mask_number(found) != found[0]:
+            return found.lastgroup
+    return None
 
-    def note(kind: str, found: re.Match[str], masked: str) -> str:
-        if masked != found[0]:
-            kinds.append(kind)
-        return masked
 
-    _AT.sub(lambda found: note(found.lastgroup or "", found, _mask_at(found, keep)), text)
-    _mask_numbers(text, lambda found: note(found.lastgroup or "", found, _mask_number(found)))
-    return kinds[0] if kinds else None
+def _numbers(text: str) -> Iterator[re.Match[str]]:
+    """Whatever may be a number of some family; most texts with digits pay for three searches."""
+    if _DIGIT.search(text):
+        for may_hold, numbers in _FAMILIES:
+            if may_hold.search(text):
+                yield from numbers.finditer(text)
 
 
 def readable_handles(text: str) -> tuple[str, ...]:
@@ -270,12 +276,10 @@ def _mask_word(text: str, name: str, keep: Collection[str]) -> str:
     return re.sub(rf"(?<![\w@.\-]){re.escape(name)}(?![\w\-])", HANDLE, text, flags=re.IGNORECASE)
 
 
-def _mask_numbers(text: str, replace: Callable[[re.Match[str]], str]) -> str:
-    if not _DIGIT.search(text):
-        return text
+def _mask_numbers(text: str) -> str:
     for may_hold, numbers in _FAMILIES:
         if may_hold.search(text):
-            text = numbers.sub(replace, text)
+            text = numbers.sub(_mask_number, text)
     return text
 
 
