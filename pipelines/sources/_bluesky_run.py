@@ -23,7 +23,8 @@ class Run:
 
     request: Request
     options: Options
-    marks: dict[str, None]  # of posts kept now and before, the oldest first
+    known: frozenset[str]  # marks of posts that earlier runs kept, as far as they are remembered
+    marks: dict[str, None]  # of posts kept by earlier runs and by this one, the oldest first
     seen: set[tuple[str, str]] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)  # posts that the stream said are deleted
     missing: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -38,8 +39,9 @@ def begun(request: Request) -> Run:
     """A run that knows what the cursor tells of the runs before, and has done nothing yet."""
     kept = (request.cursor or {}).get("recent")
     marks = kept if isinstance(kept, list) else []
-    known = dict.fromkeys(found for found in marks if isinstance(found, str))
-    return Run(request=request, options=request.options, marks=known)
+    before = dict.fromkeys(found for found in marks if isinstance(found, str))
+    known = frozenset(before).union(map(mark, request.recheck_ids))
+    return Run(request=request, options=request.options, known=known, marks=before)
 
 
 def mark(uri: str) -> str:
