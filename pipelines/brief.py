@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from pipelines.outlook import Interval, Range
 from pipelines.risk import Level, Risk, Signals
+from pipelines.settings import Institution, Retention
 
 ActionKind = Literal["crisis", "claim", "gathering", "request", "complaint"]
 SourceState = Literal["ok", "silent", "late", "never"]
@@ -23,6 +23,7 @@ class Message:
     """A text said that day: masked, with its first permalink. No author is known here."""
 
     mention_id: str
+    text_hash: str
     text: str
     title: str | None
     url: str | None
@@ -63,7 +64,7 @@ class Action:
 class Story:
     """What many messages of a day are about. `headline` is taken from one of them, word for word.
 
-    `negative` is over distinct texts, None below ten of them.
+    `negative` is over distinct texts, None below ten of them or ten authors.
     """
 
     headline: str
@@ -83,6 +84,7 @@ class Story:
     examples: tuple[Said, ...]
     actions: tuple[Action, ...]
     mention_ids: tuple[str, ...]
+    text_hashes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +173,9 @@ class TopicLine:
 
     topic_id: str
     is_suppressed: bool
-    mention_count: int
-    usual_count: float | None
-    negative: Interval | None
+    mention_count: int = 0
+    usual_count: float | None = None
+    negative: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,32 +259,39 @@ class SourceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
-    """All that the digest of one local day says, before any word is put around it."""
+class Volume:
+    """How many messages a day brought beside what was expected; `history_days` were known."""
 
-    institution: str
-    legal_basis: str
+    count: int
+    expected: Range | None
+    history_days: int
+    days: tuple[DayPoint, ...]
+    hours: tuple[HourPoint, ...]
+    next_day: Range | None
+    next_week: Range | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """All that the digest of one local day says, before any word is put around it.
+
+    `since` to `until` is what was counted (half open); `is_partial`: the day is still going on;
+    `is_cut`: it had more texts than are compared.
+    """
+
+    institution: Institution
+    retention: Retention
     day: date
     since: datetime
     until: datetime
     as_of: datetime
-    zone: ZoneInfo
-    locale: str
-    payload_days: int
-    text_days: int
-    score_days: int
-    aggregate_days: int
     is_partial: bool
     is_cut: bool
     risk: Risk
     signals: Signals
     previous_level: Level | None
-    count: int
-    expected: Range | None
-    history_days: int
+    volume: Volume
     tone: Tone
-    days: tuple[DayPoint, ...]
-    hours: tuple[HourPoint, ...]
     stories: tuple[Story, ...]
     claims: tuple[Claim, ...]
     asked: tuple[Asked, ...]
@@ -291,6 +300,4 @@ class Digest:
     own: Own
     relays: tuple[RelayLine, ...]
     alerts: Alerts
-    next_day: Range | None
-    next_week: Range | None
     sources: tuple[SourceLine, ...]

@@ -14,7 +14,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from statistics import median
@@ -36,11 +36,13 @@ from pipelines.brief import (
     Reviews,
     SourceLine,
     SourceState,
+    Story,
     Tone,
     TopicLine,
+    Volume,
 )
 from pipelines.letter import Letter
-from pipelines.outlook import PAST_DAYS, Range, expected, wilson
+from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Range, expected, wilson
 from pipelines.page import render
 from pipelines.risk import Signals, assess
 from pipelines.settings import Settings
@@ -57,6 +59,10 @@ LATE_RUNS = 3  # missed readings before a source is late
 LATE_MINUTES = 30
 OWN_DAYS = 7
 
+_TONES = ("negative", "neutral", "positive", "undetermined")
+_TOLD = _TONES[:3]
+
+Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
 
@@ -74,6 +80,24 @@ class _Reader:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is known of the days: counts up to the same local time, counts whole, tones, authors.
+
+    Tones and authors by day; `authors` by day and scope. `day_count` days came before the day.
+    """
+
+    counts: Mapping[date, int]
+    whole: Mapping[date, int]
+    tones: Mapping[date, Row]
+    authors: Mapping[tuple[date, str], int]
+    day_count: int
+
+    def may_publish(self, day: date, scope: str = "all") -> bool:
+        """Whether an aggregate of `day` stands on ten authors or more."""
+        return self.authors.get((day, scope), 0) >= LEAST_AUTHORS
+
+
 def build(
     connection: duckdb.DuckDBPyConnection, *, settings: Settings, day: date, as_of: datetime
 ) -> Digest:
@@ -81,86 +105,77 @@ def build(
 
     ValueError when the day has not begun by `as_of`.
     """
-    zone = settings.institution.zone
     since, end = _midnight(day, settings), _midnight(day + timedelta(days=1), settings)
     if as_of <= since:
-        raise ValueError(
-            f"the day {day} has not begun at {as_of.isoformat()}: choose an earlier one"
-        )
-    until = min(end, as_of)
-    before = _midnight(day - timedelta(days=PAST_DAYS), settings)
-    cutoff = time.max if until == end else until.astimezone(zone).time()
-    bounds = {"since": since, "until": until, "before": before, "as_of": as_of, "day": day}
-    reader = _Reader(connection, {**bounds, "zone": settings.institution.time_zone})
-    history = _history(reader, cutoff)
-    past_days = sum(1 for known in history if known < day)
-    reader = _Reader(connection, {**reader.parameters, "days": past_days})
-    return _digest(reader, settings, history, past_days)
+        raise ValueError(f"{day} has not begun at {as_of.isoformat()}: choose an earlier day")
+    bounds = {
+        "day": day,
+        "since": since,
+        "until": min(end, as_of),
+        "before": _midnight(day - timedelta(days=PAST_DAYS), settings),
+        "as_of": as_of,
+        "zone": settings.institution.time_zone,
+    }
+    past = _past(_Reader(connection, bounds), settings, is_partial=as_of < end)
+    reader = _Reader(connection, bounds | {"days": past.day_count})
+    return _digest(reader, settings, past, is_partial=as_of < end)
 
 
 def _midnight(day: date, settings: Settings) -> datetime:
     return datetime.combine(day, time.min, tzinfo=settings.institution.zone)
 
 
-def _digest(
-    reader: _Reader, settings: Settings, history: Mapping[date, int], past_days: int
-) -> Digest:
+def _past(reader: _Reader, settings: Settings, *, is_partial: bool) -> _Past:
     at = reader.parameters
-    day, as_of = at["day"], at["as_of"]
-    authors = {row["scope"]: row["author_count"] for row in reader.rows("digest_authors")}
-    tones = {row["day_on"]: row for row in reader.rows("digest_tone", since=at["before"])}
-    tone = _tone(tones, day, past_days, is_suppressed=authors.get("all", 0) < LEAST_AUTHORS)
-    alerts = _alerts(reader, settings)
-    sources = _sources(reader, as_of)
+    cutoff = at["until"].astimezone(settings.institution.zone).time() if is_partial else time.max
+    counts = _counts(reader, cutoff)
+    first = at["day"] - timedelta(days=PAST_DAYS)
+    authors = reader.rows("digest_authors", first=first)
+    return _Past(
+        counts=counts,
+        whole=_counts(reader, time.max) if is_partial else counts,
+        tones={row["day_on"]: row for row in reader.rows("digest_tone", since=at["before"])},
+        authors={(row["day_on"], row["scope"]): row["author_count"] for row in authors},
+        day_count=sum(1 for known in counts if known < at["day"]),
+    )
+
+
+def _counts(reader: _Reader, cutoff: time) -> dict[date, int]:
+    rows = reader.rows("digest_volume", since=reader.parameters["before"], cutoff=cutoff)
+    return {row["day_on"]: row["mention_count"] for row in rows}
+
+
+def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: bool) -> Digest:
+    at = reader.parameters
+    alerts, sources = _alerts(reader, settings), _sources(reader)
+    volume, tone = _volume(reader, past, is_partial=is_partial), _tone(past, at["day"])
+    signals = _signals(volume, tone, past, at["day"], alerts, sources)
+    previous = reader.rows("digest_previous", day=at["day"] - timedelta(days=1))
     found = stories.bundles(_messages(reader))
     own, answers = _own(reader)
     known = _known(settings)
-    band = expected(history, on=day)
-    signals = _signals(history.get(day, 0), band, tone, tones, day, past_days, alerts, sources)
-    previous = reader.rows("digest_previous", day=day - timedelta(days=1))
-    tomorrow = day + timedelta(days=1)
     return Digest(
-        institution=settings.institution.name,
-        legal_basis=settings.institution.legal_basis,
-        day=day,
+        institution=settings.institution,
+        retention=settings.retention,
+        day=at["day"],
         since=at["since"],
         until=at["until"],
-        as_of=as_of,
-        zone=settings.institution.zone,
-        locale=settings.institution.locale,
-        payload_days=settings.retention.payload_days,
-        text_days=settings.retention.text_days,
-        score_days=settings.retention.score_days,
-        aggregate_days=settings.retention.aggregate_days,
-        is_partial=at["until"] < _midnight(tomorrow, settings),
-        is_cut=sum(len(b.messages) for b in found) >= MOST_TEXTS,
+        as_of=at["as_of"],
+        is_partial=is_partial,
+        is_cut=sum(len(bundle.messages) for bundle in found) >= MOST_TEXTS,
         risk=assess(signals),
         signals=signals,
         previous_level=previous[0]["risk_level"] if previous else None,
-        count=history.get(day, 0),
-        expected=band,
-        history_days=past_days,
+        volume=volume,
         tone=tone,
-        days=_days(history, tones, day),
-        hours=tuple(
-            HourPoint(
-                at=row["hour_at"],
-                count=row["mention_count"],
-                low=row["low_count"],
-                high=row["high_count"],
-            )
-            for row in reader.rows("digest_hours")
-        ),
-        stories=stories.stories(found, _background(reader), known=known),
+        stories=_stories(reader, found, known),
         claims=stories.claims(found, answers),
         asked=stories.asked(found, known=known),
         reviews=tuple(Reviews(**row) for row in reader.rows("digest_reviews")),
-        topics=_topics(reader, authors),
+        topics=_topics(reader, past),
         own=own,
         relays=_relays(reader, settings),
         alerts=alerts,
-        next_day=expected(history, on=tomorrow),
-        next_week=expected(history, on=tomorrow, days=7),
         sources=sources,
     )
 
@@ -172,62 +187,101 @@ def _known(settings: Settings) -> frozenset[str]:
     return frozenset(word for name in names for word in stories.terms(name))
 
 
-def _history(reader: _Reader, cutoff: time) -> dict[date, int]:
-    rows = reader.rows("digest_volume", since=reader.parameters["before"], cutoff=cutoff)
-    return {row["day_on"]: row["mention_count"] for row in rows}
+def _volume(reader: _Reader, past: _Past, *, is_partial: bool) -> Volume:
+    day = reader.parameters["day"]
+    tomorrow = day + timedelta(days=1)
+    band = expected(past.counts, on=day)
+    ended = {known: n for known, n in past.whole.items() if known < day or not is_partial}
+    return Volume(
+        count=past.counts.get(day, 0),
+        expected=band,
+        history_days=past.day_count,
+        days=_days(past, day, band),
+        hours=_hours(reader),
+        next_day=expected(ended, on=tomorrow),
+        next_week=expected(ended, on=tomorrow, days=7),
+    )
 
 
-def _tone(
-    tones: Mapping[date, dict[str, Any]], day: date, past_days: int, *, is_suppressed: bool
-) -> Tone:
-    names = ("negative", "neutral", "positive", "undetermined", "unscored", "text")
-    counts = {f"{name}_count": tones.get(day, {}).get(f"{name}_count", 0) for name in names}
-    told = sum(counts[f"{name}_count"] for name in names[:3])
-    past = [row for known, row in tones.items() if known < day]
-    usual = _share(past, "negative_count", ("negative_count", "neutral_count", "positive_count"))
+def _days(past: _Past, day: date, band: Range | None) -> tuple[DayPoint, ...]:
+    """The last fortnight, each day beside what was expected of it then."""
+    first = day - timedelta(days=CHART_DAYS - 1)
+    return tuple(
+        DayPoint(
+            day=known,
+            count=count,
+            expected=band if known == day else expected(past.whole, on=known),
+            **_tone_counts(past, known, _TONES),
+        )
+        for known, count in sorted(past.whole.items())
+        if first <= known <= day
+    )
+
+
+def _hours(reader: _Reader) -> tuple[HourPoint, ...]:
+    return tuple(
+        HourPoint(
+            at=row["hour_at"],
+            count=row["mention_count"],
+            low=row["low_count"],
+            high=row["high_count"],
+        )
+        for row in reader.rows("digest_hours")
+    )
+
+
+def _tone_counts(past: _Past, day: date, names: Sequence[str]) -> dict[str, int]:
+    """The texts of a day by tone; all 0 where they stand on fewer than ten authors."""
+    row = past.tones.get(day, {}) if past.may_publish(day) else {}
+    return {f"{name}_count": row.get(f"{name}_count", 0) for name in names}
+
+
+def _tone(past: _Past, day: date) -> Tone:
+    counts = _tone_counts(past, day, (*_TONES, "unscored"))
+    told = sum(counts[f"{name}_count"] for name in _TOLD)
     return Tone(
-        negative=None if is_suppressed else wilson(counts["negative_count"], told),
-        usual_negative=usual if past_days >= 7 else None,
-        is_suppressed=is_suppressed,
+        negative=wilson(counts["negative_count"], told),
+        usual_negative=_usual_share(past, day, "negative", _TOLD),
+        text_count=past.tones.get(day, {}).get("text_count", 0),
+        is_suppressed=day in past.tones and not past.may_publish(day),
         **counts,
     )
 
 
-def _share(rows: Sequence[Mapping[str, Any]], part: str, whole: Sequence[str]) -> float | None:
-    total = sum(row[name] for row in rows for name in whole)
-    return sum(row[part] for row in rows) / total if total else None
+def _usual_share(past: _Past, day: date, part: str, whole: Sequence[str]) -> float | None:
+    """The share of a kind of text over all days before `day`; None below a week of them."""
+    rows = [row for known, row in past.tones.items() if known < day]
+    total = sum(row[f"{name}_count"] for row in rows for name in whole)
+    if past.day_count < LEAST_DAYS or not total:
+        return None
+    return float(sum(row[f"{part}_count"] for row in rows) / total)
 
 
 def _signals(
-    count: int,
-    band: Range | None,
+    volume: Volume,
     tone: Tone,
-    tones: Mapping[date, dict[str, Any]],
+    past: _Past,
     day: date,
-    past_days: int,
     alerts: Alerts,
     sources: Sequence[SourceLine],
 ) -> Signals:
-    today = tones.get(day, {})
+    today = past.tones.get(day, {})
     scored = today.get("text_count", 0) - today.get("unscored_count", 0)
-    past = [row for known, row in tones.items() if known < day]
-    usual = _share(past, "sensitive_count", ("text_count",))
-    real = [i for i in alerts.incidents if not i.is_false]
-    kinds = [(i.severity, i.resolved_at is None) for i in real]
+    kinds = [(i.severity, i.resolved_at is None) for i in alerts.incidents if not i.is_false]
     return Signals(
-        count=count,
-        expected=band,
+        count=volume.count,
+        expected=volume.expected,
         negative=tone.negative,
         usual_negative=tone.usual_negative,
         sensitive=wilson(today.get("sensitive_count", 0), scored),
-        usual_sensitive=usual if past_days >= 7 else None,
+        usual_sensitive=_usual_share(past, day, "sensitive", ("text",)),
         crisis=wilson(today.get("crisis_count", 0), scored),
         critical_open=kinds.count(("critical", True)),
         critical_closed=kinds.count(("critical", False)),
         warning_open=kinds.count(("warning", True)),
         warning_closed=kinds.count(("warning", False)),
         unseen_share=_unseen_share(sources),
-        is_read=count > 0 or any(s.run_count > s.failed_count for s in sources),
+        is_read=volume.count > 0 or any(s.run_count > s.failed_count for s in sources),
     )
 
 
@@ -237,22 +291,20 @@ def _unseen_share(sources: Sequence[SourceLine]) -> float:
     return unseen / usual if usual else 0.0
 
 
-def _days(
-    history: Mapping[date, int], tones: Mapping[date, dict[str, Any]], day: date
-) -> tuple[DayPoint, ...]:
-    """The last fortnight, each day beside what was expected of it then."""
-    first = day - timedelta(days=CHART_DAYS - 1)
-    kinds = ("negative_count", "neutral_count", "positive_count", "undetermined_count")
+def _stories(
+    reader: _Reader, found: Sequence[stories.Bundle], known: frozenset[str]
+) -> tuple[Story, ...]:
+    """The stories; the tone of one that fewer than ten authors told is not published."""
+    told = stories.stories(found, _background(reader), known=known)
     return tuple(
-        DayPoint(
-            day=known,
-            count=count,
-            expected=expected(history, on=known),
-            **{kind: tones.get(known, {}).get(kind, 0) for kind in kinds},
-        )
-        for known, count in sorted(history.items())
-        if first <= known <= day
+        story if _author_count(reader, story) >= LEAST_AUTHORS else replace(story, negative=None)
+        for story in told
     )
+
+
+def _author_count(reader: _Reader, story: Story) -> int:
+    rows = reader.rows("digest_text_authors", texts=list(story.text_hashes))
+    return int(rows[0]["author_count"])
 
 
 def _messages(reader: _Reader) -> list[Message]:
@@ -260,6 +312,7 @@ def _messages(reader: _Reader) -> list[Message]:
     return [
         Message(
             mention_id=row["mention_id"],
+            text_hash=row["text_hash"],
             text=row["text"],
             title=row["title"],
             url=row["url"],
@@ -284,25 +337,24 @@ def _background(reader: _Reader) -> list[str]:
     return [row["text"] for row in rows]
 
 
-def _topics(reader: _Reader, authors: Mapping[str, int]) -> tuple[TopicLine, ...]:
+def _topics(reader: _Reader, past: _Past) -> tuple[TopicLine, ...]:
     """The topics of the day; a row over fewer than ten authors keeps its name and no figure."""
+    day = reader.parameters["day"]
     return tuple(
-        TopicLine(
-            topic_id=row["topic_id"],
-            is_suppressed=True,
-            mention_count=0,
-            usual_count=None,
-            negative=None,
-        )
-        if authors.get(row["topic_id"], 0) < LEAST_AUTHORS
-        else TopicLine(
-            topic_id=row["topic_id"],
-            is_suppressed=False,
-            mention_count=row["mention_count"],
-            usual_count=row["usual_count"],
-            negative=wilson(row["negative_count"], row["text_count"]),
-        )
+        _topic(row, is_suppressed=not past.may_publish(day, row["topic_id"]))
         for row in reader.rows("digest_topics")
+    )
+
+
+def _topic(row: Row, *, is_suppressed: bool) -> TopicLine:
+    if is_suppressed:
+        return TopicLine(topic_id=row["topic_id"], is_suppressed=True)
+    return TopicLine(
+        topic_id=row["topic_id"],
+        is_suppressed=False,
+        mention_count=row["mention_count"],
+        usual_count=row["usual_count"],
+        negative=wilson(row["negative_count"], row["text_count"]),
     )
 
 
@@ -331,7 +383,7 @@ def _own(reader: _Reader) -> tuple[Own, list[Answer]]:
     return own, [_answer(row) for row in rows if row["published_at"] >= recent]
 
 
-def _answer(row: Mapping[str, Any]) -> Answer:
+def _answer(row: Row) -> Answer:
     return Answer(
         mention_id=row["mention_id"],
         url=row["url"],
@@ -340,7 +392,7 @@ def _answer(row: Mapping[str, Any]) -> Answer:
     )
 
 
-def _reactions(row: Mapping[str, Any]) -> int:
+def _reactions(row: Row) -> int:
     return sum(row[name] or 0 for name in ("reply_count", "share_count", "like_count"))
 
 
@@ -408,19 +460,20 @@ def _alerts(reader: _Reader, settings: Settings) -> Alerts:
     )
 
 
-def _sources(reader: _Reader, as_of: datetime) -> tuple[SourceLine, ...]:
+def _sources(reader: _Reader) -> tuple[SourceLine, ...]:
     gaps: dict[str, list[tuple[datetime, datetime]]] = {}
     for row in reader.rows("digest_gaps"):
         gaps.setdefault(row["source_name"], []).append((row["gap_since_at"], row["gap_until_at"]))
-    span = (reader.parameters["since"], reader.parameters["until"])
+    at = reader.parameters
+    span = (at["since"], at["until"])
     return tuple(
-        _source(row, tuple(_merged(gaps.get(row["source_name"], []))), span, as_of)
+        _source(row, tuple(_merged(gaps.get(row["source_name"], []))), span, at["as_of"])
         for row in reader.rows("digest_coverage")
     )
 
 
 def _source(
-    row: Mapping[str, Any],
+    row: Row,
     gaps: tuple[tuple[datetime, datetime], ...],
     span: tuple[datetime, datetime],
     as_of: datetime,
@@ -448,7 +501,7 @@ def _source(
     )
 
 
-def _state(row: Mapping[str, Any], as_of: datetime) -> tuple[SourceState, datetime | None]:
+def _state(row: Row, as_of: datetime) -> tuple[SourceState, datetime | None]:
     """Whether a source is read as it should, and since when it is not."""
     read_at, newest_at = row["last_ok_at"], row["newest_at"]
     if read_at is None:
@@ -494,10 +547,11 @@ def remember(connection: duckdb.DuckDBPyConnection, digest: Digest, *, made_at: 
 
     Opens no transaction of its own. No person's text is kept, so the row may outlive them.
     """
-    spoken = words(digest.locale, digest.zone)
+    who = digest.institution
+    spoken = words(who.locale, who.zone)
     parameters = {
         "day": digest.day,
-        "locale": digest.locale,
+        "locale": who.locale,
         "risk_level": digest.risk.level,
         "reason": page.reason(digest, spoken),
         "body": json.dumps(_figures(digest), ensure_ascii=False),
@@ -507,10 +561,10 @@ def remember(connection: duckdb.DuckDBPyConnection, digest: Digest, *, made_at: 
 
 
 def _figures(digest: Digest) -> dict[str, Any]:
-    band, share = digest.expected, digest.tone.negative
+    band, share = digest.volume.expected, digest.tone.negative
     return {
         "rule": digest.risk.reason,
-        "mention_count": digest.count,
+        "mention_count": digest.volume.count,
         "expected_low": band.low if band else None,
         "expected_high": band.high if band else None,
         "negative_share": share.share if share else None,

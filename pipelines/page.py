@@ -49,7 +49,7 @@ class _References:
 
 def render(digest: Digest, *, locale: str) -> Letter:
     """The digest as a letter in `locale`: subject, plain text, HTML, pictures by their cid."""
-    spoken = words(locale, digest.zone)
+    spoken = words(locale, digest.institution.zone)
     pictures = _pictures(digest, spoken)
     alts = {name: alt for name, (_, alt) in pictures.items()}
     html = _filled("digest.html.j2", digest, spoken, alts)
@@ -66,7 +66,7 @@ def subject(digest: Digest, spoken: Words) -> str:
     """The subject: whose, which level, why, in one line that a locked screen shows."""
     line = spoken.say(
         "subject",
-        institution=plain(digest.institution),
+        institution=plain(digest.institution.name),
         level=spoken.text(f"levels.{digest.risk.level}").upper(),
         summary=spoken.text(f"summaries.{digest.risk.reason}"),
     )
@@ -374,11 +374,11 @@ Picture = tuple[bytes, str]
 def _pictures(digest: Digest, spoken: Words) -> dict[str, Picture]:
     """The charts, each with the words that stand for it."""
     drawn: dict[str, Picture] = {}
-    if len(digest.days) > 1:
+    if len(digest.volume.days) > 1:
         drawn["volume"] = _volume(digest, spoken)
-    if digest.risk.level != "vert" and any(hour.count for hour in digest.hours):
+    if digest.risk.level != "vert" and any(hour.count for hour in digest.volume.hours):
         drawn["hours"] = _hours(digest, spoken)
-    if digest.days and any(point.negative_count for point in digest.days):
+    if digest.volume.days and any(point.negative_count for point in digest.volume.days):
         drawn["tone"] = _tones(digest, spoken)
     if any(not line.is_suppressed for line in digest.topics):
         drawn["topics"] = _topics(digest, spoken)
@@ -388,17 +388,17 @@ def _pictures(digest: Digest, spoken: Words) -> dict[str, Picture]:
 def _tones(digest: Digest, spoken: Words) -> Picture:
     kinds = ("negative", "neutral", "positive", "undetermined")
     parts = {
-        spoken.text(f"charts.{kind}"): [getattr(p, f"{kind}_count") for p in digest.days]
+        spoken.text(f"charts.{kind}"): [getattr(p, f"{kind}_count") for p in digest.volume.days]
         for kind in kinds
     }
     png = charts.tone_bars(
-        [point.day for point in digest.days],
+        [point.day for point in digest.volume.days],
         parts,
         title=spoken.text("charts.tone"),
         note=spoken.text("charts.tone_note"),
         locale=spoken.locale,
     )
-    last = digest.days[-1]
+    last = digest.volume.days[-1]
     counts = {kind: spoken.number(getattr(last, f"{kind}_count")) for kind in kinds}
     return png, spoken.say("charts.alt_tone", **counts)
 
@@ -423,7 +423,7 @@ def _topics(digest: Digest, spoken: Words) -> Picture:
 
 
 def _volume(digest: Digest, spoken: Words) -> Picture:
-    days = digest.days
+    days = digest.volume.days
     bands = [point.expected for point in days]
     last = bands[-1]
     alt = spoken.say(
@@ -448,7 +448,7 @@ def _volume(digest: Digest, spoken: Words) -> Picture:
 
 
 def _hours(digest: Digest, spoken: Words) -> Picture:
-    hours = digest.hours
+    hours = digest.volume.hours
     top = max(hours, key=lambda hour: hour.count)
     is_known = all(hour.low is not None and hour.high is not None for hour in hours)
     png = charts.curve(
@@ -458,7 +458,7 @@ def _hours(digest: Digest, spoken: Words) -> Picture:
         high=[hour.high or 0.0 for hour in hours] if is_known else None,
         title=spoken.say("charts.hours", day=spoken.week_day(digest.day)),
         locale=spoken.locale,
-        zone=digest.zone,
+        zone=digest.institution.zone,
     )
     alt = spoken.say("charts.alt_hours", count=spoken.number(top.count), time=spoken.time(top.at))
     return png, alt

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import log
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipelines import copies, cues
 from pipelines.brief import Action, ActionKind, Answer, Asked, Claim, Message, Said, Story
@@ -37,6 +37,7 @@ SURE = (
 )
 SEEDS = 60  # words that may name a story
 JOINED = 0.5  # of the rarer word's messages, for two words to name one story
+ALIKE = 0.7  # of the words of the shorter one, for two copied texts to be one story
 ANSWERED = 0.4  # of a claim's words, for an own post to be shown as its answer
 _STEM = 6  # letters that tell a word and its forms: contamin-ée, contamin-ation
 _HEADLINE = 120
@@ -210,11 +211,6 @@ def _clusters(
     return clusters
 
 
-def _overlap(mine: set[int], theirs: set[int]) -> float:
-    """How much of the smaller of two sets of messages is in the other too, 0..1."""
-    return len(mine & theirs) / max(min(len(mine), len(theirs)), 1)
-
-
 def _agreeing(words: Sequence[str], places: Mapping[str, set[int]]) -> set[int]:
     """The messages that hold two or more of a cluster's words."""
     counted = Counter(place for word in words for place in places[word])
@@ -234,7 +230,28 @@ def _shared_out(
         if mine:
             parts.append(([found[p] for p in mine], cluster.words))
     alone = [b for p, b in enumerate(found) if p not in taken and b.count >= LEAST_COPIES]
-    return parts + [([bundle], []) for bundle in alone]
+    return parts + [(told, []) for told in _alike(alone[:SEEDS])]
+
+
+def _alike(copied: Sequence[Bundle]) -> list[list[Bundle]]:
+    """Copied texts, the largest first, with those that hold most of the same words.
+
+    A text and its denial may stand in one story; they never count as one message.
+    """
+    made: list[tuple[set[str], list[Bundle]]] = []
+    for bundle in copied:
+        mine = terms(bundle.lead.text)
+        home = next((told for words, told in made if _overlap(mine, words) >= ALIKE), None)
+        if home is None:
+            made.append((mine, [bundle]))
+        else:
+            home.append(bundle)
+    return [told for _, told in made]
+
+
+def _overlap(mine: Set[Any], theirs: Set[Any]) -> float:
+    """How much of the smaller of two sets is in the other too, 0..1."""
+    return len(mine & theirs) / max(min(len(mine), len(theirs)), 1)
 
 
 def _story(parts: Sequence[Bundle], words: Sequence[str]) -> Story:
@@ -264,6 +281,7 @@ def _story(parts: Sequence[Bundle], words: Sequence[str]) -> Story:
         examples=_examples(parts, words),
         actions=_actions(parts),
         mention_ids=tuple(i for m in messages for i in m.mention_ids)[:_IDS],
+        text_hashes=tuple(m.text_hash for m in messages),
     )
 
 
@@ -358,28 +376,25 @@ def _is_spread_claim(bundle: Bundle) -> bool:
 
 def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> tuple[Claim, ...]:
     """Texts with the signs of a claim that spread in copies; relays report and are left out."""
-    spread = [bundle for bundle in found if _is_spread_claim(bundle)]
+    spread = [bundle for bundle in found if _is_spread_claim(bundle)][:most]
     return tuple(
         Claim(
             said=said(bundle),
             answer=_answer(bundle.lead, own),
             contrary_count=_contrary(bundle.lead, found),
         )
-        for bundle in spread[:most]
+        for bundle in spread
     )
 
 
 def _contrary(claim: Message, found: Sequence[Bundle]) -> int:
     """How many messages in much the same words deny what `claim` states, or the reverse."""
     wanted, denies = _stems(claim.text), _denies(claim.text)
-    return _having(
-        found,
-        lambda b: (
-            _takes_up(b.lead.text, wanted)
-            and _denies(b.lead.text) != denies
-            and not cues.is_question(b.lead.text)
-        ),
-    )
+    return _having(found, lambda b: _takes_up(b.lead.text, wanted) and _opposes(b.lead, denies))
+
+
+def _opposes(message: Message, denies: bool) -> bool:
+    return _denies(message.text) != denies and not cues.is_question(message.text)
 
 
 def _denies(text: str) -> bool:
@@ -387,8 +402,15 @@ def _denies(text: str) -> bool:
 
 
 def _takes_up(text: str, wanted: set[str]) -> bool:
-    """Whether a text has two fifths of the words wanted, three at least."""
-    return len(_stems(text) & wanted) >= max(3, len(wanted) * ANSWERED)
+    """Whether a text has two fifths of the words wanted, three at least.
+
+    A stem is first looked for anywhere in the text, which is quick, then at a word's beginning.
+    """
+    least = max(3, len(wanted) * ANSWERED)
+    lower = text.lower()
+    if sum(stem in lower for stem in wanted) < least:
+        return False
+    return len(_stems(text) & wanted) >= least
 
 
 def _answer(claim: Message, own: Sequence[Answer]) -> Answer | None:
@@ -407,40 +429,32 @@ def asked(
 ) -> tuple[Asked, ...]:
     """Questions that came at least three times, as copies or in the same two words."""
     questions = [b for b in found if cues.is_question(b.lead.text)]
-    holders: dict[str, set[int]] = {}
-    for place, bundle in enumerate(questions):
-        for word in terms(bundle.lead.text, known):
-            holders.setdefault(word, set()).add(place)
-    frequent = sorted(
-        (w for w, where in holders.items() if _said(questions, where) >= LEAST_ASKED),
-        key=lambda w: (-_said(questions, holders[w]), w),
-    )
-    made, taken = [], set[int]()
-    for word in frequent[:SEEDS]:
-        where = holders[word] - taken
-        second = _second(word, where, holders, questions)
-        if second is None:
-            continue
-        both = where & holders[second]
-        taken |= both
-        made.append(_ask([questions[p] for p in sorted(both)], (word, second)))
+    words = [terms(bundle.lead.text, known) for bundle in questions]
+    said_count: Counter[str] = Counter()
+    for bundle, mine in zip(questions, words, strict=True):
+        said_count.update(dict.fromkeys(mine, bundle.count))
+    frequent = [w for w in said_count if said_count[w] >= LEAST_ASKED]
+    made: list[Asked] = []
+    left = set(range(len(questions)))
+    for word in sorted(frequent, key=lambda w: (-said_count[w], w))[:SEEDS]:
+        where = [place for place in sorted(left) if word in words[place]]
+        second = _second(word, where, words, questions)
+        if second is not None:
+            both = [place for place in where if second in words[place]]
+            left.difference_update(both)
+            made.append(_ask([questions[place] for place in both], (word, second)))
     return tuple(sorted(made, key=lambda a: -a.mention_count)[:most])
 
 
 def _second(
-    word: str, where: set[int], holders: Mapping[str, set[int]], found: Sequence[Bundle]
+    word: str, where: Sequence[int], words: Sequence[set[str]], found: Sequence[Bundle]
 ) -> str | None:
     """The word that most of the questions with `word` have too; None when too few do."""
-    others = Counter[str]()
+    others: Counter[str] = Counter()
     for place in where:
-        for other in terms(found[place].lead.text) & holders.keys() - {word}:
-            others[other] += found[place].count
-    best = min(others, key=lambda o: (-others[o], o), default=None)
+        others.update(dict.fromkeys(words[place] - {word}, found[place].count))
+    best = min(others, key=lambda other: (-others[other], other), default=None)
     return best if best is not None and others[best] >= LEAST_ASKED else None
-
-
-def _said(found: Sequence[Bundle], places: Iterable[int]) -> int:
-    return sum(found[place].count for place in places)
 
 
 def _ask(parts: Sequence[Bundle], words: tuple[str, ...]) -> Asked:

@@ -20,7 +20,7 @@ from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
-LOCALES = ("fr", "en")
+LOCALES = {"fr": "fr_FR", "en": "en_GB"}  # ours, and CLDR's
 _SPACED = re.compile(r" [:;!?»]|« ")
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
@@ -32,6 +32,10 @@ class Words:
     locale: str
     zone: tzinfo
     texts: Mapping[str, Any]
+
+    @property
+    def _cldr(self) -> str:
+        return LOCALES[self.locale]
 
     def text(self, key: str) -> str:
         """The text at a dotted key, as it stands in the file; KeyError when there is none."""
@@ -54,21 +58,21 @@ class Words:
 
     def count(self, key: str, number: float) -> str:
         """A number with its noun in the right plural: `counts.<key>`."""
-        form = Locale.parse(self.locale).plural_form(number)
+        form = Locale.parse(self._cldr).plural_form(number)
         forms = self.texts["counts"][key]
         return str(forms.get(form, forms["other"])).format(n=self.number(number))
 
     def number(self, value: float) -> str:
         """A whole number, in groups of three."""
-        return str(format_decimal(round(value), locale=self.locale))
+        return str(format_decimal(round(value), locale=self._cldr))
 
     def decimal(self, value: float) -> str:
         """A number with one decimal at most."""
-        return str(format_decimal(value, format="#,##0.#", locale=self.locale))
+        return str(format_decimal(value, format="#,##0.#", locale=self._cldr))
 
     def percent(self, share: float) -> str:
         """A share 0..1 as a whole percentage."""
-        return str(format_percent(share, format=None, locale=self.locale))
+        return str(format_percent(share, format=None, locale=self._cldr))
 
     def percents(self, low: float, high: float) -> str:
         """A band of shares 0..1: "51–63 %"."""
@@ -76,23 +80,23 @@ class Words:
 
     def rate(self, share: float) -> str:
         """A small share 0..1 as a percentage with one decimal."""
-        return str(format_percent(share, format=self.text("forms.rate"), locale=self.locale))
+        return str(format_percent(share, format=self.text("forms.rate"), locale=self._cldr))
 
     def day(self, day: date) -> str:
         """A day in full: "jeudi 19 novembre 2026"."""
-        return str(format_date(day, format="full", locale=self.locale))
+        return str(format_date(day, format="full", locale=self._cldr))
 
     def short_day(self, day: date) -> str:
         """A day in short: "19 nov."."""
-        return str(format_skeleton("MMMd", day, locale=self.locale))
+        return str(format_skeleton("MMMd", day, locale=self._cldr))
 
     def week_day(self, day: date) -> str:
         """A day with its weekday in short: "jeu. 19 nov."."""
-        return str(format_skeleton("MMMEd", day, locale=self.locale))
+        return str(format_skeleton("MMMEd", day, locale=self._cldr))
 
     def time(self, at: datetime) -> str:
         """The local time of day: "14:05"."""
-        return str(format_time(at.astimezone(self.zone), format="HH:mm", locale=self.locale))
+        return str(format_time(at.astimezone(self.zone), format="HH:mm", locale=self._cldr))
 
     def moment(self, at: datetime) -> str:
         """A local day and time: "19 nov., 14:05"."""
@@ -114,7 +118,7 @@ class Words:
 
     def listed(self, items: list[str]) -> str:
         """Items with commas and the locale's "and" before the last."""
-        return str(format_list(items, locale=self.locale))
+        return str(format_list(items, locale=self._cldr))
 
 
 def words(locale: str, zone: tzinfo) -> Words:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
@@ -38,3 +41,194 @@ def test_an_open_critical_incident_makes_the_day_red(crisis: Digest) -> None:
     letter = digest.render(crisis, locale="fr")
     assert letter.subject == "Vigie · Ville de Valmont · ROUGE · incident critique ouvert"
     assert "En hausse" in letter.text
+
+
+def test_a_crisis_is_one_story_with_its_copies_counted_once(crisis: Digest) -> None:
+    story = crisis.stories[0]
+    assert story.headline.startswith("Un agent le confirme : l’eau du robinet est contaminée")
+    assert story.largest.copy_count >= 255
+    assert set(story.largest.origins) == {"x", "mastodon", "bluesky"}
+    assert [action.kind for action in story.actions] == ["crisis", "claim", "gathering"]
+    text = digest.render(crisis, locale="fr").text
+    assert f"1 message, {story.largest.copy_count} copies, 3 origines" in text
+
+
+def test_a_headline_is_cut_out_of_one_of_the_storys_own_messages(crisis: Digest) -> None:
+    for story in crisis.stories:
+        words = story.headline.rstrip("…")
+        assert any(words in said.message.text for said in story.examples)
+        assert story.headline_id in story.mention_ids
+
+
+def test_a_claim_shows_its_copies_its_denials_and_the_answer_on_file(crisis: Digest) -> None:
+    (claim, *_) = crisis.claims
+    assert claim.said.copy_count >= 255
+    assert claim.contrary_count > 0
+    assert claim.answer is not None
+    assert claim.answer.text.startswith("Eau du robinet aux Tilleuls : les analyses")
+    assert not any("Rumeur" in other.said.message.text for other in crisis.claims)
+
+
+def test_a_denial_never_counts_as_a_copy_of_the_claim() -> None:
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    denial = valmont.CLAIM.replace("est contaminée", "n’est pas contaminée")
+    rows = [
+        valmont.row(text, start + timedelta(minutes=n), number=n)
+        for n, text in enumerate([valmont.CLAIM] * 6 + [denial] * 2)
+    ]
+    made = _of(rows)
+    assert [claim.said.copy_count for claim in made.claims] == [5]
+    assert made.claims[0].contrary_count == 2
+
+
+def test_figures_over_fewer_than_ten_authors_are_not_published() -> None:
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    rows = [
+        valmont.row(
+            f"Message numéro {n} sur la ville et ses rues",
+            start,
+            number=n,
+            tone="negative",
+            topics=("T14",),
+            author=f"a{n % 9}",
+        )
+        for n in range(40)
+    ]
+    made = _of(rows)
+    (line,) = made.topics
+    assert (line.is_suppressed, line.mention_count, line.negative) == (True, 0, None)
+    assert made.tone.negative is None
+    letter = digest.render(made, locale="fr")
+    assert "chiffres non publiés (moins de 10 auteurs) : Laïcité et cultes" in _flat(letter.text)
+    assert "non publié : moins de 10 auteurs" in _flat(letter.text)
+    assert "topics" not in letter.images
+
+
+def test_ten_authors_are_enough() -> None:
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    rows = [
+        valmont.row(f"Message numéro {n}", start, number=n, topics=("T14",), author=f"a{n}")
+        for n in range(10)
+    ]
+    assert not _of(rows).topics[0].is_suppressed
+
+
+def test_only_relays_of_the_allow_list_are_named() -> None:
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    rows = [
+        valmont.row("Un article", start, number=1, relay_id="echo"),
+        valmont.row("Une personne", start, number=2, relay_id="someone_who_left_the_list"),
+        valmont.row("Une autre", start, number=3, relay_id=None),
+    ]
+    assert [relay.relay_id for relay in _of(rows).relays] == ["echo"]
+
+
+def test_what_the_institution_posts_is_no_part_of_volume_or_tone() -> None:
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    rows = [valmont.row("Agenda", start, number=n, is_own=True, tone="negative") for n in range(5)]
+    made = _of(rows)
+    assert (made.volume.count, made.tone.text_count, made.own.post_count) == (0, 0, 5)
+
+
+def test_an_empty_warehouse_gives_a_yellow_digest_that_says_nothing_was_read() -> None:
+    made = _of([])
+    assert (made.risk.level, made.risk.reason) == ("jaune", "unread")
+    for locale in ("fr", "en"):
+        letter = digest.render(made, locale=locale)
+        assert letter.images == {}
+    assert "jamais lue" in digest.render(made, locale="fr").text
+
+
+def test_the_digest_says_which_source_was_late_cut_short_and_what_was_not_seen(
+    crisis: Digest,
+) -> None:
+    text = _flat(digest.render(crisis, locale="fr").text)
+    assert "mastodon : en retard : dernière lecture le 19 nov. à 21:00" in text
+    assert "lectures tronquées par la plateforme" in text
+    assert re.search(r"environ \d+ messages non vus", text)
+    assert "2 sur 4 sources lues normalement" in text
+
+
+def test_a_silent_source_is_told_from_a_source_that_is_late() -> None:
+    with valmont.warehouse_of("quiet") as connection:
+        connection.execute("delete from mention where source_name = 'bluesky'")
+        connection.execute(
+            "update intake set newest_published_at = null where source_name = 'bluesky'"
+        )
+        states = {source.name: source.state for source in _built(connection).sources}
+    assert states == {"bluesky": "silent", "export_x": "ok", "mastodon": "ok", "presse": "ok"}
+
+
+def test_a_day_is_local_across_the_end_of_summer_time() -> None:
+    rows = [
+        valmont.row("avant minuit la veille", datetime(2026, 10, 24, 21, 59, tzinfo=UTC), number=1),
+        valmont.row("minuit pile", datetime(2026, 10, 24, 22, 0, tzinfo=UTC), number=2),
+        valmont.row("dernière minute", datetime(2026, 10, 25, 22, 59, tzinfo=UTC), number=3),
+        valmont.row("le lendemain", datetime(2026, 10, 25, 23, 0, tzinfo=UTC), number=4),
+    ]
+    as_of = datetime(2026, 10, 26, 6, tzinfo=UTC)
+    made = _of(rows, day=date(2026, 10, 25), as_of=as_of)
+    assert made.volume.count == 2
+    assert len(made.volume.hours) == 25
+
+
+def test_a_day_still_going_on_is_compared_with_the_same_part_of_other_days() -> None:
+    with valmont.warehouse_of("quiet") as connection:
+        noon = datetime(2026, 11, 19, 11, tzinfo=UTC)
+        part = digest.build(connection, settings=valmont.SETTINGS, day=valmont.DAY, as_of=noon)
+        whole = _built(connection)
+    assert part.is_partial
+    assert part.volume.expected is not None
+    assert whole.volume.expected is not None
+    assert part.volume.expected.middle < whole.volume.expected.middle * 0.6
+    assert part.volume.next_day is not None
+    assert part.volume.next_day.middle == pytest.approx(whole.volume.next_day.middle, rel=0.1)  # type: ignore[union-attr]
+    assert "comptée jusqu’à 12:00" in digest.render(part, locale="fr").text
+
+
+def test_a_day_that_has_not_begun_is_refused() -> None:
+    with valmont.empty() as connection, pytest.raises(ValueError, match="has not begun"):
+        digest.build(
+            connection, settings=valmont.SETTINGS, day=date(2026, 11, 21), as_of=valmont.AS_OF
+        )
+
+
+def test_later_rows_do_not_change_a_past_digest() -> None:
+    with valmont.warehouse_of("quiet") as connection:
+        before = _built(connection)
+        late = datetime(2026, 11, 20, 5, tzinfo=UTC)
+        rows = [valmont.row(f"plus tard {n}", late, number=90_000_000 + n) for n in range(300)]
+        valmont.store(connection, rows)
+        after = _built(connection)
+    assert replace(after, sources=()) == replace(before, sources=())
+
+
+def test_the_level_is_remembered_and_compared_the_day_after() -> None:
+    with valmont.warehouse_of("crisis") as connection:
+        first = _built(connection)
+        digest.remember(connection, first, made_at=valmont.AS_OF)
+        digest.remember(connection, first, made_at=valmont.AS_OF)
+        rows = connection.execute(
+            "select risk_level, reason, body from digest where day_on = ?", [valmont.DAY]
+        ).fetchall()
+        following = digest.build(
+            connection,
+            settings=valmont.SETTINGS,
+            day=valmont.DAY + timedelta(days=1),
+            as_of=valmont.AS_OF + timedelta(days=1),
+        )
+    assert [row[0] for row in rows] == ["rouge"]
+    assert "contaminée" not in rows[0][1] + rows[0][2]
+    assert following.previous_level == "rouge"
+
+
+def _of(
+    rows: list[valmont.Row], *, day: date = valmont.DAY, as_of: datetime = valmont.AS_OF
+) -> Digest:
+    with valmont.empty() as connection:
+        valmont.store(connection, rows)
+        return digest.build(connection, settings=valmont.SETTINGS, day=day, as_of=as_of)
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"[\u00a0\u202f]", " ", text)
