@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-HostUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+/?$")]
-StreamUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/?#]+(/[^\s#]*)?$")]
+HostUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")]
+StreamUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/?#@]+(/[^\s#]*)?$")]
 _STREAM = "/xrpc/network.bsky.jetstream.subscribeEvents"
 _OF_A_PERSON = re.compile(r"(?:^|\s)-?(?:from|author|did):", re.IGNORECASE)
 

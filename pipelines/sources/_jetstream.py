@@ -129,7 +129,7 @@ def read(order: Order) -> Generator[Read, None, Ending]:
     for url in order.urls * _TRIES:
         try:
             yield from _followed(replace(order, position=state.position), url, deadline, state)
-        except _Broken as broken:
+        except (_Broken, _Refused) as broken:
             failures.append(f"{_host(url)}: {broken}")
             log.warning("bluesky.stream_broken host=%s why=%s", _host(url), broken)
         else:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
+from pipelines import landing
 from pipelines.errors import RateLimited, SourceError
 from pipelines.mention import Deletion, Post, Rejection
 from pipelines.sources import Payload, Terms, bluesky, load, names
@@ -129,6 +130,22 @@ def test_both_versions_of_jetstream_say_the_same() -> None:
         deleted_at=datetime(2026, 11, 20, 9, 31, tzinfo=UTC),
         reason="author",
     )
+
+
+def test_what_was_landed_reads_back_the_same(tmp_path: Path) -> None:
+    views = [view("a", at=at(minutes=1), text="Été 🏛️ \u202e à Belleroche"), 3, {}]
+    options = searching(queries=("x",), appview="https://view.example")
+
+    def answer(asked: httpx.Request) -> httpx.Response:
+        return showing(views if asked.url.path.endswith("searchPosts") else [])
+
+    asked = request(tmp_path, answer, recheck_ids=(uri("b"),), **options)
+    path = tmp_path / "landed.jsonl.zst"
+    landed = landing.land(bluesky.collect(asked), path=path, fetched_at=NOON)
+    payloads, checkpoint = collected(asked)
+    assert (landed.payload_count, landed.cursor) == (4, checkpoint.cursor)
+    before = [item for p in payloads for item in bluesky.parse(p, OPTIONS)]
+    assert [item for p in landing.read(path) for item in bluesky.parse(p, OPTIONS)] == before
 
 
 def test_the_end_of_an_account_is_the_end_of_its_posts_alone() -> None:
@@ -574,6 +591,7 @@ def test_a_look_up_that_fails_costs_a_note_and_no_post(tmp_path: Path) -> None:
         ({"anonymous": True, "queries": [" "]}, "is empty"),
         ({"anonymous": True, "host": "http://api.example"}, "in clear"),
         ({"anonymous": True, "host": "api.example"}, "match pattern"),
+        ({"anonymous": True, "host": "https://moi:mot@api.example"}, "match pattern"),
         ({"mode": "jetstream", "jetstream_urls": ["https://x"]}, "match pattern"),
         ({"mode": "jetstream", "jetstream_urls": []}, "at least 1"),
         ({"mode": "jetstream", "read_seconds": 0}, "greater than 0"),

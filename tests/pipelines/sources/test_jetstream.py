@@ -259,6 +259,20 @@ def test_a_number_too_old_for_the_host_gives_way_to_the_time_and_the_gap_is_told
     assert (last.capped, last.gap) == (True, (at(hours=40), at(hours=1)))
 
 
+def test_a_host_that_takes_no_cursor_at_all_is_told(tmp_path: Path) -> None:
+    body = b'{"error":"CursorTooOld","message":"no"}'
+    with jetstream(lambda _: [], refuse=lambda _: (400, body)) as host:
+        stream = {"at": at(hours=1).isoformat(), "url": host.url(), "seq": 7}
+        asked = request(
+            tmp_path,
+            cursor={"stream": stream},
+            mode="jetstream",
+            jetstream_urls=(host.url(),),
+        )
+        with pytest.raises(SourceError, match="CursorTooOld no"):
+            collected(asked)
+
+
 def test_a_host_that_counts_anew_is_read_by_time(tmp_path: Path) -> None:
     frames = [commit(1, "a", at=at(minutes=4)), END]
 
