@@ -1,0 +1,34 @@
+-- Purpose: delete posts from every table, and block their return.
+-- Grain: one row per erased post. Reads: erased_key (mention_id, source, native_id, published_at,
+--   null for a post that was never stored). Run by: pipelines/erasure.py.
+-- Writes: tombstone, touched_moment, mention, score, quarantine, outbox.
+-- Caveat: mails sent since the first sight of an erased post may quote it, so they are emptied.
+merge into tombstone
+using (select distinct erased_key.mention_id from erased_key) as incoming
+    on tombstone.mention_id = incoming.mention_id
+when not matched then insert (mention_id, reason, erased_at) values (
+    incoming.mention_id, $reason, $as_of
+);
+
+insert into touched_moment
+select erased_key.published_at
+from erased_key
+where erased_key.published_at is not null;
+
+update outbox set message = ''::blob
+where
+    outbox.sent_at is not null
+    and outbox.created_at >= (select min(erased_key.first_seen_at) from erased_key);
+
+delete from quarantine
+where exists (
+    select 1
+    from erased_key
+    where erased_key.source = quarantine.source and erased_key.native_id = quarantine.native_id
+);
+
+delete from score
+where score.mention_id in (select erased_key.mention_id from erased_key);
+
+delete from mention
+where mention.mention_id in (select erased_key.mention_id from erased_key);

@@ -1,0 +1,19 @@
+-- Purpose: empty the texts that have had their time; the mention still counts.
+-- Grain: one row per mention. Writes: mention. Run by: pipelines/retention.py.
+-- Units: `$text_before` (UTC) is the first sight from which a text is kept; `$day` is the day (UTC)
+--   of the expiry, `$as_of` its moment.
+-- Caveat: `retention_until` may be sooner than the settings say, since a source may ask for less.
+update mention set
+    text = '',
+    title = null,
+    content_warning = null,
+    mentioned_handles = [],
+    urls = [],
+    text_expired_at = cast($as_of as timestamptz)
+where
+    mention.text_expired_at is null
+    and mention.deleted_at is null
+    and (
+        mention.retention_until <= cast($day as date)
+        or mention.first_seen_at <= cast($text_before as timestamptz)
+    );
