@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ def window() -> tuple[Any, Any, str]:
     context: Any = get_current_context()
     until = context.get("data_interval_end") or context["dag_run"].run_after
     since = context.get("data_interval_start") or until - timedelta(minutes=5)
+    # Airflow's moments are pendulum's, whose arithmetic is not that of the standard library.
+    since, until = (datetime.fromtimestamp(t.timestamp(), UTC) for t in (since, until))
     return since, until, steps().run_id(until)
 
 
@@ -56,8 +58,6 @@ def house() -> Any:
 
 def tell_operator(context: dict[str, Any]) -> None:
     """Mail the operators that a task has failed (Airflow calls this in the failed task)."""
-    from datetime import UTC, datetime
-
     task = context["ti"]
     error = context.get("exception")
     steps().report_failure(

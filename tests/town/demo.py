@@ -7,7 +7,6 @@ and prints what to open.
 
 from __future__ import annotations
 
-import logging
 import mailbox
 import os
 import shutil
@@ -96,10 +95,7 @@ def run_dags(home: Path, town: Town) -> None:
 
 
 def _dag(name: str) -> Any:
-    from airflow.sdk import DAG
-
-    module = import_module(f"dags.{name}")
-    return next(value for value in vars(module).values() if isinstance(value, DAG))
+    return getattr(import_module(f"dags.{name}"), name)()
 
 
 def letters(folder: Path) -> list[EmailMessage]:
@@ -156,9 +152,8 @@ def main() -> None:
         out.print("Airflow's database and pool…")
         orchestrator.set_up(home, os.environ)
         os.environ.update(orchestrator.environment(home, os.environ))
-        logging.disable(logging.WARNING)
+        os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"  # what fails, and no more
         run_dags(home, town)
-        logging.disable(logging.NOTSET)
     show(home, mails)
     out.print(f"\n{time.monotonic() - started:.0f} s")
 
