@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from zoneinfo import ZoneInfo
 
@@ -107,3 +107,32 @@ def test_a_chart_never_fetches_an_address() -> None:
         thread.join()
         server.server_close()
     assert asked == []
+
+
+def test_days_are_drawn_with_their_band_and_without_history() -> None:
+    days = [date(2026, 11, n) for n in range(6, 20)]
+    known = charts.day_curve(
+        days, range(14), low=[1.0] * 14, high=[9.0] * 14, title="x", locale="fr"
+    )
+    gaps = [float("nan")] * 14
+    unknown = charts.day_curve(days, range(14), low=gaps, high=gaps, title="x", locale="en")
+    assert _size(known)[0] > 700
+    assert _size(unknown)[0] > 700
+
+
+def test_the_last_day_always_has_its_label() -> None:
+    for count in range(1, 32):
+        days = [date(2026, 11, 1) + timedelta(n) for n in range(count)]
+        names = charts._day_names(days, "fr")
+        assert count - 1 in names
+        assert len(names) <= 5
+
+
+def test_tone_and_topics_are_drawn() -> None:
+    days = [date(2026, 11, n) for n in range(6, 20)]
+    parts = {"négatif": [1] * 14, "neutre": [2] * 14, "positif": [0] * 14, "indéterminé": [1] * 14}
+    assert _size(charts.tone_bars(days, parts, title="Ton", locale="fr"))[0] > 700
+    bars = charts.topic_bars(
+        ["École, enfance", "<b>x</b>\x00"], [12, 3], usual=[4.5, None], title="t", locale="fr"
+    )
+    assert _size(bars)[0] > 500

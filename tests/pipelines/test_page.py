@@ -1,0 +1,300 @@
+"""The page: safe whatever people write, readable by eye and by voice, true to its queries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines import digest, page, wording
+from pipelines.brief import Digest
+from pipelines.letter import Letter
+from tests.pipelines import valmont
+
+START = datetime(2026, 11, 19, 9, tzinfo=UTC)
+VOID = {"meta", "br", "img", "hr", "input", "link"}
+
+
+class Outline(HTMLParser):
+    """The elements of a page, its texts, and whether every element that opens closes."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def _outline(html: str) -> Outline:
+    found = Outline()
+    found.feed(html)
+    found.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[duckdb.DuckDBPyConnection]:
+    with valmont.warehouse_of("crisis") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def crisis(town: duckdb.DuckDBPyConnection) -> Digest:
+    return digest.build(town, settings=valmont.SETTINGS, day=valmont.DAY, as_of=valmont.AS_OF)
+
+
+@pytest.fixture(scope="module", params=["fr", "en"])
+def letter(request: pytest.FixtureRequest, crisis: Digest) -> Letter:
+    return digest.render(crisis, locale=request.param)
+
+
+def test_every_element_closes_and_nothing_runs_or_calls_out(letter: Letter) -> None:
+    found = _outline(letter.html)
+    assert found.faults == []
+    assert found.open == []
+    names = {tag for tag, _ in found.tags}
+    assert not names & {"script", "iframe", "object", "embed", "form", "link", "svg", "video"}
+    for tag, attributes in found.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        if tag == "img":
+            assert str(attributes["src"]).startswith("cid:")
+    assert "url(" not in letter.html
+    assert "@import" not in letter.html
+
+
+def test_the_mail_is_small_enough_not_to_be_cut(letter: Letter) -> None:
+    assert len(letter.html.encode()) < 100_000
+
+
+def test_the_page_names_its_language_and_every_picture_has_words(
+    crisis: Digest, letter: Letter
+) -> None:
+    found = _outline(letter.html)
+    assert dict(found.tags)["html"]["lang"] in {"fr", "en"}
+    pictures = [attributes for tag, attributes in found.tags if tag == "img"]
+    assert {str(a["src"]).removeprefix("cid:") for a in pictures} == set(letter.images)
+    assert set(letter.images) == {"volume", "tone", "topics", "hours"}
+    assert all(len(str(a["alt"])) > 20 for a in pictures)
+
+
+def test_headings_go_down_one_step_at_a_time(letter: Letter) -> None:
+    levels = [int(tag[1]) for tag, _ in _outline(letter.html).tags if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_the_sections_are_the_same_every_day(crisis: Digest) -> None:
+    with valmont.empty() as connection:
+        bare = digest.build(
+            connection, settings=valmont.SETTINGS, day=valmont.DAY, as_of=valmont.AS_OF
+        )
+    ids = [
+        [a.get("id") for tag, a in _outline(digest.render(d, locale="fr").html).tags if tag == "h2"]
+        for d in (bare, crisis)
+    ]
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 12
+
+
+def test_every_query_named_on_the_page_is_a_file_and_is_listed(letter: Letter) -> None:
+    found = _outline(letter.html)
+    named = {
+        name
+        for _, attributes in found.tags
+        for name in str(attributes.get("data-query") or "").split()
+    }
+    known = {f.name.removesuffix(".sql") for f in (files("sql") / "queries").iterdir()}
+    assert named <= known
+    assert len(named) >= 10
+    marks = {str(a["href"])[1:] for tag, a in found.tags if tag == "a" and a.get("class") == "ref"}
+    listed = {a["id"] for tag, a in found.tags if tag == "span" and a.get("id")}
+    assert marks <= listed
+    assert named - {"digest_previous"} <= listed
+
+
+def test_what_is_quoted_rests_on_messages_of_the_warehouse(
+    town: duckdb.DuckDBPyConnection, letter: Letter
+) -> None:
+    known = {row[0] for row in town.execute("select mention_id from mention").fetchall()}
+    quotes = [a for tag, a in _outline(letter.html).tags if tag == "blockquote"]
+    assert len(quotes) > 5
+    for attributes in quotes:
+        ids = set(str(attributes["data-ids"]).split())
+        assert ids
+        assert ids <= known
+
+
+@pytest.mark.parametrize("level", ["vert", "jaune", "orange", "rouge"])
+def test_the_level_reads_against_its_colour(level: str) -> None:
+    template = (files("pipelines") / "templates" / "digest.html.j2").read_text(encoding="utf-8")
+    match = re.search(rf"'{level}': \('(#\w+)', '(#\w+)'\)", template)
+    assert match is not None
+    assert _contrast(*match.groups()) >= 4.5
+
+
+def _contrast(one: str, other: str) -> float:
+    """The contrast of two colours, WCAG 2.2, 1..21."""
+    bright, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+HOSTILE = (
+    "<script>alert('x')</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)><a href="javascript:alert(1)">',
+    "</title></style><style>body{display:none}</style>",
+    "{{ 7*7 }} {% include '/etc/passwd' %} {d.risk} {0.__class__}",
+    "texte \u202egnirts\u202c retourné \u2066caché\u2069",
+    "nul\x00 cloche\x07 \x1b[31mrouge\x1b[0m \ud7ff \ufffe",
+    "ligne\r\nBcc: quelqu’un@example.org\r\n\r\n",
+    'src="cid:volume" <img src="cid:volume">',
+    "A" * 30_000,
+    "é" * 2_000 + " " + "👩‍🚒" * 500,
+)
+BAD_LINKS = (
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    'https://a.example/" onmouseover="alert(1)',
+    "https://a.example/\nX: y",
+    "//evil.example/x",
+    "https://good.example@evil.example/",
+    "https://[bad",
+    "file:///etc/passwd",
+    "https://a.example/\u202egpj.exe",
+    "",
+)
+
+
+def _hostile() -> Digest:
+    rows = [
+        valmont.row(
+            f"{text} eau robinet contaminée on nous cache tout ici {n}",
+            START + timedelta(minutes=n),
+            number=n * 10 + copy,
+            tone="negative",
+            topics=("T20", "<b>T99</b>"),
+            author=f"a{n}{copy}",
+            url=BAD_LINKS[(n + copy) % len(BAD_LINKS)],
+            title=text,
+            network="press" if copy % 2 else "mastodon",
+            relay_id="echo" if copy == 5 else None,
+            is_own=copy == 6,
+        )
+        for n, text in enumerate(HOSTILE)
+        for copy in range(7)
+    ]
+    who = valmont.SETTINGS.institution.model_copy(
+        update={"name": "Ville <b>de</b>\r\nBcc: x@example.org", "legal_basis": "<i>loi</i>"}
+    )
+    settings = valmont.SETTINGS.model_copy(update={"institution": who})
+    with valmont.empty(settings) as connection:
+        valmont.store(connection, rows)
+        return digest.build(connection, settings=settings, day=valmont.DAY, as_of=valmont.AS_OF)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Letter:
+    return digest.render(_hostile(), locale="fr")
+
+
+def test_hostile_texts_are_words_and_nothing_else(hostile: Letter) -> None:
+    found = _outline(hostile.html)
+    assert found.faults == []
+    names = {tag for tag, _ in found.tags}
+    assert not names & {"script", "svg", "i"}
+    assert len([tag for tag, _ in found.tags if tag == "style"]) == 1
+    assert all(not n.startswith("on") for _, attributes in found.tags for n in attributes)
+    assert any("<script>alert('x')</script>" in text for text in found.texts)
+    assert any("{{ 7*7 }}" in text for text in found.texts)
+    assert "49" not in "".join(text for text in found.texts if "include" in text)
+
+
+def test_hostile_addresses_are_never_links(hostile: Letter) -> None:
+    links = [str(a["href"]) for tag, a in _outline(hostile.html).tags if tag == "a"]
+    assert all(link.startswith("#") for link in links)
+
+
+def test_marks_that_turn_reading_round_and_control_characters_are_gone(hostile: Letter) -> None:
+    for text in (hostile.html, hostile.text, hostile.subject):
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\x7f]", text)
+
+
+def test_no_line_of_the_subject_can_become_a_header(hostile: Letter) -> None:
+    assert "\n" not in hostile.subject
+    assert "\r" not in hostile.subject
+
+
+def test_a_text_cannot_pass_itself_off_as_a_section_of_the_plain_part(hostile: Letter) -> None:
+    lines = hostile.text.splitlines()
+    assert not [line for line in lines if line.startswith("Bcc:")]
+    assert all(len(line) < 2_000 for line in lines)
+
+
+def test_a_picture_is_put_only_where_the_template_asks_for_one(
+    tmp_path: Path, hostile: Letter
+) -> None:
+    made = _hostile()
+    html = digest.save(tmp_path, made, hostile, locale="fr").read_text(encoding="utf-8")
+    assert html.count("data:image/png;base64,") == len(hostile.images)
+
+
+@pytest.mark.parametrize("url", BAD_LINKS)
+def test_a_bad_address_has_no_link(url: str) -> None:
+    assert page.safe_link(url) is None
+
+
+def test_a_plain_address_keeps_its_link() -> None:
+    url = "https://mastodon.example/@valmont/11?a=b&c=d#e"
+    assert page.safe_link(url) == url
+
+
+def test_the_page_is_one_file_that_needs_no_other(tmp_path: Path, crisis: Digest) -> None:
+    letter = digest.render(crisis, locale="fr")
+    path = digest.save(tmp_path, crisis, letter, locale="fr")
+    assert path == tmp_path / "digests" / "2026-11-19.fr.html"
+    html = path.read_text(encoding="utf-8")
+    assert "cid:" not in html
+    sources = [str(a["src"]) for tag, a in _outline(html).tags if tag == "img"]
+    assert len(sources) == 4
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert [p.name for p in path.parent.iterdir()] == ["2026-11-19.fr.html"]
+
+
+def test_saving_again_replaces_the_page(tmp_path: Path, crisis: Digest) -> None:
+    letter = digest.render(crisis, locale="fr")
+    first = digest.save(tmp_path, crisis, letter, locale="fr")
+    assert digest.save(tmp_path, crisis, letter, locale="fr") == first
+    assert len(list(first.parent.iterdir())) == 1
+
+
+def test_an_unknown_locale_is_named() -> None:
+    with pytest.raises(ValueError, match="'de'"):
+        wording.words("de", valmont.PARIS)

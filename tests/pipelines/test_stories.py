@@ -1,0 +1,192 @@
+"""Stories: what messages are about, told in their own words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from pipelines import stories
+from pipelines.brief import Answer, Message
+
+START = datetime(2026, 11, 19, 9, tzinfo=UTC)
+BACKGROUND = [f"bus en retard ce matin arrêt {n} et marché place des Halles" for n in range(400)]
+
+
+def _message(
+    text: str,
+    number: int,
+    *,
+    count: int = 1,
+    sentiment: str | None = "neutral",
+    topics: tuple[str, ...] = (),
+    title: str | None = None,
+    relay_id: str | None = None,
+    network: str = "mastodon",
+) -> Message:
+    at = START + timedelta(minutes=number)
+    return Message(
+        mention_id=f"{number:032x}",
+        text_hash=f"h{number}",
+        text=text,
+        title=title,
+        url=f"https://{network}.example/{number}",
+        network=network,
+        origin=network,
+        relay_id=relay_id,
+        first_at=at,
+        count=count,
+        sentiment=sentiment,
+        topics=topics,
+        hours={at.replace(minute=0): count},
+        origins={network: count},
+        mention_ids=(f"{number:032x}",),
+    )
+
+
+PLACES = ("rue Pasteur", "gare", "parc", "école", "stade", "halles", "pont", "quai", "tour", "lac")
+
+
+def _told(sentences: list[str], **more: object) -> list[Message]:
+    return [_message(text, n, **more) for n, text in enumerate(sentences)]  # type: ignore[arg-type]
+
+
+def _stories(messages: list[Message], background: list[str] = BACKGROUND) -> tuple[str, ...]:
+    found = stories.stories(stories.bundles(messages), background)
+    return tuple(story.headline for story in found)
+
+
+def test_messages_that_share_unusual_words_are_one_story() -> None:
+    fire = [f"Gros incendie près {place}, les flammes se voient de loin" for place in PLACES]
+    rest = [f"bus en retard ce matin arrêt {n} encore" for n in range(60)]
+    found = stories.stories(stories.bundles(_told(fire + rest)), BACKGROUND)
+    assert len(found) == 1
+    assert found[0].mention_count == 10
+    assert "incendie" in found[0].terms
+    assert "incendie" in found[0].headline
+
+
+def test_a_day_like_the_others_has_no_story() -> None:
+    assert _stories(_told(BACKGROUND[:80])) == ()
+
+
+def test_a_text_copied_five_times_is_a_story_by_itself() -> None:
+    text = "Le vieux pont sera démonté pierre par pierre dit-on ce soir au conseil"
+    assert _stories([_message(text, 1, count=5)]) == (text,)
+    assert _stories([_message(text, 1, count=4)]) == ()
+
+
+def test_a_copied_text_and_its_longer_form_are_one_story() -> None:
+    text = "Le vieux pont de pierre sera démonté au printemps dit une note du conseil municipal"
+    longer = f"{text} et nous demandons tous ensemble une réunion publique avant la fin du mois svp"
+    found = stories.stories(
+        stories.bundles([_message(text, 1, count=40), _message(longer, 2, count=9)]), BACKGROUND
+    )
+    assert [(story.mention_count, story.text_count) for story in found] == [(49, 2)]
+
+
+def test_civil_security_comes_before_a_louder_story() -> None:
+    loud = _message("Concert complet au stade, billets en vente lundi prochain", 1, count=20)
+    fire = _message(
+        "Fumée noire au-dessus de l’usine du quai, odeur forte", 2, count=15, topics=("T20",)
+    )
+    assert _stories([loud, fire])[0].startswith("Fumée noire")
+
+
+def test_there_are_three_stories_at_most() -> None:
+    texts = (
+        "alpha un deux trois",
+        "bravo des chats roux",
+        "charlie le vélo vert",
+        "delta à la mer",
+    )
+    many = [_message(f"{text} dans le parc municipal", n, count=9) for n, text in enumerate(texts)]
+    assert len(_stories(many)) == 3
+
+
+def test_the_headline_of_a_reported_story_is_the_relays_title() -> None:
+    texts = [f"Gros incendie près {place}, flammes visibles" for place in PLACES]
+    reported = _message(
+        "Un incendie s’est déclaré.", 50, title="Incendie : le point à midi", relay_id="echo"
+    )
+    assert _stories([*_told(texts), reported]) == ("Incendie : le point à midi",)
+
+
+def test_a_headline_ends_at_a_sentence_or_a_word() -> None:
+    long = _message("mot " * 80, 1)
+    assert len(stories.headline(long)) <= 120
+    assert stories.headline(long).endswith("mot…")
+    two = _message("Une première phrase assez longue pour un titre. Une seconde.", 1)
+    assert stories.headline(two) == "Une première phrase assez longue pour un titre."
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=200)
+def test_a_headline_is_always_part_of_its_message(text: str) -> None:
+    made = stories.headline(_message(text, 1)).removesuffix("…")
+    assert made in " ".join(stories._LINK.sub(" ", text).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "topics", "sentiment", "kinds"),
+    [
+        ("Fumée noire au-dessus de l’usine, {}", ("T20",), "neutral", ["crisis"]),
+        ("Rassemblement samedi devant la préfecture, {}", (), "neutral", ["gathering"]),
+        ("Quand rouvre la passerelle du canal {} ?", (), "neutral", ["request"]),
+        ("Passerelle du canal fermée, quelle honte {}", (), "negative", ["complaint"]),
+        ("Passerelle du canal repeinte en bleu {}", (), "positive", []),
+    ],
+)
+def test_the_procedure_follows_from_the_signs(
+    text: str, topics: tuple[str, ...], sentiment: str, kinds: list[str]
+) -> None:
+    told = _told([text.format(p) for p in PLACES], topics=topics, sentiment=sentiment)
+    (story,) = stories.stories(stories.bundles(told), BACKGROUND)
+    assert [action.kind for action in story.actions] == kinds
+
+
+def test_a_claim_needs_signs_and_copies_and_is_never_a_relays_report() -> None:
+    text = "Il paraît que la passerelle va être vendue en secret à un casino"
+    many = _message(text, 1, count=6)
+    few = _message(f"{text} étranger dit mon oncle qui sait tout et bien plus encore", 2, count=2)
+    relay = _message(
+        f"Le journal : {text} selon plusieurs agents de la ville", 3, count=9, relay_id="echo"
+    )
+    found = stories.claims(stories.bundles([many, few, relay]), ())
+    assert [claim.said.message.mention_id for claim in found] == [many.mention_id]
+
+
+def test_the_answer_on_file_takes_up_the_claims_words() -> None:
+    claim = _message("Il paraît que la passerelle du canal va être vendue à un casino", 1, count=6)
+    posts = [
+        Answer(mention_id="a", url=None, text="Agenda du marché", published_at=START),
+        Answer(
+            mention_id="b",
+            url=None,
+            text="Non, la passerelle du canal n’est pas vendue et il n’y aura pas de casino.",
+            published_at=START + timedelta(hours=2),
+        ),
+    ]
+    (found,) = stories.claims(stories.bundles([claim]), posts)
+    assert found.answer is not None
+    assert found.answer.mention_id == "b"
+    assert stories.claims(stories.bundles([claim]), posts[:1])[0].answer is None
+
+
+def test_a_question_asked_three_times_in_the_same_words_is_a_request() -> None:
+    texts = [
+        "À quelle heure ouvre la piscine pendant les vacances ?",
+        "La piscine est-elle ouverte pendant les vacances de Noël ?",
+        "Vacances : la piscine ouvre quand ?",
+        "Où se garer près du stade ?",
+    ]
+    (found,) = stories.asked(stories.bundles(_told(texts)))
+    assert found.mention_count == 3
+    assert set(found.terms) == {"piscine", "vacances"}
+
+
+def test_without_messages_there_is_nothing_to_tell() -> None:
+    assert stories.stories([], []) == ()
+    assert stories.claims([], []) == ()
+    assert stories.asked([]) == ()

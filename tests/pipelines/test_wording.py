@@ -1,0 +1,90 @@
+"""Wording: both locales say the same things, with their own numbers and spaces."""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from pipelines import risk, wording
+from tests.pipelines.valmont import PARIS
+
+
+def _texts(locale: str) -> dict[str, str]:
+    path = files("pipelines") / "templates" / f"digest.{locale}.toml"
+    return dict(_leaves(tomllib.loads(path.read_text(encoding="utf-8"))))
+
+
+def _leaves(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", value
+
+
+def _places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_both_locales_have_the_same_texts_with_the_same_values() -> None:
+    french, english = _texts("fr"), _texts("en")
+    assert french.keys() == english.keys()
+    assert {k: _places(t) for k, t in french.items()} == {k: _places(t) for k, t in english.items()}
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_every_rule_and_level_has_its_words(locale: str) -> None:
+    texts = _texts(locale)
+    for level, name, _ in risk.RULES:
+        assert f"reasons.{name}" in texts
+        assert f"summaries.{name}" in texts
+        assert f"levels.{level}" in texts
+
+
+def test_french_numbers_have_a_narrow_space_and_a_comma() -> None:
+    french = wording.words("fr", PARIS)
+    assert french.number(12345) == "12\u202f345"
+    assert french.percent(0.123) == "12\u00a0%"
+    assert french.percents(0.09, 0.161) == "9–16\u00a0%"
+    assert french.rate(0.0234) == "2,3\u00a0%"
+    assert french.decimal(3.84) == "3,8"
+
+
+def test_english_numbers_have_a_comma_and_a_point() -> None:
+    english = wording.words("en", PARIS)
+    assert english.number(12345) == "12,345"
+    assert english.percent(0.123) == "12%"
+    assert english.rate(0.0234) == "2.3%"
+
+
+def test_nought_is_singular_in_french_and_plural_in_english() -> None:
+    assert wording.words("fr", PARIS).count("messages", 0) == "0 message"
+    assert wording.words("en", PARIS).count("messages", 0) == "0 messages"
+    assert wording.words("fr", PARIS).count("messages", 1_000_000) == "1\u202f000\u202f000 messages"
+
+
+def test_times_are_those_of_the_institution() -> None:
+    at = datetime(2026, 11, 19, 23, 30, tzinfo=UTC)
+    assert wording.words("fr", PARIS).moment(at) == "20 nov. à 00:30"
+    assert wording.words("en", PARIS).moment(at) == "20 Nov, 00:30"
+    assert wording.words("fr", PARIS).day(date(2026, 11, 19)) == "jeudi 19 novembre 2026"
+
+
+def test_french_signs_never_begin_a_line() -> None:
+    french = wording.words("fr", PARIS)
+    assert french.say("forms.quote", text="x") == "«\u00a0x\u00a0»"
+    assert french.text("coverage.late").startswith("en retard\u00a0:")
+
+
+def test_a_persons_braces_are_no_values() -> None:
+    assert wording.words("fr", PARIS).say("forms.quote", text="{risk}") == "«\u00a0{risk}\u00a0»"
+
+
+def test_plain_text_is_one_line_in_one_direction() -> None:
+    assert wording.plain("a\u202eb\r\nc\x00d\te\u2066") == "ab cd e"
