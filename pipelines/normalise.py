@@ -165,7 +165,7 @@ def _normalise_chunk(
     found = iter(_subjects(drafts, run, matcher))
     matched = [(item, next(found) if isinstance(item, _Draft) else ()) for item in read]
     kept = [item for item, subjects in matched if subjects and isinstance(item, _Draft)]
-    langs = iter(language.detect([draft.read for draft in kept]))
+    langs = iter(_langs([draft.read for draft in kept]))
     for item, subjects in matched:
         if not isinstance(item, _Draft):
             yield item
@@ -173,6 +173,13 @@ def _normalise_chunk(
             yield _refuse(run, item.native_id, OFF_SUBJECT, "names no subject", item.raw_ref)
         else:
             yield _mention(item, subjects, next(langs), run)
+
+
+def _langs(texts: list[str]) -> list[str | None]:
+    """The language of each text; copies, which a crisis brings in hundreds, are read once."""
+    single = list(dict.fromkeys(texts))
+    found = dict(zip(single, language.detect(single), strict=True))
+    return [found[text] for text in texts]
 
 
 def _read(item: Parsed, raw_ref: str, run: _Run) -> _Draft | Deletion | Rejection:

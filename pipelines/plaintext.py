@@ -184,15 +184,19 @@ def canonical_url(address: str | None) -> str | None:
     """
     if not address:
         return None
+    if _ODD.search(address):
+        address = _REMOVED.sub("", _SURROGATE.sub("", address))
     try:
-        parts = urlsplit(_REMOVED.sub("", _SURROGATE.sub("", address)).strip())
+        parts = urlsplit(address.strip())
         host, port = _host(parts.hostname or ""), parts.port
     except ValueError:  # brackets, ports and labels that are none
         return None
     if parts.scheme not in _PORTS or host is None or "\\" in parts.netloc:
         return None
     place = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
-    path = _ESCAPE.sub(_one_escape, quote(parts.path or "/", safe=_PATH_SAFE))
+    path = quote(parts.path or "/", safe=_PATH_SAFE)
+    if "%" in path:
+        path = _ESCAPE.sub(_one_escape, path)
     query = _query(parts.query)
     url = f"{parts.scheme}://{place}{path}" + (f"?{query}" if query else "")
     return url if len(url) <= URL_LIMIT else None

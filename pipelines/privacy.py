@@ -115,6 +115,8 @@ def _period_key(key: bytes, period: int, rotation_days: int) -> bytes:
 
 def fold_handle(handle: str) -> str:
     """A handle as it is compared: without @, in one case and one form; no look-alikes folded."""
+    if handle.isascii():
+        return handle.strip().lstrip("@").lower()
     return unicodedata.normalize("NFKC", handle).strip().lstrip("@").casefold()
 
 
@@ -220,8 +222,8 @@ def mask(text: str, *, keep: Collection[str] = frozenset(), hide: Collection[str
         text = _mask_numbers(text)
     if any(site in text for site in _SITES):
         text = _PROFILE.sub(lambda found: _mask_profile(found, keep), text)
-    for name in {part for handle in hide for part in _parts(fold_handle(handle))}:
-        text = _mask_word(text, name, keep)
+    for handle in hide:
+        text = _mask_name(text, fold_handle(handle), keep)
     return text
 
 
@@ -263,17 +265,19 @@ def _mask_profile(found: re.Match[str], keep: Collection[str]) -> str:
     return found[0] if name in keep or name in _PAGES else found["site"] + HANDLE
 
 
-def _parts(handle: str) -> tuple[str, str]:
-    """A handle, and what stands before its host."""
-    return handle, handle.partition("@")[0]
+def _mask_name(text: str, handle: str, keep: Collection[str]) -> str:
+    """A folded handle without @ is masked, with its host or without; compiled only when there."""
+    small = text.casefold()
+    for name in dict.fromkeys((handle, handle.partition("@")[0])):
+        if name in small and name not in keep and _is_telling(name):
+            word = rf"(?<![\w@.\-]){re.escape(name)}(?![\w\-])"
+            text = re.sub(word, HANDLE, text, flags=re.IGNORECASE)
+    return text
 
 
-def _mask_word(text: str, name: str, keep: Collection[str]) -> str:
-    """A folded handle without @ is masked unless it is too short or too plain to tell."""
-    is_telling = len(name) >= _TELLING_LETTERS or (len(name) >= 4 and _ODD_IN_NAME.search(name))
-    if name in keep or not is_telling:
-        return text
-    return re.sub(rf"(?<![\w@.\-]){re.escape(name)}(?![\w\-])", HANDLE, text, flags=re.IGNORECASE)
+def _is_telling(name: str) -> bool:
+    """Whether a handle is too long or too odd to be taken for a common word."""
+    return len(name) >= _TELLING_LETTERS or (len(name) >= 4 and bool(_ODD_IN_NAME.search(name)))
 
 
 def _mask_numbers(text: str) -> str:
