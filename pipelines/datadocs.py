@@ -25,7 +25,7 @@ from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipelines import expectations
-from pipelines.landing import written_aside
+from pipelines.aside import written_aside
 
 PAGES = {"fr": "vigie.html", "en": "vigie.en.html"}
 GX_INDEX = "gx/uncommitted/data_docs/local_site/index.html"

@@ -7,9 +7,7 @@ an answer. Costs one pass; memory holds one payload.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from pipelines.aside import written_aside
 from pipelines.sources import Checkpoint, Collected, Cursor, Payload
 
 
@@ -31,20 +30,6 @@ class Landed:
     gap: tuple[datetime, datetime] | None
     is_capped: bool
     note: str | None
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def path_for(home: Path, source_name: str, run_id: str, at: datetime) -> Path:

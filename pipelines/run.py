@@ -27,8 +27,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from models.lineage import Scorer
 
+from models.lineage import Scorer
 from pipelines import (
     accept as acceptance,
     detect,
@@ -46,6 +46,7 @@ from pipelines import (
     subjects,
     warehouse,
 )
+from pipelines.aside import written_aside
 from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
 from pipelines.http import Client
 from pipelines.mention import (
@@ -574,7 +575,7 @@ def report_failure(
 
 
 def _write_json(path: Path, content: object) -> None:
-    with landing.written_aside(path) as aside:
+    with written_aside(path) as aside:
         aside.write_text(json.dumps(content, ensure_ascii=False, default=str))
 
 

@@ -25,8 +25,8 @@ from models.reading import Batch
 from models.sentiment import SentimentModel, Tones
 from models.topics import Found, TopicsModel
 from pipelines import textfile
+from pipelines.aside import written_aside
 from pipelines.errors import WeightsError
-from pipelines.landing import written_aside
 from pipelines.settings import Models
 
 SCORE_SCHEMA = pa.schema(
