@@ -1,0 +1,231 @@
+"""The views: documented, without authors, true to their grain and units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines import publish, warehouse
+from tests.pipelines.staged import SEEN, intake, mention, one, score, stored
+
+VIEWS = warehouse.sql_names("views")
+_PERSONAL = re.compile(
+    r"author_(key|kind|id|handle)|handle|pseudonym|raw_ref|relay|recipient|email"
+)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse with a dozen people, one topic, one own post, on one day."""
+    mentions = [mention(n) for n in range(1, 13)]
+    own = mention(20, is_own=True, url="https://valbrume.example/a")
+    scores = [score(m, topics=["T09", "T10"], topic_p=[0.9, 0.7]) for m in mentions[:8]]
+    scores += [score(m, sentiment="undetermined", topics=[], topic_p=[]) for m in mentions[8:]]
+    with stored(tmp_path, [*mentions, own], scores=scores, intakes=[intake()]) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_says_what_it_is_for(name: str, connection: duckdb.DuckDBPyConnection) -> None:
+    text = warehouse.sql(f"views/{name}")
+    header = text.partition("\ncreate or replace view")[0]
+    for word in ("Purpose:", "Grain:", "Reads:", "Caveat:"):
+        assert word in header
+    assert one(connection, "select comment from duckdb_views() where view_name = ?", name)
+    assert connection.execute(f'from "{name}"').fetchall() is not None
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_no_view_joins_an_author_with_a_topic_or_a_tone(
+    name: str, connection: duckdb.DuckDBPyConnection
+) -> None:
+    columns = [row[0] for row in connection.execute(f'describe "{name}"').fetchall()]
+    statements = re.sub(r"--.*", "", warehouse.sql(f"views/{name}"))
+    assert "author_key" not in statements
+    is_read = {"topics", "topic_id", "sentiment", "scope", "mention_id"} & set(columns)
+    if is_read and name != "mention_scored":
+        assert not [c for c in columns if _PERSONAL.search(c)]
+
+
+@pytest.mark.parametrize("name", [*publish.published_views(), "about"])
+def test_no_published_table_has_a_column_about_a_person(name: str, tmp_path: Path) -> None:
+    with stored(tmp_path, [mention(1)]):
+        pass
+    path = publish.publish(tmp_path, made_at=SEEN)
+    with warehouse.opened_file(path, read_only=True) as connection:
+        columns = [row[0] for row in connection.execute(f'describe "{name}"').fetchall()]
+    assert not [column for column in columns if _PERSONAL.search(column)]
+    assert "native_id" not in columns
+
+
+def test_no_table_holds_both_an_author_and_what_a_text_is_about(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    columns: dict[str, set[str]] = {}
+    for table, column in connection.execute(
+        "select table_name, column_name from duckdb_columns() where not internal"
+    ).fetchall():
+        columns.setdefault(table, set()).add(column)
+    read = {"topics", "topic_id", "topic_p", "sentiment", "sentiment_score", "scope"}
+    assert [t for t, names in columns.items() if "author_key" in names and names & read] == []
+
+
+def test_every_aggregate_that_is_published_holds_small_figures_back(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute("delete from mention")
+    connection.execute("update daily set author_count = 9; update hourly set author_count = 9")
+    counted = {"daily_volume", "daily_tone", "daily_topic", "hourly_volume", "network_share"}
+    assert counted < set(publish.published_views())
+    for name in counted:
+        shown = connection.execute(f"select * exclude (is_suppressed) from {name}")  # noqa: S608
+        keys = {"day_on", "hour_at", "subject_id", "subject_label", "topic_id", "scope", "network"}
+        names = [column[0] for column in shown.description or ()]
+        rows = shown.fetchall()
+        assert rows
+        for row in rows:
+            assert all(v is None for n, v in zip(names, row, strict=True) if n not in keys), name
+
+
+def test_mention_scored_leaves_out_the_deleted_and_the_opted_out(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute("update mention set deleted_at = now() where native_id = 'n1'")
+    connection.execute("update mention set optout = true where native_id = 'n2'")
+    assert one(connection, "select count(*) from mention_scored") == 11
+    assert one(connection, "select count(*) from mention_scored where sentiment is null") == 1
+
+
+def test_mention_scored_tells_the_local_day_and_the_utc_hour_in_any_session(
+    tmp_path: Path,
+) -> None:
+    at = SEEN.replace(hour=23, minute=30)
+    with stored(tmp_path, [mention(1, published_at=at)]) as connection:
+        for zone in ("UTC", "America/New_York", "Asia/Kolkata"):
+            connection.execute(f"set timezone = '{zone}'")
+            assert one(connection, "select day_on from mention_scored") == date(2026, 11, 21)
+            hour = one(connection, "select epoch(hour_at) from mention_scored")
+            assert hour == at.replace(minute=0).timestamp()
+
+
+def test_mention_public_shows_the_address_of_articles_and_own_posts_only(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    urls = connection.execute("select url from mention_public where url is not null").fetchall()
+    assert urls == [("https://valbrume.example/a",)]
+
+
+def test_mention_topic_has_one_row_per_topic_with_its_probability(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = connection.execute(
+        "select topic_id, count(*), round(any_value(topic_p)::double, 3) from mention_topic"
+        " group by 1 order by 1"
+    ).fetchall()
+    assert rows == [("T09", 8, 0.9), ("T10", 8, 0.7)]
+
+
+def test_daily_tone_has_wilsons_interval(tmp_path: Path) -> None:
+    mentions = [mention(n) for n in range(1, 31)]
+    tones = ["negative"] * 10 + ["positive"] * 10 + ["undetermined"] * 10
+    scores = [score(m, sentiment=tone) for m, tone in zip(mentions, tones, strict=True)]
+    with stored(tmp_path, mentions, scores=scores) as connection:
+        row = connection.execute(
+            "select scored_count, undetermined_count, negative_share, negative_share_low,"
+            " negative_share_high from daily_tone"
+        ).fetchone()
+    # statsmodels.stats.proportion.proportion_confint(10, 20, method="wilson"), alpha 0.05
+    assert row is not None
+    assert row[:3] == (20, 10, 0.5)
+    assert row[3:] == pytest.approx((0.29929, 0.70071), abs=2e-5)
+
+
+@pytest.mark.parametrize(("negative", "low", "high"), [(0, 0, 0.2775), (10, 0.7225, 1)])
+def test_daily_tone_stays_between_0_and_1(
+    tmp_path: Path, negative: int, low: float, high: float
+) -> None:
+    mentions = [mention(n) for n in range(1, 11)]
+    scores = [
+        score(m, sentiment="negative" if n < negative else "neutral")
+        for n, m in enumerate(mentions)
+    ]
+    with stored(tmp_path, mentions, scores=scores) as connection:
+        bounds = connection.execute(
+            "select negative_share_low, negative_share_high from daily_tone"
+        ).fetchone()
+    assert bounds == pytest.approx((low, high), abs=1e-3)
+
+
+def test_daily_topic_tells_the_share_of_the_days_messages(tmp_path: Path) -> None:
+    mentions = [mention(n) for n in range(1, 21)]
+    scores = [score(m, topics=["T09"] if n < 10 else []) for n, m in enumerate(mentions)]
+    with stored(tmp_path, mentions, scores=scores) as connection:
+        row = connection.execute(
+            "select topic_id, mention_count, mention_share, negative_share from daily_topic"
+        ).fetchall()
+    assert row == [("T09", 10, 0.5, 1.0)]
+
+
+def test_network_share_hides_the_next_smallest_until_ten_are_hidden_together(
+    tmp_path: Path,
+) -> None:
+    sizes = {"mastodon": 30, "x": 12, "forum": 4, "bluesky": 3}
+    mentions = [
+        mention(100 * place + n, network=network, published_at=SEEN)
+        for place, (network, size) in enumerate(sizes.items(), start=1)
+        for n in range(size)
+    ]
+    with stored(tmp_path, mentions) as connection:
+        rows = connection.execute(
+            "select network, mention_count from network_share order by network"
+        ).fetchall()
+    assert rows == [("bluesky", None), ("forum", None), ("mastodon", 30), ("x", None)]
+
+
+def test_source_coverage_tells_the_late_the_silent_and_the_gaps(tmp_path: Path) -> None:
+    later = SEEN + timedelta(hours=4)
+    gap = {"gap_since_at": SEEN - timedelta(minutes=40), "gap_until_at": SEEN}
+    runs = [
+        intake(**gap, accepted_count=3, is_capped=True),
+        intake(run_id="b", status="failed", until_at=later, finished_at=later, cursor=None),
+    ]
+    with stored(tmp_path, [mention(1)], intakes=runs) as connection:
+        rows = connection.execute(
+            "select source_name, last_status, behind_minutes, is_silent, accepted_count,"
+            " gap_minutes, capped_count, newest_published_at from source_coverage order by 1"
+        ).fetchall()
+    assert rows == [
+        ("masto", "failed", 240, True, 3, 40, 1, SEEN - timedelta(minutes=1)),
+        ("presse", "never", None, True, 0, 0, 0, None),
+    ]
+
+
+def test_alert_log_tells_when_somebody_answered_and_not_who(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute(
+        "insert into incident values ('i1', 'f', 'volume_surge', '1', 'ville', 'all', 'critical',"
+        " 'resolved', $at, $at, $at + interval 2 hours, 30, 4.0, '{}')",
+        {"at": SEEN},
+    )
+    connection.execute(
+        "insert into incident_event values ('i1', $at + interval 12 minutes, 'firing', 'acked',"
+        " 'seen', 'astreinte@valbrume.example')",
+        {"at": SEEN},
+    )
+    for number, sent in enumerate((SEEN + timedelta(minutes=2), None)):
+        connection.execute(
+            "insert into outbox values (?, 'i1', 'alert', 'opened', 'email', 'a@b.example', 'm',"
+            " 'x', ?, 0, ?, ?, null)",
+            [str(number), SEEN, SEEN, sent],
+        )
+    row = connection.execute(
+        "select open_minutes, mail_count, ack_minutes from alert_log"
+    ).fetchone()
+    assert row == (120, 1, 10)
+    assert "astreinte" not in str(connection.execute("from alert_log").fetchall())
