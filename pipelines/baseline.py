@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.special import betainc, gammainc, gammaincinv  # type: ignore[import-untyped]
+from scipy.special import betainc, gammainc, gammaincinv
 
 from pipelines import warehouse
 from pipelines.holidays import is_holiday
@@ -40,7 +40,7 @@ HISTORY_HOURS = 28 * 24
 WARM_HOURS = 72  # until then, or until WARM_MENTIONS in at least a day: absolute thresholds only
 WARM_MENTIONS = 500
 HALF_LIFE_DAYS = 7.0
-NEIGHBOUR_WEIGHT = 0.25  # of the hour before and the hour after
+NEIGHBOUR_WEIGHT = 0.1  # of the hour before and the hour after
 OTHER_DAY_WEIGHT = 0.1  # of weekdays for a weekend day, and the other way round
 OUTLIER = 2.58
 RATE_FLOOR = 0.02  # mentions an hour: what has never been said may be said once in two days

@@ -26,7 +26,7 @@ def easter(year: int) -> date:
     moon = (19 * golden + century - century // 4 - leap + 15) % 30
     shift = (golden + 11 * moon) // 319
     week = (2 * (century % 4) + 2 * (rest // 4) - rest % 4 - moon + shift + 32) % 7
-    month, day = divmod(moon - shift + week + 90, 25)
+    month = (moon - shift + week + 90) // 25
     return date(year, month, (moon - shift + week + month + 19) % 32)
 
 

@@ -1,0 +1,333 @@
+"""What is expected now: rhythm, silence, crises, clocks, and how often chance alone alerts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import nbinom, poisson
+
+from pipelines import baseline, warehouse
+from pipelines.baseline import HISTORY_HOURS, Window
+from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
+
+PARIS = ZoneInfo("Europe/Paris")
+Floats = NDArray[np.float64]
+
+
+def signals(connection: duckdb.DuckDBPyConnection, as_of: datetime = AS_OF) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = baseline.signals(connection, as_of=as_of, zone=PARIS).to_pylist()
+    return rows
+
+
+def signal(
+    connection: duckdb.DuckDBPyConnection, *, minutes: int = 60, scope: str = "all"
+) -> dict[str, Any]:
+    [row] = [
+        row
+        for row in signals(connection)
+        if (row["window_minutes"], row["scope"], row["subject_id"]) == (minutes, scope, "eau")
+    ]
+    return row
+
+
+def learnt(counts: Floats, as_of: datetime = AS_OF) -> tuple[baseline.Rates, Floats, Floats]:
+    rows = counts[None, :]
+    usable = np.ones_like(rows)
+    return baseline.rates(rows, usable, baseline.clock(as_of, PARIS)), rows, usable
+
+
+def test_an_even_rhythm_is_expected_to_go_on() -> None:
+    counts = np.random.default_rng(3).poisson(16, HISTORY_HOURS).astype(float)
+    found, rows, usable = learnt(counts)
+    window = Window(until=AS_OF, minutes=60, zone=PARIS)
+    assert baseline.window_mean(found, window)[0] == pytest.approx(16, abs=2)
+    variance = baseline.window_variance(found, rows, usable, window)[0]
+    assert 14 < variance < 26
+    quarter = Window(until=AS_OF, minutes=15, zone=PARIS)
+    assert baseline.window_mean(found, quarter)[0] == pytest.approx(4, abs=0.7)
+    day = Window(until=AS_OF, minutes=1440, zone=PARIS)
+    assert baseline.window_mean(found, day)[0] == pytest.approx(24 * 16, rel=0.05)
+
+
+def test_night_and_noon_and_the_week_end_each_have_their_rate() -> None:
+    hours = baseline.clock(AS_OF, PARIS)
+    local, is_free = hours.kind % 24, hours.kind >= 24
+    counts = np.where(local < 7, 1.0, 20.0) * np.where(is_free, 0.5, 1.0)
+    found, _, _ = learnt(counts)
+    noon, night, sunday = found.rate[0, 12], found.rate[0, 3], found.rate[0, 24 + 12]
+    assert noon == pytest.approx(20, rel=0.1)
+    assert night == pytest.approx(1, rel=0.2)
+    assert sunday == pytest.approx(10, rel=0.25)
+
+
+def test_one_wild_hour_of_the_past_hardly_moves_what_is_expected() -> None:
+    calm = np.random.default_rng(3).poisson(16, HISTORY_HOURS).astype(float)
+    wild = calm.copy()
+    wild[-24 * 7 - 1] = 900.0
+    window = Window(until=AS_OF, minutes=60, zone=PARIS)
+    means = [baseline.window_mean(learnt(counts)[0], window)[0] for counts in (calm, wild)]
+    assert means[1] == pytest.approx(means[0], rel=0.1)
+
+
+def test_an_hour_without_a_row_is_a_zero_and_not_unknown() -> None:
+    connection = empty()
+    hour = {"hour_at": AS_OF - timedelta(days=27), "count": 1}
+    connection.execute(
+        "insert into hourly values (date_trunc('hour', $hour_at), 'eau', 'all', $count,"
+        " 0, 0, 0, 1)",
+        hour,
+    )
+    say(connection, crowd(15))
+    found = signal(connection)
+    assert found["expected"] < 0.1
+    assert found["score"] > 10
+    assert not found["is_warming_up"]
+
+
+def test_the_hours_before_the_first_reading_are_not_silence() -> None:
+    connection = empty()
+    quiet_history(connection, days=5, rate=16)
+    connection.execute(
+        "insert into hourly values ($old, 'eau', 'all', 1, 1, 0, 0, 1)",
+        {"old": (AS_OF - timedelta(days=20)).replace(minute=0)},
+    )
+    connection.execute(
+        "insert into intake select 'r', 'm', 'm', $since, $until, 'ok', 0, 0, 0, 0, 0, 0, 0,"
+        " false, null, null, null, null, $until",
+        {"since": AS_OF - timedelta(days=5), "until": AS_OF - timedelta(days=4)},
+    )
+    say(connection, crowd(16))
+    assert signal(connection)["expected"] == pytest.approx(16, rel=0.2)
+
+
+def test_the_hours_of_an_incident_stay_out_of_what_is_expected() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(16))
+    loud = {"since": AS_OF - timedelta(days=2), "until": AS_OF - timedelta(days=1)}
+    connection.execute(
+        "update hourly set mention_count = 60 where hour_at between $since and $until", loud
+    )
+    before = signal(connection)["expected"]
+    connection.execute(
+        "insert into incident values ('i', 'f', 'volume_surge', '1', 'eau', 'all', 'critical',"
+        " 'resolved', $since, $until, $until, 60, 9, '{}')",
+        loud,
+    )
+    after = signal(connection)["expected"]
+    assert after == pytest.approx(16, rel=0.1)
+    assert after < before
+
+
+def test_an_incident_that_fills_most_of_the_month_is_the_new_level() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(16))
+    connection.execute(
+        "insert into incident values ('i', 'f', 'volume_surge', '1', 'eau', 'all', 'critical',"
+        " 'firing', $since, $until, null, 60, 9, '{}')",
+        {"since": AS_OF - timedelta(days=25), "until": AS_OF},
+    )
+    assert signal(connection)["expected"] == pytest.approx(16, rel=0.2)
+
+
+@pytest.mark.parametrize(("days", "is_new"), [(1, True), (2, True), (4, False)])
+def test_a_subject_warms_up_for_three_days(days: int, is_new: bool) -> None:
+    connection = empty()
+    quiet_history(connection, days=days, rate=3)
+    say(connection, crowd(5))
+    assert signal(connection)["is_warming_up"] is is_new
+
+
+def test_five_hundred_mentions_end_the_warming_up_after_a_day() -> None:
+    connection = empty()
+    quiet_history(connection, days=2, rate=16)
+    say(connection, crowd(5))
+    assert not signal(connection)["is_warming_up"]
+
+
+@pytest.mark.parametrize(
+    ("end", "repeated"),
+    [("2026-10-27T12:00", 2), ("2027-03-30T12:00", 0), ("2026-11-20T12:00", 1)],
+)
+def test_the_days_of_23_and_25_hours_are_those_they_are(end: str, repeated: int) -> None:
+    as_of = datetime.fromisoformat(end).replace(tzinfo=PARIS)
+    hours = baseline.clock(as_of, PARIS)
+    assert len(hours.kind) == HISTORY_HOURS
+    change = {2: "2026-10-25", 0: "2027-03-28", 1: "2026-11-15"}[repeated]
+    instants = [hours.start + timedelta(hours=i) for i in range(HISTORY_HOURS)]
+    twos = [at for at in instants if f"{at.astimezone(PARIS):%Y-%m-%d %H}" == f"{change} 02"]
+    assert len(twos) == repeated
+
+
+def test_the_rhythm_follows_the_clock_of_people_across_its_change() -> None:
+    as_of = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)
+    hours = baseline.clock(as_of, PARIS)
+    counts = np.where(hours.kind % 24 == 8, 50.0, 2.0)
+    found, _, _ = learnt(counts, as_of)
+    winter = Window(until=datetime(2026, 11, 3, 8, 0, tzinfo=UTC), minutes=60, zone=PARIS)
+    assert baseline.window_mean(found, winter)[0] > 25
+    summer = Window(until=datetime(2026, 11, 3, 7, 0, tzinfo=UTC), minutes=60, zone=PARIS)
+    assert baseline.window_mean(found, summer)[0] < 15
+
+
+def test_the_score_is_the_tail_of_the_negative_binomial() -> None:
+    for observed, mean, spread in ((30, 16.0, 1.8), (5, 0.3, 2.5), (100, 16.0, 3.0)):
+        size = mean / (spread - 1)
+        chance = nbinom.sf(observed - 1, size, size / (size + mean))
+        got = baseline.tail_score(np.array([observed]), np.array([mean]), np.array([mean * spread]))
+        assert got[0] == pytest.approx(-np.log10(chance), rel=1e-6)
+    got = baseline.tail_score(np.array([30]), np.array([16.0]), np.array([16.0]))
+    assert got[0] == pytest.approx(-np.log10(poisson.sf(29, 16)), rel=1e-6)
+
+
+def test_the_score_of_nothing_is_nothing_and_that_of_the_unheard_of_is_finite() -> None:
+    got = baseline.tail_score(np.array([0, 10**6]), np.array([5.0, 1e-3]), np.array([5.0, 1e-3]))
+    assert got[0] == 0
+    assert got[1] == baseline.SCORE_LIMIT
+
+
+def test_the_wilson_interval_is_the_published_one() -> None:
+    low, high = baseline.wilson(np.array([8.0, 0.0]), np.array([10.0, 0.0]), z=1.96)
+    assert (low[0], high[0]) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+    assert (low[1], high[1]) == (0.0, 1.0)
+
+
+def test_copies_count_once_in_shares_and_each_in_the_volume() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(30, text="La même phrase", sentiment="negative"))
+    say(connection, crowd(10, text="Une autre, la {number}", network="bluesky"))
+    found = signal(connection)
+    assert (found["mention_count"], found["text_count"]) == (40, 11)
+    assert found["negative_share"] == pytest.approx(1 / 11)
+
+
+def test_what_the_institution_posts_itself_does_not_count() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(30, is_own=True))
+    assert signals(connection) == []
+
+
+def test_a_post_that_is_only_dated_counts_in_the_day_and_not_in_the_hour() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(6, precision="day"))
+    assert [row["window_minutes"] for row in signals(connection)] == [1440]
+
+
+def test_a_medium_is_one_voice_by_its_site() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, [Said(at=AS_OF - timedelta(minutes=i + 1), text=f"{i}") for i in range(5)])
+    assert signal(connection)["author_count"] == 1
+
+
+def test_nothing_published_later_changes_what_a_moment_says() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(20))
+    before = signals(connection)
+    say(connection, crowd(50, until=AS_OF + timedelta(hours=2), network="bluesky", topics=("T10",)))
+    later = AS_OF.replace(minute=0)
+    connection.execute(
+        "insert into hourly values ($at, 'eau', 'all', 900, 0, 0, 0, 1)", {"at": later}
+    )
+    assert signals(connection) == before
+
+
+# How often chance alone alerts, and how soon three times as many are seen.
+
+
+@dataclass(frozen=True)
+class Town:
+    """Counts of five minutes over some weeks; `rate` is what they were drawn from."""
+
+    counts: Floats
+    rate: Floats
+
+
+RHYTHM = np.array(
+    [4, 2, 1, 1, 1, 3, 9, 19, 24, 21, 19, 21, 30, 27, 20, 19, 22, 28, 36, 38, 37, 32, 22, 11]
+)
+MONDAY = datetime(2026, 8, 31, tzinfo=PARIS)
+A_DAY = 288
+
+
+def town(days: int, *, a_day: float, seed: int) -> Town:
+    step = np.arange(days * A_DAY)
+    rate = RHYTHM[step // 12 % 24] / RHYTHM.sum() * a_day / 12
+    rate = rate * np.where(step // A_DAY % 7 >= 5, 0.7, 1.0)
+    return Town(np.random.default_rng(seed).poisson(rate).astype(float), rate)
+
+
+@cache
+def threshold(name: str) -> float:
+    """A number of sql/alerts/volume_surge.sql."""
+    found = re.search(rf"([\d.]+) as {name}\b", warehouse.sql("alerts/volume_surge"))
+    assert found
+    return float(found[1])
+
+
+def levels(counts: Floats, first: int, last: int) -> Floats:
+    """The level of volume_surge at each five minutes, as its file computes it."""
+    total = np.concatenate([[0.0], np.cumsum(counts)])
+    found = np.zeros(last - first)
+    for step in range(first, last):
+        as_of = MONDAY + timedelta(minutes=5 * step)
+        if step == first or step % 12 == 0:
+            past = counts[(step // 12 * 12) - HISTORY_HOURS * 12 : step // 12 * 12]
+            rates, rows, usable = learnt(past.reshape(-1, 12).sum(axis=1), as_of)
+        for minutes, enter in ((15, threshold("quarter_score")), (60, threshold("hour_score"))):
+            window = Window(until=as_of, minutes=minutes, zone=PARIS)
+            mean = baseline.window_mean(rates, window)
+            variance = baseline.window_variance(rates, rows, usable, window)
+            seen = total[step] - total[step - minutes // 5]
+            score = baseline.tail_score(np.array([seen]), mean, variance)[0]
+            twice = threshold("times_expected") * mean[0]
+            high = baseline.interval(mean, variance)[1][0]
+            least = max(threshold("least_mentions"), twice, high)
+            found[step - first] = max(found[step - first], min(score / enter, seen / least))
+    return found
+
+
+def openings(found: Floats) -> list[int]:
+    """The steps at which an incident fires: ten minutes above open it, an hour below closes it."""
+    fired: list[int] = []
+    above, below, is_open = 0, 0, False
+    for step, level in enumerate(found):
+        above = above + 1 if level >= 1 else 0
+        below = 0 if level >= 0.6 else below + 1
+        is_open = is_open and below < 12
+        if above >= 3 and not is_open:
+            fired.append(step)
+            is_open = True
+    return fired
+
+
+@pytest.mark.parametrize("a_day", [300, 500])
+def test_a_quiet_town_is_woken_less_than_once_a_week(a_day: float) -> None:
+    quiet = town(28 + 28, a_day=a_day, seed=5)
+    fired = openings(levels(quiet.counts, 28 * A_DAY, 56 * A_DAY))
+    assert len(fired) < 4
+
+
+@pytest.mark.parametrize("hour", [9, 12, 15, 18, 20])
+def test_three_times_as_many_by_day_are_told_within_the_hour(hour: int) -> None:
+    quiet = town(31, a_day=450, seed=6)
+    onset = 30 * A_DAY + hour * 12
+    counts = quiet.counts.copy()
+    counts[onset:] += np.random.default_rng(7).poisson(2 * quiet.rate[onset:])
+    fired = openings(levels(counts, onset - 12, onset + 36))
+    assert fired
+    assert 0 < (fired[0] - 12) * 5 <= 60
