@@ -107,23 +107,28 @@ def letters(folder: Path) -> list[EmailMessage]:
 def show(home: Path, folder: Path) -> None:
     """Where the digest, the mails and the analysts' file are, and their first lines."""
     for page in sorted((home / "digests").glob("*.html")):
-        out.print("Digest    ", Text(str(page)))
+        _say("Digest", page)
     found = letters(folder)
     keep = home / "mails"
     keep.mkdir(exist_ok=True)
     for number, letter in enumerate(found, 1):
-        path = keep / f"{number:02}.eml"
-        path.write_bytes(letter.as_bytes())
-        out.print(f"Mail       {path}  ", Text(f"{letter['To']}: {letter['Subject']}"))
+        path = keep / f"{number:02}.html"
         if html := letter.get_body(("html",)):
-            (keep / f"{number:02}.html").write_text(_inlined(letter, html.get_content()))
-    first = next((m for m in found if "alert" in str(m["X-Vigie-Kind"])), found[0])
-    out.print("\nFirst lines of the first alert mail:")
-    lines = first.get_body(("plain",)).get_content().splitlines()  # type: ignore[union-attr]
-    for line in lines[:14]:
-        out.print("  |", Text(line))
-    out.print("\nAnalysts' file", Text(str(home / "published" / "analyst.duckdb")))
-    out.print("  duckdb -readonly … or: ", Text(f"vigie sources --home {home}"))
+            path.write_text(_inlined(letter, html.get_content()), encoding="utf-8")
+        _say("Mail", path)
+        _say("", f"to {letter['To']}: {letter['Subject']}")
+    _say("Analyst", home / "published" / "analyst.duckdb")
+    for title, reader in (("digest", "direction"), ("alert mail", "astreinte")):
+        letter = next(m for m in reversed(found) if str(m["To"]).startswith(reader))
+        text = letter.get_body(("plain",))
+        out.print(f"\nFirst lines of the last {title}:")
+        for line in text.get_content().splitlines()[:12] if text else ():
+            _say("  |", line)
+
+
+def _say(label: str, value: object) -> None:
+    """One line, never wrapped, its value printed as it is."""
+    out.print(Text(f"{label:8} {value}"), soft_wrap=True)
 
 
 def _inlined(letter: EmailMessage, html: str) -> str:
