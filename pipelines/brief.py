@@ -211,7 +211,7 @@ class RelayLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentLine:
-    """One incident of the day."""
+    """One incident of the day. `is_outage`: a source failed, which is coverage and no risk."""
 
     incident_id: str
     rule_id: str
@@ -222,6 +222,7 @@ class IncidentLine:
     resolved_at: datetime | None
     acked_at: datetime | None
     is_false: bool
+    is_outage: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +277,8 @@ class Digest:
     """All that the digest of one local day says, before any word is put around it.
 
     `since` to `until` is what was counted (half open); `is_partial`: the day is still going on;
-    `is_cut`: it had more texts than are compared.
+    `is_cut`: it had more texts than are compared; `is_expired`: it had messages, none of whose
+    texts is left.
     """
 
     institution: Institution
@@ -287,6 +289,7 @@ class Digest:
     as_of: datetime
     is_partial: bool
     is_cut: bool
+    is_expired: bool
     risk: Risk
     signals: Signals
     previous_level: Level | None

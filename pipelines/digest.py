@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -22,7 +21,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines import page, stories, warehouse
+from pipelines import page, rules, stories, warehouse
+from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
     Answer,
@@ -58,6 +58,7 @@ LEAST_AUTHORS = 10  # k of docs/law.md, rule 7
 LATE_RUNS = 3  # missed readings before a source is late
 LATE_MINUTES = 30
 OWN_DAYS = 7
+OPERATORS = "operators"  # whom a rule tells when a source is at fault
 
 _TONES = ("negative", "neutral", "positive", "undetermined")
 _TOLD = _TONES[:3]
@@ -163,6 +164,7 @@ def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: boo
         as_of=at["as_of"],
         is_partial=is_partial,
         is_cut=sum(len(bundle.messages) for bundle in found) >= MOST_TEXTS,
+        is_expired=volume.count > 0 and not found,
         risk=assess(signals),
         signals=signals,
         previous_level=previous[0]["risk_level"] if previous else None,
@@ -267,7 +269,8 @@ def _signals(
 ) -> Signals:
     today = past.tones.get(day, {})
     scored = today.get("text_count", 0) - today.get("unscored_count", 0)
-    kinds = [(i.severity, i.resolved_at is None) for i in alerts.incidents if not i.is_false]
+    real = [i for i in alerts.incidents if not i.is_false and not i.is_outage]
+    kinds = [(i.severity, i.resolved_at is None) for i in real]
     return Signals(
         count=volume.count,
         expected=volume.expected,
@@ -433,6 +436,7 @@ def _alerts(reader: _Reader, settings: Settings) -> Alerts:
         for row in rows
         if row["acked_at"] is not None
     ]
+    outages = {name for name in rules.names() if rules.read(name).tells == OPERATORS}
     lines = tuple(
         IncidentLine(
             incident_id=row["incident_id"],
@@ -444,6 +448,7 @@ def _alerts(reader: _Reader, settings: Settings) -> Alerts:
             resolved_at=row["resolved_at"],
             acked_at=row["acked_at"],
             is_false=row["is_false"],
+            is_outage=row["rule_id"] in outages,
         )
         for row in rows
     )
@@ -531,14 +536,12 @@ def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
     Pictures stand in it as data. Written aside and renamed: a reader sees the old or the new.
     """
     path = home / "digests" / f"{digest.day.isoformat()}.{locale}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
     html = letter.html
     for name, png in letter.images.items():
         data = base64.b64encode(png).decode("ascii")
         html = html.replace(f'src="cid:{name}"', f'src="data:image/png;base64,{data}"')
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    aside.write_text(html, encoding="utf-8")
-    aside.replace(path)
+    with written_aside(path) as aside:
+        aside.write_text(html, encoding="utf-8")
     return path
 
 

@@ -6,7 +6,7 @@ Forecasting: Principles and Practice, 3rd ed., section 3.4, otexts.com/fpp3, rea
 The band is the 10th to 90th percentile of what past days were beside their own fit, and never
 narrower than counting noise allows (Poisson). Costs nothing: 28 numbers.
 
-Known gap: no holiday is known. A public holiday reads as a quiet day.
+A public holiday is expected to be like a Sunday. Known gap: school holidays and announcements.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import exp, log, sqrt
 from statistics import median
+
+from pipelines.holidays import is_holiday
 
 PAST_DAYS = 28
 LEAST_DAYS = 7  # below, nothing is expected yet
@@ -45,7 +47,7 @@ def expected(history: Mapping[date, int], *, on: date, days: int = 1) -> Range |
         return None
     level = median(past.values()) + 1
     shares = {weekday: _weekday_share(past, weekday, level) for weekday in range(7)}
-    middle = sum(level * shares[(on + timedelta(n)).weekday()] - 1 for n in range(days))
+    middle = sum(level * shares[_weekday(on + timedelta(n))] - 1 for n in range(days))
     ratios = _ratios(past, level)
     spread = days**_POOLING
     noise = _noise(middle, days, len(past))
@@ -60,9 +62,14 @@ def _noise(middle: float, days: int, history: int) -> float:
     return _NORMAL * sqrt(max(middle, 1.0) * (1 + _MEDIAN_VARIANCE * days / seen))
 
 
+def _weekday(day: date) -> int:
+    """0 for Monday to 6 for Sunday and for a public holiday."""
+    return 6 if is_holiday(day) else day.weekday()
+
+
 def _weekday_share(past: Mapping[date, int], weekday: int, level: float) -> float:
     """A weekday's level beside the level of all days; drawn to 1 when it was seen seldom."""
-    same = [n + 1 for d, n in past.items() if d.weekday() == weekday]
+    same = [n + 1 for d, n in past.items() if _weekday(d) == weekday]
     if len(past) < WEEKDAY_DAYS or not same:
         return 1.0
     weight = len(same) / (len(same) + 0.5)
@@ -74,7 +81,7 @@ def _ratios(past: Mapping[date, int], level: float) -> list[float]:
     ratios = []
     for day, count in past.items():
         others = {d: n for d, n in past.items() if d != day}
-        ratios.append((count + 1) / (level * _weekday_share(others, day.weekday(), level)))
+        ratios.append((count + 1) / (level * _weekday_share(others, _weekday(day), level)))
     return sorted(ratios)
 
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from models.taxonomy import taxonomy
-from pipelines import charts
+from pipelines import charts, rules
 from pipelines.brief import Digest, IncidentLine, Own, SourceLine, Story
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
@@ -116,7 +116,7 @@ def _volume_words(signals: Signals, spoken: Words) -> str:
 def _incident_values(digest: Digest, spoken: Words) -> dict[str, str]:
     """What the gravest incident is about and since when; empty on a day without one."""
     ordered = sorted(digest.alerts.incidents, key=lambda i: (i.severity, i.resolved_at is not None))
-    first = next((i for i in ordered if not i.is_false), None)
+    first = next((i for i in ordered if not i.is_false and not i.is_outage), None)
     if first is None:
         return {"about": "", "opened": ""}
     is_today = first.opened_at >= digest.since
@@ -163,6 +163,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "also": [spoken.text(f"summaries.{name}") for name in digest.risk.also[:_ALSO]],
         "coverage": coverage(digest.sources, spoken),
         "quiet": is_quiet(digest),
+        "proposed": proposed(digest, spoken),
         "tomorrow": digest.day + timedelta(days=1),
         "week_end": digest.day + timedelta(days=7),
         "utc": lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
@@ -305,7 +306,7 @@ def incident_line(incident: IncidentLine, spoken: Words) -> str:
         spoken.say(
             "alerts.incident",
             severity=spoken.text(f"alerts.{incident.severity}"),
-            rule=incident.rule_id,
+            rule=rule_label(incident.rule_id, spoken.locale),
             scope=about(incident, spoken),
             opened=spoken.moment(incident.opened_at),
         )
@@ -319,6 +320,11 @@ def incident_line(incident: IncidentLine, spoken: Words) -> str:
     return " · ".join(parts)
 
 
+def rule_label(rule_id: str, locale: str) -> str:
+    """How a rule is called; its id when its file is no longer there."""
+    return rules.read(rule_id).say("Label", locale) if rule_id in rules.names() else rule_id
+
+
 def coverage(sources: Sequence[SourceLine], spoken: Words) -> str:
     """How many sources were read as they should."""
     if not sources:
@@ -328,6 +334,14 @@ def coverage(sources: Sequence[SourceLine], spoken: Words) -> str:
     if len(well) == len(sources):
         return spoken.say("coverage.all_ok", sources=total)
     return spoken.say("coverage.some_ok", ok=spoken.number(len(well)), total=total)
+
+
+def proposed(digest: Digest, spoken: Words) -> str:
+    """Every procedure that the stories and claims call for, each once, in a few words."""
+    kinds = [action.kind for story in digest.stories for action in story.actions]
+    if digest.claims:
+        kinds.append("claim")
+    return " · ".join(spoken.text(f"short_actions.{kind}") for kind in dict.fromkeys(kinds))
 
 
 def is_quiet(digest: Digest) -> bool:

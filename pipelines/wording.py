@@ -75,8 +75,9 @@ class Words:
         return str(format_percent(share, format=None, locale=self._cldr))
 
     def percents(self, low: float, high: float) -> str:
-        """A band of shares 0..1: "51–63 %"."""
-        return self.say("forms.percents", low=self.number(low * 100), high=self.percent(high))
+        """A band of shares 0..1, on one line: "51 à 63 %"."""
+        band = self.say("forms.percents", low=self.number(low * 100), high=self.percent(high))
+        return band.replace(" ", "\u00a0")
 
     def rate(self, share: float) -> str:
         """A small share 0..1 as a percentage with one decimal."""

@@ -1,4 +1,5 @@
--- Purpose: the incidents that a day opened, closed, or left open.
+-- Purpose: the incidents that a day opened, closed, or left open; those never confirmed do not
+--   count.
 -- Grain: one row per incident.
 -- Reads: incident, incident_event. Read by: pipelines/digest.py, analysts.
 -- Parameters: $since, $until (the day, UTC, half open), $as_of.
@@ -15,7 +16,7 @@ events as (
     select
         incident_id,
         min(changed_at) filter (where state_to = 'acked') as acked_at,
-        bool_or(contains(lower(reason), 'false')) as is_false
+        bool_or(state_to = 'false') as is_false
     from incident_event
     where changed_at <= $as_of
     group by incident_id
@@ -37,6 +38,7 @@ cross join bounds
 left join events on incident.incident_id = events.incident_id
 where
     incident.opened_at < bounds.until_at
+    and incident.state not in ('ok', 'pending')
     and (
         incident.opened_at >= bounds.since_at
         or incident.resolved_at is null

@@ -36,6 +36,16 @@ def test_weekends_are_expected_to_be_like_weekends() -> None:
     assert saturday.high < monday.low
 
 
+def test_a_public_holiday_is_expected_to_be_like_a_sunday() -> None:
+    christmas = date(2026, 12, 25)  # a Friday
+    week = [100, 100, 100, 100, 100, 40, 40]
+    shift = christmas.weekday()
+    counts = [week[(n + shift) % 7] for n in range(28)]
+    found = expected(_history(counts, until=christmas), on=christmas)
+    assert found is not None
+    assert found.high < 70
+
+
 def test_two_days_of_crisis_do_not_raise_what_is_expected() -> None:
     calm = _history([100] * 28)
     stormy = calm | {MONDAY - timedelta(3): 5_000, MONDAY - timedelta(4): 5_000}

@@ -51,7 +51,7 @@ def test_french_numbers_have_a_narrow_space_and_a_comma() -> None:
     french = wording.words("fr", PARIS)
     assert french.number(12345) == "12\u202f345"
     assert french.percent(0.123) == "12\u00a0%"
-    assert french.percents(0.09, 0.161) == "9–16\u00a0%"
+    assert french.percents(0.09, 0.161) == "9\u00a0à\u00a016\u00a0%"
     assert french.rate(0.0234) == "2,3\u00a0%"
     assert french.decimal(3.84) == "3,8"
 

@@ -434,8 +434,8 @@ def _intake(connection: duckdb.DuckDBPyConnection, mood: Mood) -> None:
 def _incident(connection: duckdb.DuckDBPyConnection) -> None:
     opened = datetime(2026, 11, 19, 16, 35, tzinfo=UTC)
     connection.execute(
-        "insert into incident values ('i1', 'f1', 'crisis_critical', '1', 'eau', 'T20', 'critical',"
-        " 'acked', ?, ?, null, 96, 7.4, '[]')",
+        "insert into incident values ('i1', 'f1', 'topic_surge', '1', 'eau', 'T20', 'critical',"
+        " 'firing', ?, ?, null, 96, 7.4, '[]')",
         [opened, AS_OF],
     )
     connection.execute(
