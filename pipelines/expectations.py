@@ -159,8 +159,9 @@ _SUSPECT = rf"[@＠﹫][\pL\pN_]|\d(?:[()]?{privacy.SEPARATORS}{{0,3}}[()]?\d){{
 
 
 def _unmasked(table: pa.Table) -> pa.Array:
-    """What kind of personal mark a text or title still shows, null when none."""
-    read = pc.binary_join_element_wise(pc.fill_null(table["title"], ""), table["text"], "\n")
+    """What kind of personal mark a text, title or warning still shows, null when none."""
+    parts = (pc.fill_null(table[name], "") for name in ("title", "content_warning", "text"))
+    read = pc.binary_join_element_wise(*parts, "\n")
     suspects = pc.indices_nonzero(pc.match_substring_regex(read, _SUSPECT))
     kinds: list[str | None] = [None] * table.num_rows
     shown = zip(

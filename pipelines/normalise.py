@@ -52,6 +52,7 @@ _MAX_COUNT = 2**63 - 1
 
 _HASHTAG = re.compile(r"(?<![\w&/])[#＃](\w*[^\W\d_]\w*)")
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}'’»…]")
+_AT = re.compile(r"[@＠﹫]\w")
 _LANG = re.compile(r"[a-z]{2,3}")
 _NO_LANG = frozenset({"und", "mul", "zxx", "mis", "xx", "none", "qaa"})
 _ID_ODD = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -276,12 +277,12 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
     is_own = _is_own(draft, run)
     relay = _relay(draft, url, run)
     published_at, precision, is_clamped = _published(post, run.seen_at)
-    hide = (post.author_handle,) if post.author_handle else ()
-    text = privacy.mask(draft.text, keep=run.allowed, hide=hide)
-    title = privacy.mask(draft.title, keep=run.allowed, hide=hide) if draft.title else None
-    warning = privacy.mask(draft.warning, keep=run.allowed) if draft.warning else None
+    text, title, warning = (
+        _masked(t, draft, run) for t in (draft.text, draft.title, draft.warning)
+    )
     declared = _lang(post.lang_declared)
     shown = not post.optout
+    kept = (text or "") if shown else ""
     return Mention(
         mention_id=mention_id(run.manifest.name, draft.native_id),
         source=run.manifest.name,
@@ -296,9 +297,9 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         url=url if shown else None,
         title=title if shown else None,
         content_warning=warning if shown else None,
-        text=text if shown else "",
+        text=kept,
         text_truncated=post.text_truncated or draft.is_cut,
-        text_hash=text_hash(text if shown else ""),
+        text_hash=text_hash(kept),
         text_expired_at=None,
         lang_declared=declared,
         lang=lang or declared,
@@ -333,8 +334,8 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         rating_min=_figure(post.rating_min),
         rating_max=_figure(post.rating_max),
         hashtags=_hashtags(draft) if shown else (),
-        mentioned_handles=_handles(draft, text, title, run) if shown else (),
-        urls=_urls(draft) if shown else (),
+        mentioned_handles=_handles(draft, (title, warning, text), run) if shown else (),
+        urls=_urls(draft, run) if shown else (),
         media_types=tuple(dict.fromkeys(m for m in post.media_types if m in _MEDIA)),
         geo_country=_country(post.geo_country),
         geo_place=_place(post.geo_place) if shown else None,
@@ -348,6 +349,10 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         schema_version=SCHEMA_VERSION,
         run_id=run.run_id,
     )
+
+
+def _masked(text: str | None, draft: _Draft, run: _Run) -> str | None:
+    return privacy.mask(text, keep=run.allowed, hide=(draft.handle,)) if text else None
 
 
 def _published(post: Post, seen_at: datetime) -> tuple[datetime, str, bool]:
@@ -456,19 +461,22 @@ def _hashtags(draft: _Draft) -> tuple[str, ...]:
     return _once(tag.lstrip("#").strip() for tag in tags)
 
 
-def _handles(draft: _Draft, text: str, title: str | None, run: _Run) -> tuple[str, ...]:
+def _handles(draft: _Draft, texts: Iterable[str | None], run: _Run) -> tuple[str, ...]:
     """The handles of the allow-list that a post names, folded; nobody else's."""
     given = [privacy.fold_handle(handle) for handle in draft.post.mentioned_handles]
-    if "@" in text or (title and "@" in title):
-        given += privacy.readable_handles(f"{title or ''}\n{text}")
-    return _once(handle for handle in given if handle in run.allowed)
+    for text in texts:
+        if text and _AT.search(text):
+            given += privacy.readable_handles(text)
+    return tuple(dict.fromkeys(handle for handle in given if handle in run.allowed))
 
 
-def _urls(draft: _Draft) -> tuple[str, ...]:
+def _urls(draft: _Draft, run: _Run) -> tuple[str, ...]:
+    """The addresses that a post links to, in canonical form, but those that name a person."""
     given: Iterable[str] = draft.post.urls
     if not given and "://" in draft.text:
         given = _ADDRESS.findall(draft.text)
-    return _once(plaintext.canonical_url(url) for url in given)
+    found = _once(plaintext.canonical_url(url) for url in given)
+    return tuple(url for url in found if privacy.mask(url, keep=run.allowed) == url)
 
 
 def _once(values: Iterable[str | None]) -> tuple[str, ...]:

@@ -116,6 +116,7 @@ def test_an_empty_batch_is_accepted() -> None:
         ({"text": "écris à camille@exemple.fr"}, "expect_column_values_to_be_null on unmasked"),
         ({"text": "vu par @camille_d"}, "expect_column_values_to_be_null on unmasked"),
         ({"text": "appelle le 06 12 34 56 78"}, "expect_column_values_to_be_null on unmasked"),
+        ({"content_warning": "@camille_d"}, "expect_column_values_to_be_null on unmasked"),
         ({"title": "@camille_d"}, "expect_column_values_to_be_null on unmasked"),
         ({"mentioned_handles": ()}, "expect_column_values_to_be_null on unmasked"),
         ({"text": "", "title": None}, "expect_column_values_to_be_in_set on is_empty"),

@@ -428,6 +428,17 @@ def test_hashtags_are_small_letters_from_the_source_or_else_from_the_text() -> N
     assert mention("Valmorin #Eau #2026 a#b https://x.fr/#c").hashtags == ("eau",)
 
 
+def test_addresses_that_name_a_person_are_not_kept_beside_the_text() -> None:
+    given = (
+        "https://x.com/camille_d/status/1",
+        "https://exemple.social/@camille/2",
+        "https://x.com/VilleDeValmorin/status/3",
+        "https://exemple.fr/camille",
+    )
+
+    assert mention(urls=given).urls == given[2:]
+
+
 def test_addresses_are_canonical_from_the_source_or_else_from_the_text() -> None:
     given = ("HTTPS://Exemple.fr/a?utm_source=x#y", "javascript:alert(1)", "https://exemple.fr/a")
 

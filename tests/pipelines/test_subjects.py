@@ -250,6 +250,14 @@ def test_an_unambiguous_name_counts_even_beside_an_excluded_word() -> None:
     assert match(subject, "La Ville d'Azur ferme la rue pour le match") == ("azur",)
 
 
+def test_a_plain_name_inside_an_excluded_phrase_does_not_count() -> None:
+    subject = azur(names=("Azur",), exclude=("FC Azur", "football"))
+
+    assert match(subject, "Le FC Azur gagne, #FCAzur aussi") == ()
+    assert match(subject, "Le FC Azur joue à Azur") == ("azur",)
+    assert match(subject, "Du football à Azur") == ("azur",)
+
+
 def test_ids_come_in_the_order_of_the_settings() -> None:
     both = (azur(names=("tram",)), azur(id="bus", names=("bus",)))
     found = matcher(both, institution()).match(["bus puis tram", "bus"], [(), ()], [(), ()])
@@ -264,6 +272,15 @@ def test_the_institution_belongs_to_the_subject_that_bears_its_id() -> None:
     assert match(azur(), "MDA encore", who=who) == ("azur",)
     assert match(azur(), "@Metropole bravo", who=who) == ("azur",)
     assert matcher((azur(),), who).institution_subject == "azur"
+
+
+def test_else_the_institution_belongs_to_a_subject_that_shares_a_name_or_handle() -> None:
+    who = institution(aliases=("Azur Métropole",), handles=("azur@exemple.social",))
+    by_name = azur(names=("métropole de l’azur",))
+    by_handle = azur(handles=("@Azur@exemple.social",))
+
+    assert matcher((azur(id="bus"), by_name), who).institution_subject == "azur"
+    assert match(by_handle, "Azur Métropole décide", who=who) == ("azur",)
 
 
 def test_an_alias_that_a_subject_calls_ambiguous_stays_so() -> None:
