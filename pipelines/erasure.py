@@ -155,6 +155,13 @@ def erase(
     return gone
 
 
+def _link(permalink: str) -> str:
+    link = bare(permalink)
+    if "/" not in link:
+        raise VigieError(f"{permalink!r} is no permalink: copy the whole address of the post")
+    return link
+
+
 def _write_receipt(home: Path, detail: dict[str, Any], as_of: datetime) -> None:
     made_at = as_of.astimezone(UTC)
     receipt = {"kind": "erasure", "made_at": made_at, "detail": json.dumps(detail)}
@@ -178,7 +185,7 @@ def _wanted(
             "a source with the id of a post"
         )
     if permalink is not None:
-        return Wanted(link=bare(permalink))
+        return Wanted(link=_link(permalink))
     if source is not None and native_id is not None:
         return Wanted(key=(source, native_id))
     account = (handle or "").strip().removeprefix("@")
