@@ -185,7 +185,7 @@ def tell(
 def _tell_the_end(last: Told | None) -> Decision:
     if last is None:
         return Decision(reason="held_for_morning", is_sent=True)
-    if last.kind in ("inhibited", "resolved", "night"):
+    if last.kind in ("inhibited", "resolved", "night", "unstable"):
         return Decision(reason=f"already_{last.kind}", is_sent=False)
     return Decision(reason="resolved", is_sent=True)
 
@@ -195,7 +195,7 @@ def _tell_the_course(last: Told | None, incident: Incident, as_of: datetime) -> 
         return Decision(reason="first", is_sent=True)
     if incident.state == "cooling":
         return Decision(reason="cooling", is_sent=False)
-    if last.kind in ("resolved", "night"):
+    if last.kind in ("resolved", "night", "unstable"):
         return Decision(reason="back_again", is_sent=True)
     if RANK[incident.severity] > RANK[last.severity]:
         return Decision(reason="severity_up", is_sent=True)

@@ -113,7 +113,14 @@ def _stepped(
         step(before.get(name), now.get(name), fingerprint=name, as_of=as_of, since_last=since_last)
         for name in sorted({*before, *now})
     )
-    return [incident for incident in stepped if incident is not None]
+    return [_counted(before.get(i.fingerprint), i) for i in stepped if i is not None]
+
+
+def _counted(last: Incident | None, now: Incident) -> Incident:
+    """The incident with this opening counted, if this is one."""
+    was_firing = last is not None and (last.incident_id, last.state) == (now.incident_id, "firing")
+    count = last.opening_count if last and last.incident_id == now.incident_id else 0
+    return replace(now, opening_count=count + (now.state == "firing" and not was_firing))
 
 
 def _write_change(

@@ -1,13 +1,74 @@
-"""From what a rule says to one mail for the person on call, and nothing twice."""
+"""From what rules say to mails: who hears what, in which thread, once, and when not."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import pytest
 
 from pipelines import detect, notify, warehouse
-from pipelines.settings import Mail
+from pipelines.alert import Alert
+from pipelines.settings import Mail, Settings
 from tests.pipelines.postbox import listening
-from tests.pipelines.watched import AS_OF, MODERATOR, crowd, quiet_history, say, settings
+from tests.pipelines.test_incidents import alert
+from tests.pipelines.watched import (
+    AS_OF,
+    MODERATOR,
+    Said,
+    crowd,
+    empty,
+    quiet_history,
+    say,
+    settings,
+)
+
+MINUTE = timedelta(minutes=1)
+STEP = 5 * MINUTE
+
+
+@pytest.fixture
+def town() -> Settings:
+    return settings(Path("/nowhere"))
+
+
+@pytest.fixture
+def connection() -> duckdb.DuckDBPyConnection:
+    return empty()
+
+
+def recorded(
+    connection: duckdb.DuckDBPyConnection,
+    town: Settings,
+    alerts: Iterable[Alert],
+    at: datetime = AS_OF,
+) -> notify.Recorded:
+    return notify.record(connection, list(alerts), settings=town, as_of=at)
+
+
+def mails(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, EmailMessage]]:
+    """Kind and mail of every row of the outbox, in the order in which they go out."""
+    rows = connection.execute(
+        "select kind, message from outbox order by created_at, outbox_key"
+    ).fetchall()
+    return [
+        (kind, cast("EmailMessage", message_from_bytes(message, policy=policy.default)))
+        for kind, message in rows
+    ]
+
+
+def kinds(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    return [kind for kind, _ in mails(connection)]
+
+
+def critical(level: float = 1.5, **changes: Any) -> Alert:
+    return alert(level, severity="critical", **changes)
 
 
 def test_a_surge_becomes_one_mail_to_the_person_on_call(tmp_path: Path) -> None:
@@ -24,4 +85,263 @@ def test_a_surge_becomes_one_mail_to_the_person_on_call(tmp_path: Path) -> None:
         for _ in range(2):
             notify.deliver(tmp_path, settings=town, secrets={}, now=AS_OF)
     assert box.recipients == [MODERATOR]
-    assert "134" in box.mails()[0]["Subject"]
+    [letter] = box.mails()
+    subject = "[Vigie] CRITIQUE · Eau · 134 mentions en 1 h (attendu 17) · Valmorin"
+    assert letter["Subject"] == subject
+
+
+def test_the_same_moment_again_changes_no_row(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    tables = ("incident", "incident_event", "outbox")
+    for _ in range(3):
+        recorded(connection, town, [critical(), alert(subject_id="ville")])
+        found = [connection.table(name).order("all").fetchall() for name in tables]
+        assert [len(rows) for rows in found] == [2, 2, 1]
+    assert recorded(connection, town, [critical()]).letter_count == 0
+
+
+def test_an_incident_and_its_letter_are_there_together_or_not_at_all(
+    connection: duckdb.DuckDBPyConnection, town: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def _breaks(*_: Any, **__: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notify, "enqueue", _breaks)
+    with pytest.raises(KeyboardInterrupt):
+        recorded(connection, town, [critical()])
+    assert connection.table("incident").fetchall() == []
+    monkeypatch.undo()
+    assert recorded(connection, town, [critical()]).letter_count == 1
+    assert kinds(connection) == ["firing"]
+
+
+def test_an_incident_runs_its_course_in_one_thread(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical(observed=40.0)])
+    recorded(connection, town, [critical(observed=90.0)], AS_OF + STEP)
+    recorded(connection, town, [], AS_OF + 2 * STEP)
+    recorded(connection, town, [], AS_OF + 65 * MINUTE)
+    found = mails(connection)
+    assert [kind for kind, _ in found] == ["firing", "update", "resolved"]
+    first, *rest = [mail for _, mail in found]
+    assert first["References"] is None
+    assert {mail["References"] for mail in rest} == {first["Message-ID"]}
+    assert {mail["In-Reply-To"] for mail in rest} == {first["Message-ID"]}
+    assert rest[-1]["Subject"] == (
+        "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 1 h 05 · Valmorin"
+    )
+    states = connection.execute(
+        "select state_from, state_to from incident_event order by changed_at"
+    ).fetchall()
+    assert states == [("none", "firing"), ("firing", "cooling"), ("cooling", "resolved")]
+
+
+def test_a_warning_that_was_never_told_is_not_resolved_by_mail(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [alert()])
+    recorded(connection, town, [], AS_OF + STEP)
+    assert kinds(connection) == []
+    assert connection.table("incident").fetchall() == []
+    events = connection.execute(
+        "select state_to from incident_event order by changed_at"
+    ).fetchall()
+    assert events == [("pending",), ("ok",)]
+
+
+def test_a_critical_incident_is_repeated_after_four_hours(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    for minutes in range(0, 8 * 60 + 1, 5):
+        recorded(connection, town, [critical()], AS_OF + minutes * MINUTE)
+    assert kinds(connection) == ["firing", "update", "update"]
+    reasons = connection.execute("select reason from outbox order by created_at").fetchall()
+    assert reasons == [("first",), ("repeat",), ("repeat",)]
+
+
+NIGHT = datetime.fromisoformat("2026-11-21T02:00:00+01:00")
+
+
+def test_a_warning_of_the_night_is_told_at_seven_as_it_then_stands(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    for minutes in range(0, 6 * 60, 5):
+        observed = 40.0 + minutes
+        recorded(connection, town, [alert(observed=observed)], NIGHT + minutes * MINUTE)
+    [(kind, mail)] = mails(connection)
+    assert kind == "firing"
+    assert mail["Date"].datetime == NIGHT + timedelta(hours=5)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "Ouverte le 21 nov. à 02:00, gardée pour le matin." in body.get_content()
+
+
+def test_a_warning_that_came_and_went_in_the_night_is_one_mail_in_the_morning(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    for minutes in range(0, 6 * 60, 5):
+        alerts = [alert()] if minutes < 60 else []
+        recorded(connection, town, alerts, NIGHT + minutes * MINUTE)
+    [(kind, mail)] = mails(connection)
+    assert kind == "night"
+    assert mail["Date"].datetime == NIGHT + timedelta(hours=5)
+    assert mail["Subject"].startswith("[Vigie] CETTE NUIT · Eau · ")
+
+
+def test_a_critical_alert_is_told_at_two_in_the_night(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical()], NIGHT)
+    assert kinds(connection) == ["firing"]
+
+
+def test_the_greater_incident_speaks_and_names_the_lesser(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    lesser = alert(rule_id="negative_surge", observed=30.0)
+    for minutes in (0, 5, 10, 15):
+        recorded(connection, town, [critical(), lesser], AS_OF + minutes * MINUTE)
+    for minutes in range(20, 90, 5):
+        recorded(connection, town, [], AS_OF + minutes * MINUTE)
+    assert kinds(connection) == ["firing", "resolved"]
+    assert len(connection.table("incident").fetchall()) == 2
+
+
+def test_a_lesser_incident_that_outlives_the_greater_is_told(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    lesser = alert(rule_id="negative_surge", observed=30.0)
+    for minutes in range(0, 90, 5):
+        alerts = [critical(), lesser] if minutes < 20 else [lesser]
+        recorded(connection, town, alerts, AS_OF + minutes * MINUTE)
+    assert sorted(kinds(connection)) == ["firing", "firing", "resolved"]
+
+
+def test_a_critical_topic_is_not_silenced_by_a_warning(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    crisis = critical(rule_id="topic_surge", scope="T20")
+    recorded(connection, town, [alert(), crisis])
+    recorded(connection, town, [alert(), crisis], AS_OF + 2 * STEP)
+    subjects = [mail["Subject"] for _, mail in mails(connection)]
+    assert any("CRITIQUE · Eau : Crise et sécurité civile" in subject for subject in subjects)
+
+
+def test_a_silent_source_is_told_to_the_operators(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    silent = alert(
+        rule_id="silent_source",
+        subject_id=None,
+        scope="mastodon",
+        observed=240.0,
+        expected=180.0,
+        low=None,
+        high=None,
+        score=None,
+    )
+    for minutes in (0, 10):
+        recorded(connection, town, [silent], AS_OF + minutes * MINUTE)
+    [(_, mail)] = mails(connection)
+    assert mail["To"] == "exploitation@valmorin.example"
+    assert mail["Subject"] == (
+        "[Vigie] Attention · Source mastodon · rien depuis 4 h (toléré 3 h) · Valmorin"
+    )
+
+
+def test_nobody_gets_more_than_twelve_mails_an_hour_and_the_rest_follow(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    storm = [critical(scope=f"T{number:02d}", rule_id="topic_surge") for number in range(1, 21)]
+    recorded(connection, town, storm)
+    assert len(mails(connection)) == 12
+    recorded(connection, town, storm, AS_OF + STEP)
+    assert len(mails(connection)) == 12
+    recorded(connection, town, storm, AS_OF + 61 * MINUTE)
+    assert len(mails(connection)) == 20
+
+
+def test_an_alert_that_flickers_is_called_unstable_once(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    for minutes in range(0, 12 * 60, 5):
+        is_up = minutes % 80 < 10
+        recorded(connection, town, [critical()] if is_up else [], AS_OF + minutes * MINUTE)
+    found = kinds(connection)
+    assert found.count("unstable") == 1
+    assert found[-1] == "unstable"
+    assert len(found) == 9
+
+
+def test_an_earlier_moment_evaluated_late_un_sends_nothing(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical()])
+    before = connection.table("incident").fetchall()
+    recorded(connection, town, [], AS_OF - STEP)
+    assert connection.table("incident").fetchall() == before
+    assert kinds(connection) == ["firing"]
+
+
+def _two_days(connection: duckdb.DuckDBPyConnection) -> None:
+    quiet_history(connection, until=AS_OF)
+    say(connection, crowd(60, until=AS_OF + 50 * MINUTE, text="Coupure {number}"))
+    say(connection, crowd(90, until=AS_OF + 100 * MINUTE, text="Fuite {number}", network="bluesky"))
+
+
+def _replayed(town: Settings, *, until: int) -> list[tuple[str, bytes]]:
+    connection = empty()
+    _two_days(connection)
+    for minutes in range(0, until + 1, 5):
+        at = AS_OF + minutes * MINUTE
+        recorded(connection, town, detect.detect(connection, settings=town, as_of=at), at)
+    rows: list[tuple[str, bytes]] = connection.execute(
+        "select outbox_key, message from outbox order by created_at, outbox_key"
+    ).fetchall()
+    return rows
+
+
+def test_a_replay_that_stops_earlier_sends_the_same_mails_up_to_then(town: Settings) -> None:
+    whole, part = _replayed(town, until=150), _replayed(town, until=60)
+    assert part
+    assert len(whole) > len(part)
+    assert whole[: len(part)] == part
+
+
+def test_the_evidence_that_a_row_keeps_can_be_read_by_others(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical()])
+    [(evidence,)] = connection.execute("select evidence from incident").fetchall()
+    kept = json.loads(evidence)
+    assert kept["alert"]["observed"] == 40.0
+    assert kept["told"]["kind"] == "firing"
+
+
+def test_no_text_of_people_goes_to_the_log(
+    connection: duckdb.DuckDBPyConnection, town: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    quiet_history(connection)
+    secret = "Mme Untel habite au 3 rue des Lilas"
+    say(connection, [*crowd(80), Said(at=AS_OF - MINUTE, text=secret)])
+    alerts = detect.detect(connection, settings=town, as_of=AS_OF)
+    recorded(connection, town, alerts)
+    assert "Untel" not in caplog.text
+    assert "incident.decided" in caplog.text
+
+
+def test_a_failed_task_is_told_to_the_operator_without_becoming_markup(town: Settings) -> None:
+    letter = notify.failure_letter(
+        dag="watch",
+        task="collect",
+        run="20261120T102500Z",
+        error="SourceError: <b>mastodon</b> answered 503",
+        settings=town,
+    )
+    assert letter.subject == "[Vigie] PANNE · collect · Valmorin"
+    assert "<b>mastodon</b> answered 503" in letter.text
+    assert "&lt;b&gt;mastodon&lt;/b&gt; answered 503" in letter.html
+    assert "vigie doctor" in letter.text

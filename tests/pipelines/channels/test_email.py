@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from typing import Any, cast
 
@@ -127,6 +128,16 @@ def test_no_line_is_longer_than_mail_allows_and_none_ends_a_message_early() -> N
 def test_a_subject_of_any_length_in_any_script_survives() -> None:
     subject = "Vigie · العربية · 🚰 · " + "eau " * 100
     assert read(built(subject=subject))["Subject"] == subject[:200].strip()
+
+
+def test_no_space_is_lost_between_the_encoded_words_of_a_header() -> None:
+    subject = "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 1 h 05 · Valmorin"
+    name = "Vigie de la Communauté d'agglomération : Côté Rivière et Forêt réunies"
+    message = built(subject=subject, sender=f"{name} <vigie@valmorin.example>")
+    assert read(message)["Subject"] == subject
+    headers = message_from_bytes(message)  # the other parser of Python, as a second opinion
+    assert str(make_header(decode_header(headers["Subject"]))) == subject
+    assert str(make_header(decode_header(headers["From"]))) == f"{name} <vigie@valmorin.example>"
 
 
 def test_a_mail_reaches_a_server_and_taken_is_called_when_it_has_it() -> None:
