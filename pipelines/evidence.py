@@ -207,7 +207,7 @@ def _function_words() -> frozenset[str]:
 
 
 def _excess(row: Mapping[str, Any]) -> float:
-    prior = 0.01 * row["past_count"] + 0.1
+    prior = 0.01 * row["past_count"] + 0.5
     whole = 0.01 * row["past_total"] + 10
     odds = []
     for when in ("now", "past"):

@@ -1,0 +1,327 @@
+"""The alert mail as a moderator reads it, at night, on a phone, in two languages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import alert_letter, charts, rules
+from pipelines.evidence import Curve, Evidence, Message, SourceState, Term
+from pipelines.incidents import Decision
+from pipelines.letter import Letter
+from pipelines.settings import Institution
+from tests.pipelines.test_incidents import alert, incident
+from tests.pipelines.watched import AS_OF, settings
+
+MINUTE = timedelta(minutes=1)
+FIRST = Decision(reason="first", is_sent=True)
+
+
+def message(**changes: Any) -> Message:
+    values: dict[str, Any] = {
+        "mention_id": "m1",
+        "text": "Toujours pas d'eau aux Tilleuls",
+        "title": None,
+        "url": "https://social.example/@x/1",
+        "network": "mastodon",
+        "published_at": AS_OF - 20 * MINUTE,
+        "sentiment": "negative",
+        "copy_count": 480,
+        "origin_count": 3,
+    }
+    return Message(**(values | changes))
+
+
+def source(name: str, **changes: Any) -> SourceState:
+    values: dict[str, Any] = {
+        "name": name,
+        "kind": name,
+        "read_at": AS_OF,
+        "late_minutes": 0.0,
+        "status": "ok",
+        "is_late": False,
+        "is_capped": False,
+        "has_gap": False,
+    }
+    return SourceState(**(values | changes))
+
+
+def rests_on(**changes: Any) -> Evidence:
+    values: dict[str, Any] = {
+        "sources": (source("mastodon"), source("presse")),
+        "messages": (message(),),
+        "terms": (Term(term="canalisation", count=40, share=0.51, usual_share=0.01),),
+        "networks": {"mastodon": 100, "press": 34},
+        "tone": {"negative": 90, "positive": 4, "undetermined": 40},
+        "topics": {"T10": 0.8},
+    }
+    return Evidence(**(values | changes))
+
+
+def letter(
+    *,
+    locale: Any = "fr",
+    decision: Decision = FIRST,
+    evidence: Evidence | None = None,
+    as_of: datetime = AS_OF,
+    beside: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Letter:
+    town = settings(
+        Path("/nowhere"),
+        institution=Institution(
+            id="valmorin",
+            name="Valmorin",
+            place="Valmorin (38)",
+            kind="commune",
+            legal_basis="x",
+            locale=locale,
+        ),
+    )
+    what = {
+        "severity": "critical",
+        "opened_at": AS_OF,
+        "last_fired_at": AS_OF,
+        "alert": alert(severity="critical", observed=134.0, expected=17.6, low=9.0, high=27.0),
+    }
+    occasion = alert_letter.Occasion(
+        incident=incident(**(what | changes)),
+        decision=decision,
+        evidence=evidence or rests_on(),
+        settings=town,
+        as_of=as_of,
+        **(beside or {}),
+    )
+    return alert_letter.letter(occasion)
+
+
+def visible(html: str) -> str:
+    """What of a page is read, without its tags and sheet."""
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL).split())
+
+
+def test_the_subject_alone_tells_how_bad_what_how_much_and_whose() -> None:
+    assert (
+        letter().subject == "[Vigie] CRITIQUE · Eau · 134 mentions en 1 h (attendu 18) · Valmorin"
+    )
+    assert letter(locale="en").subject == (
+        "[Vigie] CRITICAL · Eau · 134 mentions in 1 h (expected 18) · Valmorin"
+    )
+    assert letter(severity="warning").subject.startswith("[Vigie] Attention · Eau · ")
+
+
+EVERYTHING = {
+    "count against expected": "134 mentions en 1 h (attendu 18)",
+    "its interval": "à cette heure, d’habitude 9 à 27",
+    "subject": "Eau",
+    "place": "Valmorin (38)",
+    "time": "de 10:25 à 11:25 (1 h)",
+    "a message": "Toujours pas d'eau aux Tilleuls",
+    "its copies": "1 message, 480 copies, 3 origines",
+    "a term": "canalisation (51 %, d’habitude 1 %)",
+    "sources": "Mastodon",
+    "share of tone": "50 % de textes négatifs (entre 40 % et 60 %), d’habitude 25 %.",
+    "undetermined": "indéterminé 40",
+    "topic": "Environnement, eau, énergie 80 %",
+    "coverage": "Toutes les sources répondent (2).",
+    "procedure": "Lire les messages cités",
+    "owner": "Responsable proposé : modération d’astreinte.",
+    "what resolves": "Se clôt quand le volume repasse",
+    "next reminder": "Prochain rappel le 20 nov. à 15:25",
+    "rule and version": "volume_surge, version 1",
+    "a person decides": "une personne décide",
+}
+
+
+@pytest.mark.parametrize("what", EVERYTHING)
+def test_the_mail_holds(what: str) -> None:
+    made = letter()
+    for part in (made.text, visible(made.html).replace("&#39;", "'")):
+        assert EVERYTHING[what] in " ".join(part.split())
+
+
+def test_the_permalink_is_a_link_and_the_parameters_are_there() -> None:
+    made = letter(alert=alert(parameters='{"hour_score": 3.5}'))
+    assert 'href="https://social.example/@x/1"' in made.html
+    assert "hour_score = 3.5" in made.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://user:pass@mal.example/",
+        "https://a.example/\nx",
+        "//a.example",
+        "http://[",
+        None,
+    ],
+)
+def test_a_link_that_nobody_should_follow_is_no_link(url: str | None) -> None:
+    made = letter(evidence=rests_on(messages=(message(url=url),)))
+    assert "href" not in made.html.replace('href="cid', "")
+    assert "sans lien public" in made.text
+
+
+def test_what_people_write_never_becomes_markup_nor_template() -> None:
+    hostile = "</blockquote><script>alert(1)</script><img src=x onerror=y> {{ 7*7 }} {text} \"'>"
+    town = rests_on(
+        messages=(message(text=hostile, title="<b>titre</b>", network="<i>réseau</i>"),),
+        terms=(Term(term="<u>mot</u>", count=3, share=0.5, usual_share=0.0),),
+        networks={"<i>réseau</i>": 3},
+        sources=(source("<s>source</s>", read_at=None),),
+    )
+    made = letter(evidence=town)
+    assert "<script>" not in made.html
+    assert "<img src=x" not in made.html
+    assert not re.search(r"<(b>titre|i>réseau|u>mot|s>source)", made.html)
+    assert "{{ 7*7 }}" in made.text
+    assert "49" not in made.text
+
+
+def test_marks_that_turn_reading_round_and_control_characters_are_gone() -> None:
+    made = letter(
+        evidence=rests_on(messages=(message(text="a\u202etxt.exe\x07\u200fb\r\nBcc: c"),))
+    )
+    assert "\u202e" not in made.html + made.text
+    assert "\x07" not in made.html + made.text
+    assert "atxt.exeb Bcc: c" in made.text
+
+
+def test_a_long_text_is_cut_between_words() -> None:
+    made = letter(evidence=rests_on(messages=(message(text="mot " * 500),)))
+    [quote] = re.findall(r"« (.*) »", made.text)
+    assert len(quote) <= alert_letter.QUOTE_LIMIT
+    assert quote.endswith("mot…")
+
+
+@pytest.mark.parametrize(
+    "reason", ["first", "severity_up", "volume_doubled", "repeat", "back_again"]
+)
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_each_reason_is_a_sentence(reason: str, locale: str) -> None:
+    made = letter(locale=locale, decision=Decision(reason=reason, is_sent=True))
+    assert "{" not in made.text
+    assert "{" not in visible(made.html)
+
+
+@pytest.mark.parametrize("rule", rules.names())
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_each_rule_makes_a_whole_mail_in_each_language(rule: str, locale: str) -> None:
+    changes: dict[str, Any] = {"rule_id": rule}
+    if rule == "silent_source":
+        changes |= {"subject_id": None, "scope": "mastodon", "low": None, "high": None}
+    made = letter(locale=locale, alert=alert(**changes))
+    assert rules.read(rule).say("Label", locale) in made.text
+    assert "None" not in made.text + visible(made.html)
+    assert len(made.html) < 60_000
+
+
+def test_an_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
+    made = letter(
+        decision=Decision(reason="resolved", is_sent=True),
+        state="resolved",
+        opened_at=AS_OF - 130 * MINUTE,
+        resolved_at=AS_OF,
+        peak_observed=240.0,
+    )
+    assert (
+        made.subject
+        == "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 2 h 10 · Valmorin"
+    )
+    assert "Au plus fort : 240 pour 18 attendus." in made.text
+    assert "Procédure proposée".upper() not in made.text
+    assert "Si elle reprend avant le 20 nov. à 17:25" in made.text
+
+
+def test_nobody_named_for_alerts_is_said_loudly_and_first() -> None:
+    made = letter(beside={"nobody": "nobody"})
+    assert "Personne n’est désigné pour les alertes." in made.text[:400]
+    assert "Personne n’est désigné pour les alertes." in visible(made.html)
+    assert "Aucune astreinte" in letter(beside={"nobody": "off_shift"}).text
+
+
+def test_what_a_source_does_not_bring_is_said() -> None:
+    late = source("mastodon", is_late=True, late_minutes=185.0)
+    made = letter(evidence=rests_on(sources=(late, source("presse", is_capped=True, has_gap=True))))
+    assert "mastodon en retard de 3 h 05" in made.text
+    assert "presse : lecture tronquée" in made.text
+    assert "presse : un trou de lecture" in made.text
+    assert "Ce qui n’a pas été vu n’est pas compté." in made.text
+    assert "Toutes les sources" not in made.text
+
+
+def test_a_danger_asks_for_the_crisis_cell_and_a_legal_review() -> None:
+    made = letter(evidence=rests_on(topics={"T10": 0.8, "T20": 0.3}))
+    assert "réunir la cellule de crise" in made.text
+    assert "Responsable proposé : direction." in made.text
+    assert "Avis juridique requis." in made.text
+    assert "cellule de crise" not in letter().text
+
+
+def test_while_warming_up_no_expectation_is_claimed() -> None:
+    made = letter(alert=alert(is_warming_up=True))
+    assert "historique en cours de constitution" in made.text
+    assert "d’habitude 8 à 24" not in made.text
+
+
+def test_other_alerts_that_fire_are_named() -> None:
+    other = incident(alert=alert(rule_id="negative_surge"), opened_at=AS_OF)
+    made = letter(beside={"others": (other,)})
+    assert "Messages négatifs en hausse · Eau, depuis le 20 nov. à 11:25" in made.text
+
+
+CURVE = Curve(
+    times=tuple(AS_OF - 30 * MINUTE * (47 - i) for i in range(48)),
+    counts=(8.0,) * 47 + (90.0,),
+    low=(4.0,) * 48,
+    high=(14.0,) * 48,
+)
+
+
+def test_the_curve_is_a_picture_with_words_for_those_who_do_not_see_it() -> None:
+    made = letter(evidence=rests_on(curve=CURVE))
+    assert made.images["curve"].startswith(b"\x89PNG")
+    assert 'src="cid:curve"' in made.html
+    assert "90 dans la dernière, 14 au plus attendu" in made.html
+
+
+def test_an_alert_goes_out_without_its_picture_when_it_cannot_be_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def _fails(*_: Any, **__: Any) -> bytes:
+        raise ValueError("no font")
+
+    monkeypatch.setattr(charts, "curve", _fails)
+    made = letter(evidence=rests_on(curve=CURVE))
+    assert made.images == {}
+    assert "cid:" not in made.html
+
+
+def test_lengths_of_time_are_said_as_people_say_them() -> None:
+    spoken = alert_letter._words(settings(Path("/nowhere")))
+    said = [
+        alert_letter.span(minutes, spoken) for minutes in (15, 59.6, 60, 130, 1440, 2880, 20160)
+    ]
+    assert said == ["15 min", "1 h", "1 h", "2 h 10", "24 h", "2 j", "14 j"]
+
+
+def test_the_page_asks_for_nothing_from_outside() -> None:
+    made = letter(evidence=rests_on(curve=CURVE, messages=(message(url=None),)))
+    assert not re.findall(r'(?:src|href)="(?!cid:)[^"]*"', made.html)
+    assert "@import" not in made.html
+
+
+def test_a_warning_held_for_the_morning_says_since_when() -> None:
+    made = letter(severity="warning", opened_at=AS_OF - timedelta(hours=6))
+    assert "Ouverte le 20 nov. à 05:25, gardée pour le matin." in made.text
+
+
+def test_a_subject_that_is_no_longer_watched_still_has_a_name() -> None:
+    assert " · disparu · " in letter(alert=replace(alert(), subject_id="disparu")).subject

@@ -1,0 +1,166 @@
+"""What the mail rests on: texts with their copies, words, origins, tone, coverage, a curve."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from pipelines import evidence
+from pipelines.baseline import ZoneInfo
+from pipelines.evidence import Evidence
+from tests.pipelines.test_incidents import alert, incident
+from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
+
+MINUTE = timedelta(minutes=1)
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.fixture
+def connection() -> duckdb.DuckDBPyConnection:
+    made = empty()
+    quiet_history(made)
+    return made
+
+
+def gathered(connection: duckdb.DuckDBPyConnection, **changes: object) -> Evidence:
+    what = incident(last_fired_at=AS_OF, opened_at=AS_OF, alert=alert(**changes))
+    return evidence.gather(connection, what, as_of=AS_OF, zone=PARIS)
+
+
+def test_copies_and_near_copies_are_one_message_with_its_count(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    rumour = "L'eau du robinet des Tilleuls est contaminée, ne la buvez surtout pas ce soir"
+    say(connection, crowd(12, text=rumour))
+    say(connection, crowd(8, text=f"{rumour} !!! https://exemple.example/x", network="bluesky"))
+    say(connection, crowd(5, text="Les bouteilles arrivent à la salle des fêtes", network="press"))
+    first, second = gathered(connection).messages
+    assert (first.copy_count, first.origin_count) == (20, 2)
+    assert second.copy_count == 5
+
+
+def test_a_claim_and_its_denial_are_two_messages(connection: duckdb.DuckDBPyConnection) -> None:
+    say(connection, crowd(6, text="L'eau du robinet de la ville est contaminée ce soir"))
+    say(connection, crowd(5, text="L'eau du robinet de la ville n'est pas contaminée ce soir"))
+    assert [m.copy_count for m in gathered(connection).messages] == [6, 5]
+
+
+def test_the_message_shown_is_the_first_that_was_said(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for minutes, url in ((50, "https://a.example/1"), (10, "https://b.example/2")):
+        text = "La place du marché est fermée"
+        say(connection, [Said(at=AS_OF - minutes * MINUTE, text=text, url=url)])
+    [message] = gathered(connection).messages
+    assert message.url == "https://a.example/1"
+    assert message.published_at == AS_OF - 50 * MINUTE
+
+
+def test_messages_that_the_rule_names_come_first(connection: duckdb.DuckDBPyConnection) -> None:
+    say(connection, crowd(9, text="Merci aux agents pour leur travail"))
+    say(connection, crowd(3, text="La facture est une honte", network="bluesky"))
+    [row] = connection.execute(
+        "select min(mention_id) from mention where network = 'bluesky'"
+    ).fetchall()
+    ids = connection.execute("select mention_id from mention where network = 'bluesky'").fetchall()
+    assert row in ids
+    named = gathered(connection, message_ids=tuple(i for (i,) in ids)).messages
+    assert named[0].text == "La facture est une honte"
+
+
+def test_a_word_above_its_usual_is_told_and_one_that_is_usual_is_not(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    past = [
+        Said(at=AS_OF - timedelta(hours=5 + i), text=f"La facture d'eau encore, numéro {i}")
+        for i in range(100)
+    ]
+    say(connection, past)
+    say(connection, crowd(30, text="La facture et la canalisation rompue, toujours {number}"))
+    terms = {term.term: term for term in gathered(connection).terms}
+    assert {"canalisation", "rompue"} <= set(terms)
+    assert not {"facture", "toujours"} & set(terms)
+    assert terms["rompue"].share == 1.0
+    assert terms["rompue"].usual_share == 0.0
+
+
+def test_copies_do_not_make_a_word_unusual(connection: duckdb.DuckDBPyConnection) -> None:
+    say(connection, crowd(40, text="Inondation partout"))
+    assert gathered(connection).terms == ()
+
+
+def test_masked_parts_links_and_handles_are_no_words(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    text = "[e-mail] [téléphone] @marie https://piscine.example/horaires fermeture {number}"
+    say(connection, crowd(30, text=text))
+    assert [term.term for term in gathered(connection).terms] == ["fermeture"]
+
+
+def test_origins_tone_and_topics_count_every_mention(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    say(connection, crowd(6, text="Danger", sentiment="negative", topics=("T20", "T10")))
+    say(connection, crowd(2, text="Merci", sentiment="undetermined", network="press"))
+    found = gathered(connection)
+    assert found.networks == {"mastodon": 6, "press": 2}
+    assert found.tone == {"negative": 6, "undetermined": 2}
+    assert found.topics == {"T10": 0.75, "T20": 0.75}
+
+
+def test_an_alert_on_a_topic_rests_on_that_topic_alone(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    say(connection, crowd(6, text="Le tram {number}", topics=("T09",)))
+    say(connection, crowd(9, text="La cantine {number}", topics=("T07",)))
+    found = gathered(connection, rule_id="topic_surge", scope="T09")
+    assert found.networks == {"mastodon": 6}
+    assert all("tram" in message.text for message in found.messages)
+
+
+def test_each_source_is_told_as_it_stands(connection: duckdb.DuckDBPyConnection) -> None:
+    rows = {
+        "bluesky": (0, "ok", True),
+        "mastodon": (180, "ok", False),
+        "presse": (30, "failed", False),
+    }
+    for name, (late, status, is_capped) in rows.items():
+        connection.execute("insert into source_block values ($name, $name, 5, 180)", {"name": name})
+        connection.execute(
+            "insert into intake select 'r', $name, $name, $at, $at, $status, 0, 0, 0, 0, 0, 0, 0,"
+            " $is_capped, null, null, null, null, $at",
+            {"name": name, "at": AS_OF - late * MINUTE, "status": status, "is_capped": is_capped},
+        )
+    bluesky, mastodon, press = gathered(connection).sources
+    assert (bluesky.is_late, bluesky.is_capped, bluesky.late_minutes) == (False, True, 0)
+    assert (mastodon.is_late, mastodon.late_minutes) == (True, 180)
+    assert (press.read_at, press.status) == (None, "failed")
+
+
+def test_the_curve_is_a_day_of_half_hours_up_to_now(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    say(connection, crowd(20, minutes=29))
+    say(connection, [Said(at=AS_OF - timedelta(hours=23, minutes=45), text="Hier")])
+    curve = gathered(connection).curve
+    assert curve is not None
+    assert len(curve.times) == len(curve.counts) == len(curve.low) == len(curve.high) == 48
+    assert curve.times[-1] == AS_OF
+    assert (curve.counts[0], curve.counts[-1]) == (1.0, 20.0)
+    assert curve.low[-1] < 8 < curve.high[-1]
+
+
+def test_there_is_no_curve_before_there_is_a_history(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    say(connection, crowd(20))
+    assert gathered(connection, is_warming_up=True).curve is None
+
+
+def test_an_alert_about_a_source_rests_on_the_sources_alone(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    found = gathered(connection, rule_id="silent_source", subject_id=None, scope="mastodon")
+    assert (found.messages, found.networks, found.curve) == ((), {}, None)
