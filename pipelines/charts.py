@@ -16,7 +16,8 @@ from typing import Any
 
 import altair as alt
 import vl_convert
-from babel.dates import format_skeleton
+
+from pipelines.wording import dated
 
 FONT = "Liberation Sans"
 WIDTH, HEIGHT, LOW = (
@@ -29,7 +30,6 @@ INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
 TONES = ("#D55E00", "#c3cad1", "#0072B2", "#eef1f4")  # negative, neutral, positive, undetermined
 
-_CLDR = {"fr": "fr_FR", "en": "en_GB"}
 _NUMBERS: dict[str, Any] = {"fr": "fr-FR", "en": "en-GB"}
 _WORDS = {
     "fr": {"band": "bande bleue : fourchette attendue"},
@@ -119,7 +119,7 @@ def _curve(
         layers.append(_band(rows, low, high))
     layers.append(_line(rows))
     if mark_at is not None:
-        layers.append(_rule(mark_at, zone=zone, locale=locale))
+        layers.append(_rule(mark_at, zone=zone))
     labels = labels or time_labels(times[0], times[-1], zone=zone, locale=locale)
     shared = _time_axis(times, labels)
     chart = alt.layer(*layers).encode(x=shared)
@@ -172,7 +172,7 @@ def _day_names(days: Sequence[date], locale: str) -> dict[int, str]:
     """The labels of some days by place: the last always, and as many as do not touch."""
     step = max(1, -(-len(days) // _TICKS))
     places = range((len(days) - 1) % step, len(days), step)
-    return {n: str(format_skeleton("MMMd", days[n], locale=_CLDR[locale])) for n in places}
+    return {n: dated(days[n], "MMMd", locale=locale) for n in places}
 
 
 def topic_bars(
@@ -250,8 +250,8 @@ def _band(rows: list[dict[str, Any]], low: Sequence[float], high: Sequence[float
     return band.encode(y=_count_axis("low"), y2=alt.Y2("high"))
 
 
-def _rule(at: datetime, *, zone: tzinfo, locale: str) -> Any:
-    label = format_skeleton("Hm", at.astimezone(zone), locale=_CLDR[locale])
+def _rule(at: datetime, *, zone: tzinfo) -> Any:
+    label = f"{at.astimezone(zone):%H:%M}"
     data = _rows([{"t": _epoch_ms(at), "label": label}])
     rule = alt.Chart(data).mark_rule(color=MARK, strokeWidth=1.5, strokeDash=[4, 3])
     text = alt.Chart(data).mark_text(
@@ -315,8 +315,9 @@ def _is_round(local: datetime, step: int) -> bool:
 
 def _label(local: datetime, step: int, locale: str) -> str:
     is_midnight = local.hour == 0 and local.minute == 0
-    skeleton = "MMMd" if step >= _DAY_MINUTES or is_midnight else "Hm"
-    return str(format_skeleton(skeleton, local, locale=_CLDR[locale]))
+    if step >= _DAY_MINUTES or is_midnight:
+        return dated(local, "MMMd", locale=locale)
+    return f"{local:%H:%M}"
 
 
 def drawable(text: str) -> str:

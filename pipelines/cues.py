@@ -16,12 +16,24 @@ _QUESTION = re.compile(
     r"|how|when|where|why|does anyone|is there|can we)\b",
     re.IGNORECASE,
 )
-_RHETORICAL = re.compile(r"\?{2,}|\?!|!\?|jusqu['’]à quand|honte|de qui se moque", re.IGNORECASE)
+_RHETORICAL = re.compile(
+    r"\?{2,}|\?!|!\?|jusqu['’]à quand|honte|de qui se moque|que fait (?:la|le)"
+    r"|cache quoi|c['’]est normal",
+    re.IGNORECASE,
+)
+_PRACTICAL = re.compile(
+    r"(?:^|[.!?:,…]\s*)(?:comment|quand|où|combien|(?:à|de|pour|dans) quel\w*|quel\w*|est-ce qu"
+    r"|peut-on|peux-tu|pouvez-vous|y a-t-il|y aura-t-il|qui contacter|qui sait|quelqu['’]un sait"
+    r"|savez-vous|how|when|where|what|which|who|is there|are there|can (?:we|i|you)|does anyone)\b"
+    r"[^?]*\?|^(?:bonjour\W+)?faut-il\b[^?]*\?"
+    r"|\b(?!faut)\w+-(?:t-)?(?:il|elle|ils|elles|on)\b[^?]*\?|\b(?:quand|où|combien|comment)\s*\?",
+    re.IGNORECASE,
+)
 _CLAIM = re.compile(
     r"\b(?:il para[iî]t|para[iî]t[- ]il|apparemment|on (?:nous|vous) (?:cache|ment)"
     r"|selon (?:un|une|des|mes|nos|certains|plusieurs)|d['’]après (?:un|une|des|mes|nos)"
     r"|une source|source s[uû]re|soi-disant|la vérité sur|ce qu['’]on ne (?:nous|vous) dit"
-    r"|scandale|révélations?|étouff\w+|dissimul\w+|en secret"
+    r"|scandale|révélations?|étouff\w+ (?:l['’]|cette )affaire|dissimul\w+|en secret"
     r"|nous le cache|le cache|cachent|contaminée?s?|toxiques?|empoisonn\w+|alerte"
     r"|c['’]est (?:officiel|confirmé)|preuve|partagez|faites tourner|fait tourner"
     r"|apparently|cover[- ]up|they are hiding|share before|confirmed|leaked)\b",
@@ -47,6 +59,11 @@ def is_question(text: str) -> bool:
     """Whether a text seems to ask for an answer; a rhetorical outcry does not."""
     bare = _LINK.sub(" ", text)
     return bool(_QUESTION.search(bare)) and not _RHETORICAL.search(bare)
+
+
+def is_request(text: str) -> bool:
+    """Whether a text seems to ask something practical: how, when, where, may one."""
+    return is_question(text) and bool(_PRACTICAL.search(_LINK.sub(" ", text)))
 
 
 def is_claim(text: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from models.taxonomy import taxonomy
 from pipelines import charts, rules
-from pipelines.brief import Digest, IncidentLine, Own, SourceLine, Story
+from pipelines.brief import ActionKind, Digest, IncidentLine, Own, SourceLine, Story
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Signals, change
@@ -337,11 +337,12 @@ def coverage(sources: Sequence[SourceLine], spoken: Words) -> str:
 
 
 def proposed(digest: Digest, spoken: Words) -> str:
-    """Every procedure that the stories and claims call for, each once, in a few words."""
-    kinds = [action.kind for story in digest.stories for action in story.actions]
+    """Every procedure that the stories and claims call for, the gravest first, in a few words."""
+    kinds = {action.kind for story in digest.stories for action in story.actions}
     if digest.claims:
-        kinds.append("claim")
-    return " · ".join(spoken.text(f"short_actions.{kind}") for kind in dict.fromkeys(kinds))
+        kinds.add("claim")
+    ordered = [kind for kind in get_args(ActionKind) if kind in kinds]
+    return " · ".join(spoken.text(f"short_actions.{kind}") for kind in ordered)
 
 
 def is_quiet(digest: Digest) -> bool:

@@ -37,6 +37,7 @@ SURE = (
 )
 SEEDS = 60  # words that may name a story
 JOINED = 0.5  # of the rarer word's messages, for two words to name one story
+GRAVE = ("crisis", "claim", "gathering")
 ALIKE = 0.7  # of the words of the shorter one, for two copied texts to be one story
 ANSWERED = 0.4  # of a claim's words, for an own post to be shown as its answer
 _STEM = 6  # letters that tell a word and its forms: contamin-ée, contamin-ation
@@ -336,7 +337,7 @@ def _examples(parts: Sequence[Bundle], words: Sequence[str]) -> tuple[Said, ...]
 def _actions(parts: Sequence[Bundle]) -> tuple[Action, ...]:
     """The procedures that the messages of a story call for, the gravest first; often none.
 
-    A complaint is proposed only alone: where something graver stands, answering is part of it.
+    A complaint and a question are part of what is graver, and proposed only without it.
     """
     total = sum(b.count for b in parts)
     signs: dict[ActionKind, tuple[int, float]] = {
@@ -344,11 +345,11 @@ def _actions(parts: Sequence[Bundle]) -> tuple[Action, ...]:
         "claim": (_having(parts, _is_spread_claim), LEAST_COPIES),
         "gathering": (_having(parts, lambda b: cues.is_gathering(b.lead.text)), LEAST_ASKED),
         "request": (
-            _having(parts, lambda b: cues.is_question(b.lead.text)),
+            _having(parts, lambda b: cues.is_request(b.lead.text)),
             max(LEAST_ASKED, total * 0.4),
         ),
         "complaint": (
-            _having(parts, lambda b: b.lead.sentiment == "negative"),
+            _having(parts, _is_complaint),
             max(LEAST_MENTIONS, total * 0.4),
         ),
     }
@@ -357,7 +358,8 @@ def _actions(parts: Sequence[Bundle]) -> tuple[Action, ...]:
         for kind, (count, least) in signs.items()
         if count >= least
     ]
-    return tuple(a for a in held if a.kind != "complaint" or len(held) == 1)
+    grave = tuple(action for action in held if action.kind in GRAVE)
+    return grave or tuple(held[:1])
 
 
 def _having(parts: Sequence[Bundle], holds: Callable[[Bundle], bool]) -> int:
@@ -367,6 +369,10 @@ def _having(parts: Sequence[Bundle], holds: Callable[[Bundle], bool]) -> int:
 
 def _is_crisis(bundle: Bundle) -> bool:
     return CRISIS_TOPIC in bundle.lead.topics
+
+
+def _is_complaint(bundle: Bundle) -> bool:
+    return bundle.lead.sentiment == "negative" and not cues.is_question(bundle.lead.text)
 
 
 def _is_spread_claim(bundle: Bundle) -> bool:
@@ -428,7 +434,7 @@ def asked(
     found: Sequence[Bundle], *, known: Collection[str] = (), most: int = 5
 ) -> tuple[Asked, ...]:
     """Questions that came at least three times, as copies or in the same two words."""
-    questions = [b for b in found if cues.is_question(b.lead.text)]
+    questions = [b for b in found if cues.is_request(b.lead.text)]
     words = [terms(bundle.lead.text, known) for bundle in questions]
     said_count: Counter[str] = Counter()
     for bundle, mine in zip(questions, words, strict=True):

@@ -85,15 +85,15 @@ class Words:
 
     def day(self, day: date) -> str:
         """A day in full: "jeudi 19 novembre 2026"."""
-        return str(format_date(day, format="full", locale=self._cldr))
+        return _first(str(format_date(day, format="full", locale=self._cldr)), day, self.locale)
 
     def short_day(self, day: date) -> str:
         """A day in short: "19 nov."."""
-        return str(format_skeleton("MMMd", day, locale=self._cldr))
+        return dated(day, "MMMd", locale=self.locale)
 
     def week_day(self, day: date) -> str:
         """A day with its weekday in short: "jeu. 19 nov."."""
-        return str(format_skeleton("MMMEd", day, locale=self._cldr))
+        return dated(day, "MMMEd", locale=self.locale)
 
     def time(self, at: datetime) -> str:
         """The local time of day: "14:05"."""
@@ -120,6 +120,15 @@ class Words:
     def listed(self, items: list[str]) -> str:
         """Items with commas and the locale's "and" before the last."""
         return str(format_list(items, locale=self._cldr))
+
+
+def dated(day: date, skeleton: str, *, locale: str) -> str:
+    """A day as a CLDR skeleton tells it, for example "MMMd"; the French first is "1er"."""
+    return _first(str(format_skeleton(skeleton, day, locale=LOCALES[locale])), day, locale)
+
+
+def _first(text: str, day: date, locale: str) -> str:
+    return re.sub(r"\b1\b", "1er", text, count=1) if locale == "fr" and day.day == 1 else text
 
 
 def words(locale: str, zone: tzinfo) -> Words:

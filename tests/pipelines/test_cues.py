@@ -26,6 +26,21 @@ def test_a_question_asks_for_an_answer(text: str, is_so: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "is_so"),
     [
+        ("Bonjour, à quelle heure ouvre la piscine ?", True),
+        ("Faut-il fermer les fenêtres ?", True),
+        ("Is there a bus on Sunday?", True),
+        ("Débat au conseil : faut-il armer la police municipale ?", False),
+        ("Photo du jour. Vous en pensez quoi ?", False),
+        ("Énorme fumée noire, on étouffe, que fait la mairie ?", False),
+    ],
+)
+def test_a_request_asks_something_practical(text: str, is_so: bool) -> None:
+    assert cues.is_request(text) is is_so
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [
         ("Il paraît que la mairie a vendu le stade en secret", True),
         ("Selon une voisine, l’eau est contaminée", True),
         ("12 millions d’euros pour un rond-point", True),

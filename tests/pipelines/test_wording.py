@@ -76,6 +76,15 @@ def test_times_are_those_of_the_institution() -> None:
     assert wording.words("fr", PARIS).day(date(2026, 11, 19)) == "jeudi 19 novembre 2026"
 
 
+def test_the_first_of_a_month_is_an_ordinal_in_french() -> None:
+    first = date(2026, 10, 1)
+    french, english = wording.words("fr", PARIS), wording.words("en", PARIS)
+    assert french.day(first) == "jeudi 1er octobre 2026"
+    assert french.short_day(first) == "1er oct."
+    assert french.week_day(date(2026, 10, 11)) == "dim. 11 oct."
+    assert english.day(first) == "Thursday, 1 October 2026"
+
+
 def test_french_signs_never_begin_a_line() -> None:
     french = wording.words("fr", PARIS)
     assert french.say("forms.quote", text="x") == "«\u00a0x\u00a0»"
