@@ -186,9 +186,9 @@ def _langs(texts: list[str]) -> list[str | None]:
 def _read(item: Parsed, raw_ref: str, run: _Run) -> _Draft | Deletion | Rejection:
     if isinstance(item, Rejection):
         return replace(item, raw_ref=item.raw_ref or raw_ref)
-    native_id = _identifier(item.native_id)
-    if not native_id:
-        return _refuse(run, None, NO_ID, "the source gives no identifier", raw_ref)
+    native_id = _ID_ODD.sub("", item.native_id or "")
+    if not 0 < len(native_id) <= ID_LIMIT:
+        return _refuse(run, None, NO_ID, f"an identifier of {len(native_id)} characters", raw_ref)
     if isinstance(item, Deletion):
         return replace(item, native_id=native_id)
     if item.visibility not in _PUBLIC:

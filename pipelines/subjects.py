@@ -11,8 +11,8 @@ name itself ("OGC Nice") only takes that one place out, and does so for plain na
 takes out the ambiguous names within reach.
 
 The institution's own name, aliases and handles belong to the subject that bears its id, else to
-the first that shares a name or a handle with it. When none does, they belong to none: what is
-watched must state its purpose, so nothing is watched that `vigie.toml` does not name.
+the first whose names or handles name it ("Nice" names "Ville de Nice"). When none does, they
+belong to none: what is watched must state its purpose.
 
 Cost: about 15 µs for 240 characters that name nothing, 50 µs for those that do (`tests/bench`).
 Known gaps: declined or misspelt names, look-alike letters, names in other scripts.
@@ -272,41 +272,50 @@ def matcher(
     subjects: Sequence[Subject], institution: Institution, *, window: int = WINDOW
 ) -> Matcher:
     """The matcher of an institution's subjects; logs a warning when none is the institution's."""
-    own = _own_subject(subjects, institution)
+    plain = _matcher(subjects, window=window, own=None)
+    own = _own_subject(subjects, institution, plain)
     if own is None:
         log.warning("subjects.institution_unwatched institution=%s", institution.id)
+        return plain
     watched = [_with_own(s, institution) if s.id == own else s for s in subjects]
-    phrases, keys, known, starts = _phrases(watched)
+    return _matcher(watched, window=window, own=own)
+
+
+def _matcher(subjects: Sequence[Subject], *, window: int, own: str | None) -> Matcher:
+    phrases, keys, known, starts = _phrases(subjects)
     return Matcher(
-        ids=tuple(s.id for s in watched),
+        ids=tuple(s.id for s in subjects),
         institution_subject=own,
         window=window,
         _phrases=phrases,
         _keys=keys,
         _known=frozenset(known),
         _starts=frozenset(starts),
-        _tags=_index((_squash(tag), n) for n, s in enumerate(watched) for tag in _tags_of(s)),
-        _handles=_index((fold_handle(h), n) for n, s in enumerate(watched) for h in s.handles),
+        _tags=_index((_squash(tag), n) for n, s in enumerate(subjects) for tag in _tags_of(s)),
+        _handles=_index((fold_handle(h), n) for n, s in enumerate(subjects) for h in s.handles),
     )
 
 
-def _own_subject(subjects: Sequence[Subject], institution: Institution) -> str | None:
-    """The subject that is the institution itself: by id, else by a name or handle they share."""
-    words = {_squash(name) for name in (institution.name, *institution.aliases)}
-    handles = {fold_handle(handle) for handle in institution.handles}
+def _own_subject(
+    subjects: Sequence[Subject], institution: Institution, plain: Matcher
+) -> str | None:
+    """The subject that is the institution: the one of its id, else the first that names it."""
+    if institution.id in plain.ids:
+        return institution.id
+    names = (institution.name, *institution.aliases)
+    found = plain.match(names, [()] * len(names), [institution.handles] * len(names))
+    named = {subject_id for ids in found for subject_id in ids}
+    words = set(map(_squash, names))
     for subject in subjects:
-        if subject.id == institution.id:
-            return subject.id
-    for subject in subjects:
-        named = words.intersection(map(_squash, (*subject.names, *subject.ambiguous)))
-        if named or handles.intersection(map(fold_handle, subject.handles)):
+        if subject.id in named or not words.isdisjoint(map(_squash, subject.ambiguous)):
             return subject.id
     return None
 
 
 def _with_own(subject: Subject, institution: Institution) -> Subject:
+    unsure = set(map(_squash, subject.ambiguous))
     names = (institution.name, *institution.aliases)
-    added = tuple(name for name in names if name not in subject.ambiguous)
+    added = tuple(name for name in names if _squash(name) not in unsure)
     return subject.model_copy(
         update={
             "names": (*subject.names, *added),
