@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines import counts, privacy, publish, sources, warehouse
+from pipelines.aside import written_aside
 from pipelines.errors import VigieError
 from pipelines.mention import Post, mention_id
 from pipelines.plaintext import canonical_url
@@ -262,26 +261,13 @@ def _rewrite(path: Path, settings: Settings, wanted: Wanted) -> None:
     """Write a landed file again without the payloads that have to go."""
     block = _block(settings, path)
     kept_count = 0
-    with _aside(path) as aside:
-        with pa.output_stream(str(aside), compression="zstd") as out:
-            for line in _lines(path):
-                if _held(line, block, wanted) is None:
-                    out.write(line + b"\n")
-                    kept_count += 1
-        if kept_count:
-            aside.replace(path)
+    with written_aside(path) as aside, pa.output_stream(str(aside), compression="zstd") as out:
+        for line in _lines(path):
+            if _held(line, block, wanted) is None:
+                out.write(line + b"\n")
+                kept_count += 1
     if not kept_count:
         path.unlink()
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; nothing of it is left when the block has ended."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield aside
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _pseudonyms(wanted: Wanted, landed: _Landed, key: bytes, as_of: datetime) -> list[str]:
@@ -353,15 +339,14 @@ def _drop_rows(path: Path, keys: pa.Array) -> int:
     gone = int(pc.sum(pc.is_in(column, value_set=keys)).as_py() or 0)
     if not gone:
         return 0
-    with _aside(path) as aside:
-        with (
-            pq.ParquetFile(path) as file,
-            pq.ParquetWriter(aside, file.schema_arrow, compression="zstd") as out,
-        ):
-            for batch in file.iter_batches():
-                kept = pc.invert(pc.is_in(batch["mention_id"], value_set=keys))
-                out.write_batch(batch.filter(kept))
-        aside.replace(path)
+    with (
+        written_aside(path) as aside,
+        pq.ParquetFile(path) as file,
+        pq.ParquetWriter(aside, file.schema_arrow, compression="zstd") as out,
+    ):
+        for batch in file.iter_batches():
+            kept = pc.invert(pc.is_in(batch["mention_id"], value_set=keys))
+            out.write_batch(batch.filter(kept))
     return gone
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines import counts, warehouse
+from pipelines.aside import written_aside
 from pipelines.mention import mention_id
 
 log = logging.getLogger(__name__)
@@ -155,13 +155,9 @@ def export(
     connection: warehouse.Connection, path: Path, *, since: datetime, until: datetime
 ) -> None:
     """Write the live mentions of a span (aware, half open) to a Parquet file, without authors."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with written_aside(path) as aside:
         span = {"since": since, "until": until, "path": str(aside)}
         warehouse.run(connection, "writes/export_mention", span)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _find_known(connection: warehouse.Connection, staged: Staged) -> None:

@@ -11,13 +11,14 @@ are made from that copy, which is then removed. Memory is bounded by DuckDB's li
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipelines import warehouse
+from pipelines.aside import written_aside
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +38,21 @@ def publish(home: Path, *, made_at: datetime) -> Path:
     more than a minute, and WarehouseError when there is none.
     """
     path = home / ANALYST
-    path.parent.mkdir(parents=True, exist_ok=True)
-    source, aside = (path.with_name(f".{part}.{os.getpid()}.part") for part in ("source", "made"))
-    try:
+    with TemporaryDirectory(prefix=".copy-", suffix=".part", dir=_folder(path)) as folder:
+        source = Path(folder) / warehouse.WAREHOUSE
         _snapshot(home, source)
-        with warehouse.opened_file(source, read_only=True) as connection:
+        with (
+            written_aside(path) as aside,
+            warehouse.opened_file(source, read_only=True) as connection,
+        ):
             _copy(connection, aside, made_at=made_at)
-        aside.replace(path)
-    finally:
-        for part in (source, aside):
-            _remove(part)
     log.info("warehouse.published bytes=%d", path.stat().st_size)
     return path
+
+
+def _folder(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
 
 
 def _snapshot(home: Path, to: Path) -> None:
@@ -61,11 +65,6 @@ def _snapshot(home: Path, to: Path) -> None:
             file = home / f"{warehouse.WAREHOUSE}{ending}"
             if file.exists():
                 shutil.copyfile(file, to.with_name(f"{to.name}{ending}"))
-
-
-def _remove(path: Path) -> None:
-    for ending in ("", ".wal"):
-        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
 
 
 def _copy(connection: warehouse.Connection, aside: Path, *, made_at: datetime) -> None:

@@ -184,6 +184,6 @@ def _made_at(path: Path) -> datetime | None:
 
 def _leftovers(home: Path) -> Iterator[Path]:
     """What killed steps left aside: half-written files, and what DuckDB had spilled."""
-    yield from home.glob("published/.*.part*")
+    yield from home.glob("published/.*.part*")  # `publish` works in a folder of that name
     yield from home.glob("digests/.*.part")
     yield from home.glob(f"{warehouse.WAREHOUSE}.tmp/*")
