@@ -218,11 +218,16 @@ def erase(
     network: Annotated[str | None, typer.Option(help="Network of the handle.")] = None,
 ) -> None:
     """Erase a post or a person's posts from every store, and block their return."""
-    from pipelines import run
+    from pipelines import erasure, privacy, run
 
     house = run.house(home)
-    receipt = run.erase(
-        house, permalink=permalink, handle=handle, network=network, as_of=datetime.now(UTC)
+    receipt = erasure.erase(
+        house.settings,
+        as_of=datetime.now(UTC),
+        permalink=permalink,
+        handle=handle,
+        network=network,
+        key=privacy.read_key(house.home, house.environ),
     )
     out.print("erased", Text(json.dumps(receipt, default=str)))
 
