@@ -4,7 +4,7 @@ Works by chunks: subjects are matched first, on the text before masking, and onl
 is read further. What cannot be a mention becomes a Rejection that says why; `off_subject` means
 that a text names nothing watched, and is counted, not stored.
 
-Cost: about 10,000 posts a second on one core, matching and language included (`tests/bench`).
+Cost: about 8,000 posts a second on one core, half of it for their language (`tests/bench`).
 Known gaps: a pseudonym needs an account; two posts by the same person at either end of a
 rotation period count as two people.
 """

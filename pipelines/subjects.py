@@ -14,7 +14,8 @@ The institution's own name, aliases and handles belong to the subject that bears
 the first whose names or handles name it ("Nice" names "Ville de Nice"). When none does, they
 belong to none: what is watched must state its purpose.
 
-Cost: about 15 µs for 240 characters that name nothing, 50 µs for those that do (`tests/bench`).
+Cost: 2 s to load spaCy; then 20 µs for 240 characters, 30 µs where they name something
+(`tests/bench`).
 Known gaps: declined or misspelt names, look-alike letters, names in other scripts.
 """
 
@@ -47,12 +48,14 @@ _BREAKS = frozenset(".!?…;\n")
 _WIDE_WORD = "·"  # every word that stands in no name: the vocabulary never grows
 _PAUSE = "¶"
 
+_LONG_WORD = 40  # letters; longer ones do not come back
+
 _SHORT_FORMS = {"st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes"}
 _ARTICLE_LIST = (
     "le la les un une des du au aux ce cet cette ces son sa ses mon ton leur leurs notre nos vos "
     "deux trois quatre plusieurs quelques chaque aucun quel quels quelle quelles double premier "
     "bon mauvais the an this that these those my your his her its our their so very really such "
-    "too pretty quite not be is are was were been being it's how have has had more most no some "
+    "too pretty quite not be is are was were been being how have has had more most no some "
     "any super just looks look looked sounds seems feel feels play sous lez"
 )
 _ARTICLES = frozenset(_ARTICLE_LIST.split())
@@ -66,15 +69,17 @@ _ENGLISH = frozenset(_ENGLISH_LIST.split())
 _FRENCH_LIST = (
     "le la les un une des du de et est sont pas plus dans pour avec sur par qui que quoi je tu il "
     "elle nous vous ils elles ce cette ces mon ma mes ton ta tes son sa ses notre votre leur aux "
-    "au en ne se y ou mais donc car si tout tous très être avoir fait c'est l d j n s c qu"
+    "au en ne se y ou mais donc car si tout tous tres etre avoir fait l d j n s c qu"
 )
 _FRENCH = frozenset(_FRENCH_LIST.split())
 
 
 class _Fold(dict[str, str]):
-    """Each word as it is compared, remembered, since words come back; emptied when it is large."""
+    """Words as they are compared, remembered since they come back; emptied when there are many."""
 
     def __missing__(self, word: str) -> str:
+        if len(word) > _LONG_WORD:
+            return _fold(word)
         if len(self) > 200_000:
             self.clear()
         folded = self[word] = _fold(word)
@@ -88,10 +93,11 @@ def _fold(word: str) -> str:
 
 
 @cache
-def _language() -> Any:
-    import spacy  # half a second, and only matching needs it
+def _vocab() -> Any:
+    """spaCy's store of strings; words are cut here, so its French tokeniser (2 s) is not loaded."""
+    from spacy.vocab import Vocab
 
-    return spacy.blank("fr")
+    return Vocab()
 
 
 Kind = Literal["name", "ambiguous", "context", "exclude"]
@@ -183,7 +189,7 @@ class Matcher:
             word if word in known else (_PAUSE if word[0] in _BREAKS else _WIDE_WORD)
             for word in folded
         ]
-        doc = Doc(_language().vocab, words=shown)
+        doc = Doc(_vocab(), words=shown)
         hits = ((self._keys[key], start, end) for key, start, end in self._phrases(doc))
         found = [_Hit(kind, n, start, end) for (kind, n), start, end in hits]
         return sorted(found, key=itemgetter(2))
@@ -344,7 +350,7 @@ def _phrases(
     from spacy.matcher import PhraseMatcher
     from spacy.tokens import Doc
 
-    vocab = _language().vocab
+    vocab = _vocab()
     phrases = PhraseMatcher(vocab, attr="ORTH")
     keys: dict[int, tuple[Kind, int]] = {}
     known: set[str] = set()

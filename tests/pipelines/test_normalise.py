@@ -506,7 +506,8 @@ def test_hostile_identifiers_fit_every_store() -> None:
     odd = "a\x00b\ud800\r\n" + "c" * 5_000
     found = mention(
         native_id="a\x00b\ud800\r\nc", thread_id=odd, source_instance=odd, community=odd,
-        licence=odd, title=odd, author_id=odd, author_handle=odd, hashtags=(odd,), url=odd, urls=(odd,),
+        licence=odd, title=odd, author_id=odd, author_handle=odd, hashtags=(odd,),
+        url=odd, urls=(odd,),
         lang_declared=odd, geo_country=odd, geo_place=odd, mentioned_handles=(odd,),
     )  # fmt: skip
 
