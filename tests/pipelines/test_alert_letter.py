@@ -236,7 +236,9 @@ def test_an_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
         == "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 2 h 10 · Valmorin"
     )
     assert "Au plus fort : 240 pour 18 attendus." in made.text
-    assert "Procédure proposée".upper() not in made.text
+    assert "PROCÉDURE PROPOSÉE" not in made.text
+    assert "MOTS AU-DESSUS DE LEUR USAGE" not in made.text
+    assert "d’habitude 9 à 27" not in made.text
     assert "Si elle reprend avant le 20 nov. à 17:25" in made.text
 
 
