@@ -109,6 +109,8 @@ def plan(house: House, *, since: datetime, until: datetime) -> list[str]:
     The plan is written once a run: a second call finds it and changes nothing, so that a run
     that is done again reads the same windows from the same cursors. A run whose window lies
     before what is already loaded is a back-fill: it reads its own window and moves no cursor.
+    A source that has asked to be left alone until after the window is left out, as one that is
+    not due yet.
     """
     path = staging(house.home, run_id(until)) / "plan.json"
     if not path.exists():
@@ -124,6 +126,8 @@ def _orders(
 ) -> Iterator[dict[str, Any] | None]:
     known = loading.cursors(connection)
     for block in settings.sources:
+        if _is_asked_to_wait(settings.home, block.name, until):
+            continue
         moved = known.get(block.name)
         if moved is None:
             start = until - timedelta(days=block.first_days)
@@ -135,6 +139,13 @@ def _orders(
         elif until - done >= timedelta(minutes=block.every_minutes, seconds=-30):
             ids = loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
             yield _order(block, moved.cursor, done, until, recheck_ids=ids)
+
+
+def _is_asked_to_wait(home: Path, name: str, until: datetime) -> bool:
+    """Whether the source's last answer was to come back later than `until`."""
+    receipts = sorted((home / "staging").glob(f"*/landed/{name}.json"))
+    retry_at = json.loads(receipts[-1].read_text()).get("retry_at") if receipts else None
+    return retry_at is not None and datetime.fromisoformat(retry_at) > until
 
 
 def _order(
@@ -161,7 +172,7 @@ def collect(house: House, run: str, name: str) -> int:
 
     Touches the network. The outcome is written for the steps that follow, a failure too: it is
     coverage. A failure is raised again so that Airflow shows it; a source that asks to wait
-    longer than a run may is no failure, and is asked again in the next run.
+    longer than a run may is no failure, and is asked again in the first run after that.
     """
     folder = staging(house.home, run)
     order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
@@ -170,7 +181,7 @@ def collect(house: House, run: str, name: str) -> int:
     try:
         receipt |= _land(house, run, order)
     except RateLimited as error:
-        receipt |= {"status": "waiting", "note": str(error)}
+        receipt |= {"status": "waiting", "note": str(error), "retry_at": error.retry_at}
         log.warning("source.waiting source=%s until=%s", name, error.retry_at)
     except SourceError as error:
         receipt |= {"status": "failed", "note": str(error)}
