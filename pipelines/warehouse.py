@@ -67,7 +67,7 @@ def opened_file(path: Path, *, read_only: bool, wait_seconds: float = 0) -> Iter
     """A connection to a DuckDB file, in UTC, closed when the block ends; waits as `opened`."""
     connection = _connect(path, read_only=read_only, wait_seconds=wait_seconds)
     try:
-        connection.execute("set timezone = 'UTC'")
+        _quiet(connection)
         yield connection
     finally:
         connection.close()
@@ -79,10 +79,15 @@ def in_memory() -> Iterator[Connection]:
     spill = Path(tempfile.gettempdir()) / f"vigie-duckdb-{os.getpid()}"
     connection = duckdb.connect(config=_CONFIG | {"temp_directory": str(spill)})
     try:
-        connection.execute("set timezone = 'UTC'")
+        _quiet(connection)
         yield connection
     finally:
         connection.close()
+
+
+def _quiet(connection: Connection) -> None:
+    """UTC, and no progress bar, which DuckDB draws where it takes a task for a terminal."""
+    connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
 
 
 def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> Connection:
