@@ -34,6 +34,9 @@ email = "exploitation@belleroche.example"
 role = "operator"
 gets = ["digest", "alerts", "failures"]
 
+[mail]
+sender = "vigie@belleroche.example"
+
 [net]
 allow_private = ["127.0.0.1"]
 """
