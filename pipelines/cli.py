@@ -189,25 +189,51 @@ def score(
     out.print(f"{count} texts scored into {out_path}")
 
 
+# What the operator asks of a source first, in the order of the view's columns named here.
+COVERAGE = {
+    "source_name": "name",
+    "source": "kind",
+    "last_status": "last run",
+    "behind_minutes": "behind (min)",
+    "is_silent": "silent",
+    "accepted_count": "kept, 24 h",
+    "rejected_count": "refused, 24 h",
+    "gap_minutes": "gaps, 7 d (min)",
+    "capped_count": "cut short, 7 d",
+}
+
+
 @app.command()
-def sources(home: Home = HERE) -> None:
-    """The source blocks of this home: where each stands, and by what right it is read."""
-    from pipelines import run, sources as catalogue, warehouse
+def sources(
+    home: Home = HERE,
+    law: Annotated[bool, typer.Option("--law", help="The manifest of each source.")] = False,
+) -> None:
+    """The source blocks of this home: where each stands or, with --law, by what right."""
+    from pipelines import run, warehouse
 
     house = run.house(home)
-    table = Table("name", "kind", "access", "cost", "legal base")
-    for block in house.settings.sources:
-        manifest = catalogue.load(block.kind).MANIFEST
-        table.add_row(block.name, block.kind, manifest.access, manifest.cost, manifest.legal_basis)
-    out.print(table)
+    if law:
+        for block in house.settings.sources:
+            _print_manifest(block.name, block.kind)
+        return
     warehouse.prepare(house.settings)
     with warehouse.opened(house.home, read_only=True) as connection:
-        rows = connection.execute("from source_coverage").fetchall()
-        names = [column[0] for column in connection.description or ()]
-    coverage = Table(*names)
+        names = ", ".join(COVERAGE)
+        rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
+    table = Table(*COVERAGE.values())
     for row in rows:
-        coverage.add_row(*("" if value is None else str(value) for value in row))
-    out.print(coverage)
+        table.add_row(*("" if value is None else str(value) for value in row))
+    out.print(table)
+
+
+def _print_manifest(name: str, kind: str) -> None:
+    from pipelines import sources as catalogue
+
+    manifest = catalogue.load(kind).MANIFEST
+    out.print(Text(f"{name} ({manifest.label})", style="bold"))
+    for title in ("access", "terms_url", "legal_basis", "cost", "retention_days", "deletion_duty"):
+        out.print(Text(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
+    out.print(Text(f"  fields kept: {', '.join(manifest.fields_kept)}"))
 
 
 @app.command()
