@@ -383,20 +383,26 @@ def _is_spread_claim(bundle: Bundle) -> bool:
 def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> tuple[Claim, ...]:
     """Texts with the signs of a claim that spread in copies; relays report and are left out."""
     spread = [bundle for bundle in found if _is_spread_claim(bundle)][:most]
+    lower = [bundle.lead.text.lower() for bundle in found] if spread else []
     return tuple(
         Claim(
             said=said(bundle),
             answer=_answer(bundle.lead, own),
-            contrary_count=_contrary(bundle.lead, found),
+            contrary_count=_contrary(bundle.lead, found, lower),
         )
         for bundle in spread
     )
 
 
-def _contrary(claim: Message, found: Sequence[Bundle]) -> int:
-    """How many messages in much the same words deny what `claim` states, or the reverse."""
+def _contrary(claim: Message, found: Sequence[Bundle], lower: Sequence[str]) -> int:
+    """How many messages in much the same words deny what `claim` states, or the reverse.
+
+    A stem is first looked for anywhere in a text, which is quick, then at a word's beginning.
+    """
     wanted, denies = _stems(claim.text), _denies(claim.text)
-    return _having(found, lambda b: _takes_up(b.lead.text, wanted) and _opposes(b.lead, denies))
+    least = _least_shared(wanted)
+    near = [b for b, t in zip(found, lower, strict=True) if sum(w in t for w in wanted) >= least]
+    return _having(near, lambda b: _takes_up(b.lead.text, wanted) and _opposes(b.lead, denies))
 
 
 def _opposes(message: Message, denies: bool) -> bool:
@@ -408,15 +414,12 @@ def _denies(text: str) -> bool:
 
 
 def _takes_up(text: str, wanted: set[str]) -> bool:
-    """Whether a text has two fifths of the words wanted, three at least.
+    """Whether a text has two fifths of the words wanted, three at least."""
+    return len(_stems(text) & wanted) >= _least_shared(wanted)
 
-    A stem is first looked for anywhere in the text, which is quick, then at a word's beginning.
-    """
-    least = max(3, len(wanted) * ANSWERED)
-    lower = text.lower()
-    if sum(stem in lower for stem in wanted) < least:
-        return False
-    return len(_stems(text) & wanted) >= least
+
+def _least_shared(wanted: set[str]) -> float:
+    return max(3.0, len(wanted) * ANSWERED)
 
 
 def _answer(claim: Message, own: Sequence[Answer]) -> Answer | None:

@@ -26,7 +26,10 @@ hours as (
         isodow(timezone($zone, hour_at)) > 5 as is_weekend
     from (
         select unnest(generate_series(
-            greatest(cast($before as timestamptz), (select min(counted.hour_at) from counted)),
+            least(
+                cast($since as timestamptz),
+                greatest(cast($before as timestamptz), (select min(counted.hour_at) from counted))
+            ),
             cast($until as timestamptz) - interval 1 minute,
             interval 1 hour
         )) as hour_at

@@ -11,7 +11,12 @@ with mentions as (
         case
             when network in ('press', 'web', 'forum')
                 then coalesce(
-                    nullif(regexp_extract(lower(url), '^https?://(?:www\.)?([^/:?#]+)', 1), ''),
+                    nullif(
+                        regexp_extract(
+                            lower(url), '^https?://(?:[^/?#]*@)?(?:www\.)?([^/:?#]+)', 1
+                        ),
+                        ''
+                    ),
                     source_name
                 )
             else network
