@@ -4,7 +4,7 @@ Great Expectations checks `pipelines/expectations.py` on every batch. A row that
 a Rejection with the expectation's name and no person's text; a batch that is wrong as a whole
 stops the run. Results hold counts, never values.
 
-Cost: importing Great Expectations takes 4 s of processor once a process; then 0.6 s for 100,000
+Cost: importing Great Expectations takes 4 s of processor once a process; then a second for 100,000
 rows (`tests/bench`). No network: its telemetry is off and it is given no address.
 """
 
