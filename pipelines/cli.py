@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -220,7 +221,7 @@ def sources(
     with warehouse.opened(house.home, read_only=True) as connection:
         names = ", ".join(COVERAGE)
         rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
-    table = Table(*COVERAGE.values())
+    table = Table(*COVERAGE.values(), box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     out.print(table)
