@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -298,17 +299,14 @@ def _history(
     as_of: datetime,
 ) -> History:
     row = {pair: number for number, pair in enumerate(series)}
-    shape = (3, len(row), HISTORY_HOURS)
-    values = np.zeros(shape)
-    heard: dict[str, int] = {}
-    past = warehouse.run(connection, "signals/history", {"as_of": as_of}).fetchall()
-    for subject, scope, hour_at, mentioned, scored, negative, is_heard in past:
-        hour = (hour_at - hours.start) // timedelta(hours=1)
-        if is_heard and scope == "all":
-            heard[subject] = min(hour, heard.get(subject, HISTORY_HOURS))
-        if (subject, scope) in row:
-            values[:, row[subject, scope], hour] = (mentioned, scored, negative)
-    first = np.array([heard.get(subject, HISTORY_HOURS) for subject, _ in row], dtype=np.int64)
+    past = warehouse.run(connection, "signals/history", {"as_of": as_of}).to_arrow_table()
+    places = pc.index_in(_series_keys(past), _joined_keys(series))
+    is_ours = pc.is_valid(places).to_numpy(zero_copy_only=False)
+    at = (places.filter(pc.is_valid(places)).to_numpy(), _column(past, "hour_index")[is_ours])
+    values = np.zeros((3, len(row), HISTORY_HOURS))
+    for number, name in enumerate(("mention_count", "scored_count", "negative_count")):
+        values[number][at] = _column(past, name)[is_ours]
+    first = _first_heard(past, series)
     usable = (np.arange(HISTORY_HOURS) >= first[:, None]).astype(float)
     crises = warehouse.run(connection, "signals/crisis", {"as_of": as_of}).fetchall()
     return History(
@@ -319,6 +317,30 @@ def _history(
         usable=_without_crises(usable, list(row), crises, hours.start),
         heard_hours=(HISTORY_HOURS - first).astype(float),
     )
+
+
+def _series_keys(past: pa.Table) -> pa.Array:
+    joined = pc.binary_join_element_wise(past["subject_id"], past["scope"], "\x1f")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _joined_keys(series: Sequence[tuple[str, str]]) -> pa.Array:
+    return pa.array(["\x1f".join(pair) for pair in series], pa.string())
+
+
+def _column(table: pa.Table, name: str) -> NDArray[Any]:
+    values: NDArray[Any] = table[name].to_numpy()
+    return values
+
+
+def _first_heard(past: pa.Table, series: Sequence[tuple[str, str]]) -> Ints:
+    """The first hour of history in which each series' subject was heard, (n,)."""
+    whole = past.filter(pc.and_(past["is_heard"], pc.equal(past["scope"], "all")))
+    least = whole.group_by("subject_id").aggregate([("hour_index", "min")])
+    heard = dict(
+        zip(least["subject_id"].to_pylist(), least["hour_index_min"].to_pylist(), strict=True)
+    )
+    return np.array([heard.get(subject, HISTORY_HOURS) for subject, _ in series], dtype=np.int64)
 
 
 def _without_crises(

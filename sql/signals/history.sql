@@ -1,11 +1,12 @@
 -- Purpose: the whole hours that end before $as_of, 28 days of them: what the baseline learns from.
 -- Grain: one row per subject, scope and hour (UTC) with any mention; an hour without a row is 0.
 -- Reads: hourly, intake. Read by: pipelines/baseline.py.
--- Units: raw counts, copies included. `is_heard` is false for hours before the first reading: what
---   a feed still showed of them is not what was said then.
+-- Units: raw counts, copies included; `hour_index` is 0 for the first of the 672 hours. `is_heard`
+--   is false before the first reading: what a feed still showed then is not what was said.
 with listening as (
     select
         date_trunc('hour', $as_of) as until_at,
+        date_trunc('hour', $as_of) - interval 28 day as first_at,
         min(since_at) as since_at
     from intake
     where until_at <= $as_of
@@ -14,7 +15,7 @@ with listening as (
 select
     hourly.subject_id,
     hourly.scope,
-    hourly.hour_at,
+    cast(date_diff('hour', listening.first_at, hourly.hour_at) as integer) as hour_index,
     hourly.mention_count,
     hourly.scored_count,
     hourly.negative_count,
@@ -22,5 +23,5 @@ select
 from hourly
 cross join listening
 where
-    hourly.hour_at >= listening.until_at - interval 28 day
+    hourly.hour_at >= listening.first_at
     and hourly.hour_at < listening.until_at;
