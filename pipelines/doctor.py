@@ -29,7 +29,13 @@ import duckdb
 from pydantic import BaseModel
 
 from pipelines import init, orchestrator, privacy, settings as reading, sources, warehouse
-from pipelines.errors import SettingsError, SourceError, WarehouseBusy
+from pipelines.errors import (
+    AddressRefused,
+    RateLimited,
+    SettingsError,
+    SourceError,
+    WarehouseBusy,
+)
 from pipelines.http import Client
 from pipelines.settings import Mail, Settings, SourceBlock
 from pipelines.vigie_toml import FILE
@@ -363,8 +369,11 @@ def _mail(patient: _Patient) -> Iterator[Check]:
     except smtplib.SMTPAuthenticationError:
         remedy = f"check username in [mail], and the variable {mail.password_env}"
         yield Check(name="mail", status="error", what=f"{place} refuses the login", remedy=remedy)
+    except smtplib.SMTPNotSupportedError as error:
+        remedy = "correct security or username in [mail]: the server offers no such thing"
+        yield Check(name="mail", status="error", what=f"{place}: {error}", remedy=remedy)
     except ssl.SSLError as error:
-        remedy = "use a certificate that this machine trusts, or correct host in [mail]"
+        remedy = "use a certificate that this machine trusts, or correct host or security in [mail]"
         what = f"{place} does not speak TLS as it should ({error.reason or 'no reason given'})"
         yield Check(name="mail", status="error", what=what, remedy=remedy)
     except (smtplib.SMTPException, OSError) as error:
@@ -431,17 +440,19 @@ def _source(block: SourceBlock, patient: _Patient) -> Check:
 
 def _unanswered(name: str, is_exact: bool, error: SourceError) -> Check:
     """A refusal of the very address that is read is an error; of a server's front page, it is not:
-    many serve nothing there."""
+    many serve nothing there. A server that asks us to wait is there, and read when it says."""
+    if isinstance(error, RateLimited) or getattr(error, "status", None) == 429:
+        what = f"asks for fewer calls ({str(error).splitlines()[0][:200]})"
+        remedy = "nothing if it passes; else raise every_minutes of this source in vigie.toml"
+        return Check(name=name, status="warning", what=what, remedy=remedy)
     status = getattr(error, "status", None)
     if status is not None and not is_exact and status < 500:
         return Check(name=name, status="ok", what=f"answers ({status} on its front page)")
-    lines = str(error).splitlines()
-    return Check(
-        name=name,
-        status="error",
-        what=lines[0][:300],
-        remedy="check the address in vigie.toml, and the network of this machine",
-    )
+    said = str(error).splitlines()[0]
+    remedy = "check the address in vigie.toml, and the network of this machine"
+    if isinstance(error, AddressRefused):  # says itself what to do
+        said, _, remedy = said.partition(": ")
+    return Check(name=name, status="error", what=said[:300], remedy=remedy)
 
 
 def _skew(date: str | None, now: datetime) -> timedelta | None:

@@ -230,6 +230,8 @@ def _why(error: Exception, mail: Mail) -> str:
     place = f"{mail.host}:{mail.port}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"{place} refused the login of {mail.username}: check {mail.password_env}"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return f"{place} offers no STARTTLS or no login: correct security or username in [mail]"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"{place} refused the recipient: check the address in vigie.toml"
     if isinstance(error, smtplib.SMTPResponseException):

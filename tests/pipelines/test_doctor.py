@@ -167,6 +167,7 @@ def test_a_server_without_tls_is_told_when_tls_is_asked_for(home: Path) -> None:
         changed(home, 'security = "none"', 'security = "starttls"')
         found = of(look(home), "mail")
     assert found.status == "error"
+    assert "STARTTLS" in found.what
     assert "security" in found.remedy
 
 
@@ -189,6 +190,21 @@ def test_a_source_that_refuses_is_an_error(home: Path) -> None:
     found = of(look(home, answer=httpx.Response(404)), "source journal")
     assert found.status == "error"
     assert "404" in found.what
+
+
+def test_a_source_that_asks_for_patience_is_no_error(home: Path) -> None:
+    changed(home, "\n[mail]", FEED)
+    busy = httpx.Response(429, headers={"retry-after": "600"})
+    found = of(look(home, answer=busy), "source journal")
+    assert found.status == "warning"
+    assert "every_minutes" in found.remedy
+
+
+def test_a_private_address_is_refused_with_the_remedy_for_that(home: Path) -> None:
+    changed(home, "\n[mail]", FEED.replace("journal.example", "127.0.0.1"))
+    found = of(look(home), "source journal")
+    assert found.status == "error"
+    assert found.remedy.startswith('if it is a server of yours, add "127.0.0.1" to allow_private')
 
 
 def test_a_clock_that_is_wrong_shows_in_the_answers(home: Path) -> None:
