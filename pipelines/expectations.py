@@ -6,6 +6,7 @@ Columns that are not in the table are derived by `frame`; each is explained besi
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -178,6 +179,7 @@ def _unmasked(table: pa.Table) -> pa.Array:
 def gx_context(**options: Any) -> Any:
     """A context of Great Expectations: no telemetry, no progress bars. Imports it (4 s)."""
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # else 215 lines a run
     import great_expectations
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
