@@ -2,10 +2,11 @@
 -- Published: yes.
 -- Grain: one row per live mention and topic; a mention without a topic has no row.
 -- Reads: mention_scored. Units: `topic_p` is 0..1, calibrated.
--- Caveat: a message has several topics: never add them up. Says nothing about an author, and
+-- Caveat: a score holds the probability of every topic, T01 first, or those of its own topics
+--   only. A message has several topics: never add them up. Says nothing about an author, and
 --   cannot be joined to one.
 create or replace view mention_topic as
-with pairs as (
+with placed as (
     select
         mention_scored.mention_id,
         mention_scored.published_at,
@@ -14,22 +15,36 @@ with pairs as (
         mention_scored.is_own,
         mention_scored.sentiment,
         mention_scored.scorer_id,
-        unnest(mention_scored.topics) as topic_id,
-        unnest(mention_scored.topic_p) as topic_p
+        mention_scored.topics,
+        mention_scored.topic_p,
+        unnest(generate_series(1, len(mention_scored.topics))) as place
     from mention_scored
+),
+
+named as (
+    select
+        placed.*,
+        placed.topics[placed.place] as topic_id
+    from placed
 )
 
 select
-    pairs.mention_id,
-    pairs.topic_id,
-    pairs.topic_p,
-    pairs.published_at,
-    pairs.day_on,
-    pairs.network,
-    pairs.is_own,
-    pairs.sentiment,
-    pairs.scorer_id
-from pairs;
+    named.mention_id,
+    named.topic_id,
+    named.published_at,
+    named.day_on,
+    named.network,
+    named.is_own,
+    named.sentiment,
+    named.scorer_id,
+    named.topic_p[
+        if(
+            len(named.topic_p) = len(named.topics),
+            named.place,
+            try_cast(substr(named.topic_id, 2) as integer)
+        )
+    ] as topic_p
+from named;
 
 comment on view mention_topic is
 'One row per live message and topic. A message has several topics: never add them up.';

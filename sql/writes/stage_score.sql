@@ -3,7 +3,8 @@
 -- Reads: incoming_score (an Arrow table that pipelines/load.py registers, with `row_number` of
 --   the file), known_key, mention, score. Read by: writes/merge_score.
 -- Caveat: a score counts only for the text that the warehouse holds (`text_hash`); that of an
---   older, refused or cut text is left out. Of two rows with one key the last counts.
+--   older, refused or cut text is left out. Of two rows with one key the last counts. A new title
+--   changes what was read but not the hash, so that the answers are compared too.
 create or replace temp table changed_score as
 with fitting as (
     select
@@ -43,4 +44,6 @@ left join score
 where
     score.mention_id is null
     or score.text_hash != fitting.text_hash
-    or score.scorer_id != fitting.scorer_id;
+    or score.scorer_id != fitting.scorer_id
+    or score.sentiment != fitting.sentiment
+    or score.topics is distinct from fitting.topics;

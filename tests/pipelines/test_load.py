@@ -327,6 +327,14 @@ def test_scores_alone_replace_those_of_another_scorer_and_count_again(tmp_path: 
     assert scopes == [("T20",), ("all",)]
 
 
+def test_a_new_title_may_change_the_score_of_the_same_text(tmp_path: Path) -> None:
+    first = mention(1, title="Un titre")
+    retitled = replace(first, title="Un autre titre", last_seen_at=LATER)
+    with stored(tmp_path, [first], scores=[score(first)]) as connection:
+        _again(connection, tmp_path, [retitled], scores=[score(retitled, sentiment="neutral")])
+        assert one(connection, "select sentiment from mention_scored") == "neutral"
+
+
 def test_export_hands_over_the_texts_of_a_span_without_authors(tmp_path: Path) -> None:
     gone = Deletion(source="mastodon", native_id="n3", deleted_at=SEEN)
     mentions = [mention(1), mention(2), mention(3), mention(120)]

@@ -130,6 +130,17 @@ def test_mention_topic_has_one_row_per_topic_with_its_probability(
     assert rows == [("T09", 8, 0.9), ("T10", 8, 0.7)]
 
 
+def test_mention_topic_finds_the_probability_in_a_list_of_every_topic(tmp_path: Path) -> None:
+    every = [n / 100 for n in range(1, 21)]
+    one_mention = mention(1)
+    scores = [score(one_mention, topics=["T09", "T20"], topic_p=every)]
+    with stored(tmp_path, [one_mention], scores=scores) as connection:
+        rows = connection.execute(
+            "select topic_id, round(topic_p::double, 3) from mention_topic order by 1"
+        ).fetchall()
+    assert rows == [("T09", 0.09), ("T20", 0.2)]
+
+
 def test_daily_tone_has_wilsons_interval(tmp_path: Path) -> None:
     mentions = [mention(n) for n in range(1, 31)]
     tones = ["negative"] * 10 + ["positive"] * 10 + ["undetermined"] * 10
