@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from models.taxonomy import taxonomy
 from pipelines import charts, rules
+from pipelines.alert import Alert
 from pipelines.evidence import Evidence, Message, SourceState
 from pipelines.incidents import (
     JOIN,
@@ -111,12 +112,11 @@ def _headline(occasion: Occasion, spoken: Words) -> str:
     if _status(occasion) in ("resolved", "night"):
         label = rules.read(incident.alert.rule_id).say("Label", spoken.locale)
         return spoken.say("ended", label=label, span=_lasted(occasion, spoken))
-    return headline(incident, spoken)
+    return headline(incident.alert, spoken)
 
 
-def headline(incident: Incident, spoken: Words) -> str:
-    """The figures of the rule in one line, as its header words them."""
-    alert = incident.alert
+def headline(alert: Alert, spoken: Words) -> str:
+    """The figures of a rule in one line, as its header words them."""
     template = rules.read(alert.rule_id).say("Headline", spoken.locale)
     return template.format(
         observed=spoken.number(alert.observed),
@@ -229,20 +229,8 @@ def _reason(occasion: Occasion, spoken: Words) -> str:
         opened=spoken.moment(incident.opened_at),
         resolved=spoken.moment(incident.resolved_at) if incident.resolved_at else "",
         span=_lasted(occasion, spoken),
-        peak=_peak(incident, spoken),
+        peak=headline(incident.peak, spoken),
         limit=OPENINGS_A_DAY,
-    )
-
-
-def _peak(incident: Incident, spoken: Words) -> str:
-    alert = incident.alert
-    if "_span}" in rules.read(alert.rule_id).say("Headline", spoken.locale):
-        return span(incident.peak_observed, spoken)
-    key = "figures.peak_cold" if alert.is_warming_up else "figures.peak"
-    return spoken.say(
-        key,
-        observed=spoken.number(incident.peak_observed),
-        expected=_number(alert.expected, spoken),
     )
 
 

@@ -42,14 +42,17 @@ class Told:
     at: datetime
     kind: Kind
     severity: Severity
-    observed: float
+    peak: float  # the highest rate until then, in the rule's unit a minute
     sequence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """A rule that fired for a subject and scope. `alert` is what the rule last said above the
-    level of leaving; `last_fired_at` when; `evaluated_at` when the rule was last asked."""
+    """A rule that fired for a subject and scope.
+
+    `alert` is what the rule last said above the level of leaving, `last_fired_at` when, and
+    `evaluated_at` when it was last asked. `peak` is what it said at the highest rate.
+    """
 
     incident_id: str
     fingerprint: str
@@ -59,9 +62,8 @@ class Incident:
     last_fired_at: datetime
     evaluated_at: datetime
     resolved_at: datetime | None
-    peak_observed: float
-    peak_score: float | None
     alert: Alert
+    peak: Alert
     told: Told | None = None
     opening_count: int = 0  # how often it began to fire in the last 24 hours
 
@@ -116,9 +118,8 @@ def _opened(alert: Alert, fingerprint: str, as_of: datetime, since_last: timedel
         last_fired_at=as_of,
         evaluated_at=as_of,
         resolved_at=None,
-        peak_observed=alert.observed,
-        peak_score=alert.score,
         alert=alert,
+        peak=alert,
     )
 
 
@@ -129,10 +130,14 @@ def _seen(last: Incident, alert: Alert, as_of: datetime) -> Incident:
         last,
         severity=max(last.severity, alert.severity, key=RANK.__getitem__),
         last_fired_at=as_of,
-        peak_observed=max(last.peak_observed, alert.observed),
-        peak_score=max((s for s in (last.peak_score, alert.score) if s is not None), default=None),
         alert=alert,
+        peak=max(last.peak, alert, key=rate),
     )
+
+
+def rate(alert: Alert) -> float:
+    """How much a minute: windows of different lengths compare only so."""
+    return alert.observed / max(alert.window_minutes, 1)
 
 
 def _next(
@@ -199,7 +204,7 @@ def _tell_the_course(last: Told | None, incident: Incident, as_of: datetime) -> 
         return Decision(reason="back_again", is_sent=True)
     if RANK[incident.severity] > RANK[last.severity]:
         return Decision(reason="severity_up", is_sent=True)
-    if incident.peak_observed >= TIMES_LAST_TOLD * last.observed:
+    if rate(incident.peak) >= TIMES_LAST_TOLD * last.peak:
         return Decision(reason="volume_doubled", is_sent=True)
     if as_of - last.at >= REPEAT[incident.severity]:
         return Decision(reason="repeat", is_sent=True)

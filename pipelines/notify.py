@@ -18,7 +18,7 @@ import msgspec
 
 from pipelines import alert_letter, evidence, oncall, rules, warehouse
 from pipelines.alert import Alert, fingerprint
-from pipelines.incidents import MAILS_AN_HOUR, RANK, Decision, Incident, Kind, Told, step, tell
+from pipelines.incidents import MAILS_AN_HOUR, Decision, Incident, Kind, Told, rate, step, tell
 from pipelines.letter import Letter
 from pipelines.outbox import Delivered, deliver, enqueue
 from pipelines.settings import Recipient, Settings
@@ -39,6 +39,7 @@ class Kept:
     """What an incident's row keeps beside its columns, as JSON."""
 
     alert: Alert
+    peak: Alert
     evaluated_at: datetime
     told: Told | None
 
@@ -88,7 +89,13 @@ def _incident(row: dict[str, Any]) -> Incident:
     kept = msgspec.json.decode(row.pop("evidence"), type=Kept)
     times = {k: v.astimezone(UTC) for k, v in row.items() if isinstance(v, datetime)}
     found = {**row, **times}
-    return Incident(**found, alert=kept.alert, evaluated_at=kept.evaluated_at, told=kept.told)
+    return Incident(
+        **found,
+        alert=kept.alert,
+        peak=kept.peak,
+        evaluated_at=kept.evaluated_at,
+        told=kept.told,
+    )
 
 
 def _since_last(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> timedelta:
@@ -194,12 +201,12 @@ def _sequence(incident: Incident) -> int:
 
 
 def _inhibits(other: Incident, incident: Incident) -> bool:
-    """Whether the mail about `other` already tells what `incident` would."""
+    """Whether the mail about `other` already tells what `incident` would; never a critical one."""
     return (
-        other.state in ("firing", "cooling")
+        incident.severity != "critical"
+        and other.state in ("firing", "cooling")
         and other.alert.rule_id in rules.read(incident.alert.rule_id).inhibited_by
         and other.alert.subject_id == incident.alert.subject_id
-        and RANK[other.severity] >= RANK[incident.severity]
     )
 
 
@@ -257,13 +264,18 @@ def _telling(incident: Incident, decision: Decision, as_of: datetime) -> Told:
         at=as_of,
         kind=_KINDS.get(decision.reason, "update"),
         severity=incident.severity,
-        observed=incident.peak_observed,
+        peak=rate(incident.peak),
         sequence=before + (1 if decision.is_sent else 0),
     )
 
 
 def _row(incident: Incident) -> dict[str, Any]:
-    kept = Kept(alert=incident.alert, evaluated_at=incident.evaluated_at, told=incident.told)
+    kept = Kept(
+        alert=incident.alert,
+        peak=incident.peak,
+        evaluated_at=incident.evaluated_at,
+        told=incident.told,
+    )
     return {
         "incident_id": incident.incident_id,
         "fingerprint": incident.fingerprint,
@@ -276,8 +288,8 @@ def _row(incident: Incident) -> dict[str, Any]:
         "opened_at": incident.opened_at,
         "last_fired_at": incident.last_fired_at,
         "resolved_at": incident.resolved_at,
-        "peak_observed": incident.peak_observed,
-        "peak_score": incident.peak_score,
+        "peak_observed": incident.peak.observed,
+        "peak_score": incident.peak.score,
         "evidence": msgspec.json.encode(kept).decode(),
     }
 

@@ -3,7 +3,8 @@
 -- Severity: warning, critical
 -- Window: 15 and 60 minutes; 24 hours where few people speak
 -- Purpose: far more mentions of a subject than at this hour of this kind of day.
--- Grain: one row per subject that is above, or has not yet left, the threshold; its worst window.
+-- Grain: one row per subject that is above, or has not yet left, the threshold: the hour where it
+--   enters, else the quarter of an hour; a critical one before a warning.
 -- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
 -- Units: observed, expected, low and high are mentions in the window, copies included.
 -- Caveat: a rush of copies is a rush; text_count beside it counts copies once.
@@ -134,5 +135,5 @@ cross join used
 where graded.level >= 0.6
 qualify row_number() over (
     partition by graded.subject_id
-    order by graded.level desc, graded.window_minutes asc
+    order by graded.severity asc, least(graded.level, 1.0) desc, graded.window_minutes desc
 ) = 1;

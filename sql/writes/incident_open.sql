@@ -20,8 +20,6 @@ recent as (
         opened_at,
         last_fired_at,
         resolved_at,
-        peak_observed,
-        peak_score,
         evidence,
         row_number() over (
             partition by fingerprint
@@ -39,8 +37,6 @@ select
     recent.opened_at,
     recent.last_fired_at,
     recent.resolved_at,
-    recent.peak_observed,
-    recent.peak_score,
     recent.evidence,
     coalesce(opening.opening_count, 0) as opening_count
 from recent

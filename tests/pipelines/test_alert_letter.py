@@ -229,13 +229,13 @@ def test_an_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
         state="resolved",
         opened_at=AS_OF - 130 * MINUTE,
         resolved_at=AS_OF,
-        peak_observed=240.0,
+        peak=alert(observed=240.0, expected=18.0),
     )
     assert (
         made.subject
         == "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 2 h 10 · Valmorin"
     )
-    assert "Au plus fort : 240 pour 18 attendus." in made.text
+    assert "Au plus fort : 240 mentions en 1 h (attendu 18)." in made.text
     assert "PROCÉDURE PROPOSÉE" not in made.text
     assert "MOTS AU-DESSUS DE LEUR USAGE" not in made.text
     assert "d’habitude 9 à 27" not in made.text

@@ -135,8 +135,15 @@ def test_the_peak_is_the_highest_that_was_seen() -> None:
         after = step(incident, now, fingerprint="f", as_of=NOON + minute * MINUTE, since_last=STEP)
         assert after is not None
         incident = after
-    assert (incident.peak_observed, incident.peak_score) == (90.0, 90.0)
+    assert (incident.peak.observed, incident.peak.score) == (90.0, 90.0)
     assert incident.alert.observed == 60.0
+
+
+def test_a_quarter_of_an_hour_and_an_hour_compare_by_their_rates() -> None:
+    last = told(peak=26 / 15)
+    hour = incident(peak=alert(observed=75.0))
+    assert not decided(last, hour).is_sent
+    assert decided(last, incident(peak=alert(observed=210.0))).reason == "volume_doubled"
 
 
 @pytest.mark.parametrize("minute", range(0, 200, 5))
@@ -185,9 +192,8 @@ def incident(**changes: Any) -> Incident:
         "last_fired_at": NOON,
         "evaluated_at": NOON,
         "resolved_at": None,
-        "peak_observed": 40.0,
-        "peak_score": 6.0,
         "alert": alert(),
+        "peak": alert(),
     }
     return Incident(**(values | changes))
 
@@ -197,7 +203,7 @@ def told(**changes: Any) -> Told:
         "at": NOON,
         "kind": "firing",
         "severity": "warning",
-        "observed": 40.0,
+        "peak": 40 / 60,
         "sequence": 1,
     }
     return Told(**(values | changes))
@@ -216,7 +222,7 @@ def decided(
         (None, incident(), 0, "first"),
         (None, incident(state="cooling"), 0, "first"),
         (told(), incident(severity="critical"), 0, "severity_up"),
-        (told(), incident(peak_observed=80.0), 0, "volume_doubled"),
+        (told(), incident(peak=alert(observed=80.0)), 0, "volume_doubled"),
         (told(), incident(), 20, "repeat"),
         (told(severity="critical"), incident(severity="critical"), 4, "repeat"),
         (told(kind="resolved"), incident(), 1, "back_again"),
@@ -239,7 +245,7 @@ def test_people_are_told(last: Told | None, what: Incident, hours: float, reason
         (told(), incident(), 12, "quiet_hours"),
         (told(), incident(), 8, "unchanged"),
         (told(severity="critical"), incident(severity="critical"), 3.9, "unchanged"),
-        (told(), incident(state="cooling", peak_observed=99.0), 1, "cooling"),
+        (told(), incident(state="cooling", peak=alert(observed=99.0)), 1, "cooling"),
         (
             told(kind="resolved"),
             incident(state="resolved", resolved_at=NOON),
