@@ -59,11 +59,12 @@ def house() -> Any:
 def tell_operator(context: dict[str, Any]) -> None:
     """Mail the operators that a task has failed (Airflow calls this in the failed task)."""
     task = context["ti"]
+    part = task.rendered_map_index or (task.map_index if task.map_index >= 0 else None)
     error = context.get("exception")
     steps().report_failure(
         house(),
         dag=task.dag_id,
-        task=task.task_id if task.map_index < 0 else f"{task.task_id}[{task.map_index}]",
+        task=task.task_id if part is None else f"{task.task_id}[{part}]",
         run=context["run_id"],
         error=f"{type(error).__name__}: {error}",
         now=datetime.now(UTC),

@@ -116,6 +116,9 @@ def digest(
     now = _utc(as_of)
     chosen: date = day.date() if day else _yesterday(house.settings.institution.time_zone, now)
     page = run.digest(house, day=chosen, as_of=now, now=datetime.now(UTC))
+    if page is None:
+        out.print("Nothing has been read yet: `vigie watch` first.")
+        raise typer.Exit(1)
     out.print(f"{page} is written. Open it in a browser; readers get it by mail.")
 
 

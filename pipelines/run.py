@@ -486,10 +486,18 @@ def watch(
     return counts | alert(house, as_of=until, now=now)
 
 
-def digest(house: House, *, day: date, as_of: datetime, now: datetime) -> Path:
-    """Make the digest of a local day, keep its page, mail it once to each reader; the page."""
+def digest(house: House, *, day: date, as_of: datetime, now: datetime) -> Path | None:
+    """Make the digest of a local day, keep its page, mail it once to each reader; the page.
+
+    None where nothing has ever been read: Airflow starts a new home with the digest of
+    yesterday, and nobody should hear of Vigie first by an empty page.
+    """
     settings = house.settings
+    warehouse.prepare(settings)
     with warehouse.opened(house.home) as connection:
+        if not loading.cursors(connection):
+            log.warning("digest.skipped day=%s: nothing has been read yet", day)
+            return None
         made = digests.build(connection, settings=settings, day=day, as_of=as_of)
         locale = settings.institution.locale
         letter = digests.render(made, locale=locale)
@@ -513,12 +521,14 @@ def digest(house: House, *, day: date, as_of: datetime, now: datetime) -> Path:
 
 def expire(house: House, *, as_of: datetime) -> dict[str, Any]:
     """Delete what has had its time; the receipt."""
+    warehouse.prepare(house.settings)
     with warehouse.opened(house.home) as connection:
         return retention.expire(connection, settings=house.settings, as_of=as_of)
 
 
 def published(house: House, *, as_of: datetime) -> Path:
     """Write the analysts' file anew; its path. A reader of the old one is not disturbed."""
+    warehouse.prepare(house.settings)
     return publish.publish(house.home, made_at=as_of)
 
 
@@ -566,7 +576,11 @@ def load_again(house: House, run: str) -> dict[str, int]:
 def report_failure(
     house: House, *, dag: str, task: str, run: str, error: str, now: datetime
 ) -> None:
-    """Tell the operators by mail that a task has failed; once a task and run."""
+    """Tell the operators by mail that a task has failed; once a task and quarter of a day.
+
+    A source that is down for a night would else be told of every five minutes.
+    """
+    quarter = f"{now.astimezone(UTC):%Y-%m-%d} {now.astimezone(UTC).hour // 6}"
     letter = notify.failure_letter(
         dag=dag, task=task, run=run, error=error, settings=house.settings
     )
@@ -576,7 +590,7 @@ def report_failure(
             connection,
             letter,
             kind="failure",
-            key=f"failure {dag} {task} {run}",
+            key=f"failure {dag} {task} {quarter}",
             settings=house.settings,
             recipients=readers,
             as_of=now,

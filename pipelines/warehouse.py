@@ -57,7 +57,7 @@ def opened(
     """
     path = home / WAREHOUSE
     if read_only and not path.exists():
-        raise WarehouseError(f"{home} holds no {WAREHOUSE}: run `vigie init` there first")
+        raise WarehouseError(f"{home} holds no {WAREHOUSE} yet: `vigie watch` makes it")
     with opened_file(path, read_only=read_only, wait_seconds=wait_seconds) as connection:
         yield connection
 

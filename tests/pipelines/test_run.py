@@ -1,14 +1,15 @@
-"""What a run asks of its sources, and when: the plan."""
+"""What a run asks of its sources and when; what a new home does; how failures are told."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines import run
-from tests.pipelines.loopback import Answer, Asked, serving
+from tests.pipelines.loopback import NOON, Answer, Asked, serving
 
 TOML = """
 [institution]
@@ -35,6 +36,8 @@ role = "operator"
 gets = ["digest", "alerts", "failures"]
 
 [mail]
+port = 9
+security = "none"
 sender = "vigie@belleroche.example"
 
 [net]
@@ -78,3 +81,36 @@ def test_a_source_that_fails_is_asked_again_in_the_next_run(tmp_path: Path) -> N
             with pytest.raises(run.SourceError):
                 _ask(house, now + timedelta(minutes=minutes))
         assert len(peer.asked) == 2
+
+
+def _mails(home: Path) -> int:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        row = connection.execute("select count(*) from outbox").fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_a_new_home_makes_no_digest_of_a_day_that_nobody_read(tmp_path: Path) -> None:
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    assert run.digest(house, day=NOON.date(), as_of=NOON, now=NOON) is None
+    assert _mails(tmp_path) == 0
+
+
+def test_upkeep_may_be_the_first_thing_that_runs_in_a_home(tmp_path: Path) -> None:
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    run.expire(house, as_of=NOON)
+    assert run.published(house, as_of=NOON).exists()
+
+
+def test_a_source_that_is_down_for_hours_is_told_of_once(tmp_path: Path) -> None:
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    run.expire(house, as_of=NOON)
+    for minutes in (0, 5, 10, 400):
+        run.report_failure(
+            house,
+            dag="watch",
+            task="collect[journal]",
+            run=f"run {minutes}",
+            error="StatusRefused: 500",
+            now=NOON + timedelta(minutes=minutes),
+        )
+    assert _mails(tmp_path) == 2
