@@ -113,7 +113,7 @@ def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_reading_where_there_is_no_warehouse_says_what_to_do(tmp_path: Path) -> None:
     with (
-        pytest.raises(WarehouseError, match="vigie init"),
+        pytest.raises(WarehouseError, match="vigie watch"),
         warehouse.opened(tmp_path, read_only=True),
     ):
         pass
