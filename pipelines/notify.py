@@ -162,7 +162,8 @@ def _told(
     as_of: datetime,
 ) -> Incident:
     """The incident with what people are told of it now; its letter is in the outbox."""
-    if as_of < incident.evaluated_at:
+    if as_of < incident.evaluated_at or incident.alert.rule_id not in rules.names():
+        # Already seen from later on; or of a rule that is gone, and ends without a word.
         return incident
     zone = settings.institution.zone
     is_inhibited = any(_inhibits(other, incident) for other in beside)
@@ -228,7 +229,7 @@ def _write(
         evidence=evidence.gather(connection, incident, as_of=as_of, zone=zone),
         settings=settings,
         as_of=as_of,
-        others=[o for o in beside if o.state == "firing" and o is not incident],
+        others=[o for o in beside if _is_beside(o, incident)],
         nobody=nobody,
     )
     name = f"{incident.fingerprint}:{incident.incident_id}"
@@ -244,6 +245,11 @@ def _write(
         thread=f"{name}:firing:1",
         reason=decision.reason,
     )
+
+
+def _is_beside(other: Incident, incident: Incident) -> bool:
+    is_known = other.alert.rule_id in rules.names()
+    return is_known and other.state == "firing" and other is not incident
 
 
 def _readers(

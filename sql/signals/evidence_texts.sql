@@ -2,7 +2,8 @@
 -- Grain: one row per distinct text, those with most copies first, at most $most.
 -- Reads: mention_scored. Read by: pipelines/evidence.py.
 -- Units: `copy_count` is mentions of exactly this text in the window.
--- Caveat: texts are masked already; still they are people's own words.
+-- Caveat: a post without a word counts elsewhere and is not shown. Texts are masked already; still
+--   they are people's own words.
 with spoken as (
     select
         mention_id,
@@ -22,6 +23,7 @@ with spoken as (
         and not is_own
         and list_contains(subject_ids, $subject_id)
         and ($scope = 'all' or list_contains(topics, $scope))
+        and (text <> '' or title is not null)
 )
 
 select

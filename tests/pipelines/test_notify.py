@@ -310,6 +310,18 @@ def test_a_replay_that_stops_earlier_sends_the_same_mails_up_to_then(town: Setti
     assert whole[: len(part)] == part
 
 
+def test_an_incident_of_a_rule_that_is_gone_ends_without_a_word_and_stops_nothing(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    gone = critical(rule_id="gone_rule")
+    recorded(connection, town, [gone])
+    recorded(connection, town, [critical()], AS_OF + STEP)
+    recorded(connection, town, [critical()], AS_OF + 70 * MINUTE)
+    assert kinds(connection) == ["firing"]
+    states = connection.execute("select rule_id, state from incident order by rule_id").fetchall()
+    assert states == [("gone_rule", "resolved"), ("volume_surge", "firing")]
+
+
 def test_the_evidence_that_a_row_keeps_can_be_read_by_others(
     connection: duckdb.DuckDBPyConnection, town: Settings
 ) -> None:
