@@ -50,82 +50,109 @@ offer as (
     from kept_mention
     inner join staged on kept_mention.mention_id = staged.mention_id
     semi join pair on kept_mention.mention_id = pair.mention_id and not pair.is_newer
+),
+
+merged as (
+    select
+        kept.* replace (
+            coalesce(offer.source_instance, kept.source_instance) as source_instance,
+            coalesce(offer.native_version, kept.native_version) as native_version,
+            offer.content_type as content_type,
+            list_sort(list_distinct(list_concat(kept.subject_ids, offer.subject_ids)))
+                as subject_ids,
+            coalesce(offer.url, kept.url) as url,
+            if(pair.has_lasting_text, kept.title, coalesce(offer.title, kept.title)) as title,
+            if(pair.has_lasting_text, kept.content_warning, offer.content_warning)
+                as content_warning,
+            if(pair.has_lasting_text, kept.text, offer.text) as text,
+            if(pair.has_lasting_text, kept.text_truncated, offer.text_truncated) as text_truncated,
+            if(pair.has_lasting_text, kept.text_hash, offer.text_hash) as text_hash,
+            if(pair.has_lasting_text, kept.lang, offer.lang) as lang,
+            coalesce(offer.lang_declared, kept.lang_declared) as lang_declared,
+            coalesce(offer.edited_at, kept.edited_at) as edited_at,
+            greatest(kept.last_seen_at, offer.last_seen_at) as last_seen_at,
+            greatest(kept.metrics_at, offer.metrics_at) as metrics_at,
+            coalesce(kept.author_key, offer.author_key) as author_key,
+            coalesce(offer.author_kind, kept.author_kind) as author_kind,
+            coalesce(offer.relay_id, kept.relay_id) as relay_id,
+            offer.is_own as is_own,
+            coalesce(offer.thread_id, kept.thread_id) as thread_id,
+            coalesce(offer.parent_native_id, kept.parent_native_id) as parent_native_id,
+            coalesce(offer.root_native_id, kept.root_native_id) as root_native_id,
+            coalesce(offer.quoted_native_id, kept.quoted_native_id) as quoted_native_id,
+            coalesce(offer.community, kept.community) as community,
+            if(
+                pair.has_newer_counts, coalesce(offer.like_count, kept.like_count), kept.like_count
+            ) as like_count,
+            if(
+                pair.has_newer_counts,
+                coalesce(offer.reply_count, kept.reply_count),
+                kept.reply_count
+            ) as reply_count,
+            if(
+                pair.has_newer_counts,
+                coalesce(offer.share_count, kept.share_count),
+                kept.share_count
+            ) as share_count,
+            if(
+                pair.has_newer_counts,
+                coalesce(offer.quote_count, kept.quote_count),
+                kept.quote_count
+            ) as quote_count,
+            if(
+                pair.has_newer_counts, coalesce(offer.view_count, kept.view_count), kept.view_count
+            ) as view_count,
+            if(
+                pair.has_newer_counts,
+                coalesce(offer.bookmark_count, kept.bookmark_count),
+                kept.bookmark_count
+            ) as bookmark_count,
+            if(
+                pair.has_newer_counts,
+                coalesce(offer.platform_score, kept.platform_score),
+                kept.platform_score
+            ) as platform_score,
+            coalesce(offer.rating_value, kept.rating_value) as rating_value,
+            coalesce(offer.rating_min, kept.rating_min) as rating_min,
+            coalesce(offer.rating_max, kept.rating_max) as rating_max,
+            if(pair.has_lasting_text, kept.hashtags, offer.hashtags) as hashtags,
+            if(pair.has_lasting_text, kept.mentioned_handles, offer.mentioned_handles)
+                as mentioned_handles,
+            if(pair.has_lasting_text, kept.urls, offer.urls) as urls,
+            if(len(offer.media_types) > 0, offer.media_types, kept.media_types) as media_types,
+            coalesce(offer.geo_country, kept.geo_country) as geo_country,
+            coalesce(offer.geo_place, kept.geo_place) as geo_place,
+            coalesce(offer.sensitive, kept.sensitive) as sensitive,
+            offer.visibility as visibility,
+            kept.optout or offer.optout as optout,
+            coalesce(offer.licence, kept.licence) as licence,
+            offer.raw_ref as raw_ref,
+            offer.connector_version as connector_version,
+            offer.schema_version as schema_version,
+            offer.run_id as run_id
+        )
+    from kept_mention as kept
+    inner join offer on kept.mention_id = offer.mention_id
+    inner join pair on kept.mention_id = pair.mention_id
 )
 
+-- Who asks not to be listed is minimised, as a post that is gone.
 select
-    kept.* replace (
-        coalesce(offer.source_instance, kept.source_instance) as source_instance,
-        coalesce(offer.native_version, kept.native_version) as native_version,
-        offer.content_type as content_type,
-        list_sort(list_distinct(list_concat(kept.subject_ids, offer.subject_ids)))
-            as subject_ids,
-        coalesce(offer.url, kept.url) as url,
-        if(pair.has_lasting_text, kept.title, coalesce(offer.title, kept.title)) as title,
-        if(pair.has_lasting_text, kept.content_warning, offer.content_warning)
-            as content_warning,
-        if(pair.has_lasting_text, kept.text, offer.text) as text,
-        if(pair.has_lasting_text, kept.text_truncated, offer.text_truncated) as text_truncated,
-        if(pair.has_lasting_text, kept.text_hash, offer.text_hash) as text_hash,
-        if(pair.has_lasting_text, kept.lang, offer.lang) as lang,
-        coalesce(offer.lang_declared, kept.lang_declared) as lang_declared,
-        coalesce(offer.edited_at, kept.edited_at) as edited_at,
-        greatest(kept.last_seen_at, offer.last_seen_at) as last_seen_at,
-        greatest(kept.metrics_at, offer.metrics_at) as metrics_at,
-        coalesce(offer.author_kind, kept.author_kind) as author_kind,
-        coalesce(offer.relay_id, kept.relay_id) as relay_id,
-        offer.is_own as is_own,
-        coalesce(offer.thread_id, kept.thread_id) as thread_id,
-        coalesce(offer.parent_native_id, kept.parent_native_id) as parent_native_id,
-        coalesce(offer.root_native_id, kept.root_native_id) as root_native_id,
-        coalesce(offer.quoted_native_id, kept.quoted_native_id) as quoted_native_id,
-        coalesce(offer.community, kept.community) as community,
-        if(
-            pair.has_newer_counts, coalesce(offer.like_count, kept.like_count), kept.like_count
-        ) as like_count,
-        if(
-            pair.has_newer_counts, coalesce(offer.reply_count, kept.reply_count), kept.reply_count
-        ) as reply_count,
-        if(
-            pair.has_newer_counts, coalesce(offer.share_count, kept.share_count), kept.share_count
-        ) as share_count,
-        if(
-            pair.has_newer_counts, coalesce(offer.quote_count, kept.quote_count), kept.quote_count
-        ) as quote_count,
-        if(
-            pair.has_newer_counts, coalesce(offer.view_count, kept.view_count), kept.view_count
-        ) as view_count,
-        if(
-            pair.has_newer_counts,
-            coalesce(offer.bookmark_count, kept.bookmark_count),
-            kept.bookmark_count
-        ) as bookmark_count,
-        if(
-            pair.has_newer_counts,
-            coalesce(offer.platform_score, kept.platform_score),
-            kept.platform_score
-        ) as platform_score,
-        coalesce(offer.rating_value, kept.rating_value) as rating_value,
-        coalesce(offer.rating_min, kept.rating_min) as rating_min,
-        coalesce(offer.rating_max, kept.rating_max) as rating_max,
-        if(pair.has_lasting_text, kept.hashtags, offer.hashtags) as hashtags,
-        if(pair.has_lasting_text, kept.mentioned_handles, offer.mentioned_handles)
-            as mentioned_handles,
-        if(pair.has_lasting_text, kept.urls, offer.urls) as urls,
-        if(len(offer.media_types) > 0, offer.media_types, kept.media_types) as media_types,
-        coalesce(offer.geo_country, kept.geo_country) as geo_country,
-        coalesce(offer.geo_place, kept.geo_place) as geo_place,
-        coalesce(offer.sensitive, kept.sensitive) as sensitive,
-        offer.visibility as visibility,
-        kept.optout or offer.optout as optout,
-        coalesce(offer.licence, kept.licence) as licence,
-        offer.raw_ref as raw_ref,
-        offer.connector_version as connector_version,
-        offer.schema_version as schema_version,
-        offer.run_id as run_id
+    merged.* replace (
+        if(merged.optout, null, merged.url) as url,
+        if(merged.optout, null, merged.title) as title,
+        if(merged.optout, null, merged.content_warning) as content_warning,
+        if(merged.optout, '', merged.text) as text,
+        if(merged.optout, '', merged.text_hash) as text_hash,
+        if(merged.optout, null, merged.author_key) as author_key,
+        if(merged.optout, null, merged.relay_id) as relay_id,
+        if(merged.optout, null, merged.community) as community,
+        if(merged.optout, [], merged.hashtags) as hashtags,
+        if(merged.optout, [], merged.mentioned_handles) as mentioned_handles,
+        if(merged.optout, [], merged.urls) as urls,
+        if(merged.optout, null, merged.geo_place) as geo_place
     )
-from kept_mention as kept
-inner join offer on kept.mention_id = offer.mention_id
-inner join pair on kept.mention_id = pair.mention_id;
+from merged;
 
 -- Only what a person would call a change: being seen again is none, nor is a new count.
 create or replace temp table changed_key as

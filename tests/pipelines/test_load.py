@@ -237,6 +237,22 @@ def test_the_institutions_own_posts_and_opted_out_posts_do_not_count(tmp_path: P
         assert one(connection, "select count(*) from mention_scored") == 2
 
 
+def test_who_asks_not_to_be_listed_later_is_minimised_for_good(tmp_path: Path) -> None:
+    first = mention(1, title="Titre", hashtags=("tram",))
+    refused = replace(
+        first, optout=True, text="", text_hash=text_hash(""), url=None, last_seen_at=LATER
+    )
+    with stored(tmp_path, [first], scores=[score(first)]) as connection:
+        _again(connection, tmp_path, [refused], scores=[score(refused)])
+        row = _row(connection)
+        assert one(connection, "select count(*) from hourly") == 0
+        assert one(connection, "select count(*) from score") == 0
+        _again(connection, tmp_path, [replace(first, last_seen_at=LATER)], scores=[score(first)])
+        assert _row(connection) == row
+    assert (row["text"], row["hashtags"], row["optout"]) == ("", [], True)
+    assert not any(row[name] for name in ("title", "url", "author_key", "text_hash"))
+
+
 def test_hourly_counts_by_subject_and_topic_and_pseudonym(tmp_path: Path) -> None:
     at = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
     mentions = [
