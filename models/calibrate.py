@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[Any]
-_DRAW = 1.0  # penalty on the offsets of topics, in the unit of one sentence's loss
+_DRAW = 0.5  # penalty on what a topic has of its own, in the unit of one sentence's loss
+_CONTEXT_UNIT = 4.0  # about the spread of context logits
 
 
 def softmax(logits: Floats) -> Floats:
@@ -52,27 +53,29 @@ def calibration_error(chances: Floats, is_right: NDArray[np.bool_], *, bins: int
 
 def evidence(
     context: Floats, hits: Floats, is_of: NDArray[Any], topic: NDArray[Any], *, topic_count: int
-) -> dict[str, Any]:
-    """How context and terms make a probability: logit = a·context + b·hits + c[topic].
+) -> dict[str, list[float]]:
+    """How context and terms make a probability: logit = a[t]·context + b[t]·hits + c[t].
 
-    Slopes are shared by all topics, since each has few sentences; the offsets are drawn to
-    their mean by a quadratic penalty. Rows are pairs of a sentence and a topic.
+    Each topic has few sentences, so what it has of its own is drawn to what all share by a
+    quadratic penalty. Rows are pairs of a sentence and a topic.
     """
     from scipy.optimize import minimize
 
-    def loss(values: Floats) -> tuple[float, Floats]:
-        a, b, mean, offsets = values[0], values[1], values[2], values[3:]
-        logits = a * context + b * hits + mean + offsets[topic]
-        wrong = sigmoid(logits) - is_of
-        gradient = [(wrong * context).sum(), (wrong * hits).sum(), wrong.sum()]
-        each = np.bincount(topic, wrong, minlength=topic_count) + _DRAW * offsets
-        likely = np.logaddexp(0.0, logits) - is_of * logits
-        return likely.sum() + _DRAW / 2 * (offsets**2).sum(), np.concatenate([gradient, each])
+    inputs = np.stack([context / _CONTEXT_UNIT, hits, np.ones(len(hits))])
 
-    found = minimize(loss, np.zeros(3 + topic_count), jac=True, method="L-BFGS-B").x
-    offsets = [round(float(value), 4) for value in found[2] + found[3:]]
-    return {
-        "context": round(float(found[0]), 4),
-        "hits": round(float(found[1]), 4),
-        "offsets": offsets,
-    }
+    def loss(values: Floats) -> tuple[float, Floats]:
+        shared, own = values[:3], values[3:].reshape(3, topic_count)
+        logits = ((shared[:, None] + own[:, topic]) * inputs).sum(axis=0)
+        each = (sigmoid(logits) - is_of) * inputs
+        gradient = np.stack([np.bincount(topic, row, minlength=topic_count) for row in each])
+        likely = np.logaddexp(0.0, logits) - is_of * logits
+        total = likely.sum() + _DRAW / 2 * (own**2).sum()
+        return total, np.concatenate([each.sum(axis=1), (gradient + _DRAW * own).ravel()])
+
+    count = 3 + 3 * topic_count
+    limits = [(0.0, None), (0.0, None)] + [(None, None)] * (count - 2)
+    found = minimize(loss, np.zeros(count), jac=True, method="L-BFGS-B", bounds=limits).x
+    by_topic = found[:3, None] + found[3:].reshape(3, topic_count)
+    by_topic[0] = np.maximum(by_topic[0], 0.0) / _CONTEXT_UNIT
+    names = ("context", "hits", "offsets")
+    return {name: np.round(row, 4).tolist() for name, row in zip(names, by_topic, strict=True)}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models import checkpoint, features, linear
 from models.calibrate import softmax
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, Description
 from models.errors import WeightsError
 from models.reading import Batch
 
@@ -104,6 +104,11 @@ class Embedded:
     def thresholds(self) -> Mapping[str, float]:
         """The probability under which the model abstains."""
         return self._weights.description.thresholds
+
+    @property
+    def description(self) -> Description:
+        """What the weights say of themselves."""
+        return self._weights.description
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ class Topic:
     """One topic: what it covers, how it is found, and sentences that are of it or are not.
 
     `near` names the topics whose sentences may well be of this one too: they judge neither way.
+    `drill` holds parts of invented posts, where open texts have too few: `calm` ones look alike
+    and are not of the topic.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Topic:
     keywords: dict[str, tuple[str, ...]]
     exclude: dict[str, tuple[str, ...]]
     sentences: dict[str, tuple[str, ...]]
+    drill: dict[str, tuple[str, ...]]
 
     def yes(self, *, lang: str, use: Use) -> tuple[str, ...]:
         """Sentences of this topic, for one side, the other, or none."""
@@ -91,6 +94,7 @@ def _topic(read: dict[str, Any]) -> Topic:
         keywords=_texts(read["keywords"]),
         exclude=_texts(read["exclude"]),
         sentences=_texts(read["sentences"]),
+        drill=_texts(read.get("drill", {})),
     )
 
 

@@ -40,15 +40,15 @@ _FEELINGS = {
 }
 _FEELING_OF = {emoji: name for name, emojis in _FEELINGS.items() for emoji in emojis}
 _EMOTICONS = (
-    (re.compile(r"(?<!\w)(?:[:;=8xX]-?'?[)D\]]+|\^\^|\(?[:;=]-?\*)(?!\w)"), " ‹joie› "),
+    (re.compile(r"(?<!\w)(?:[:;=xX]-?'?[)D\]]+|\^\^|\(?[:;=]-?\*)(?!\w)"), " ‹joie› "),
     (re.compile(r"(?<!\w)(?:[:=]-?'?[(\[]+|:'-?\(|;-?\(|T_T)(?!\w)"), " ‹tristesse› "),
     (re.compile(r"(?<!\w)(?:>:-?\(|-_-+|:-?[/\\](?!/))(?!\w)"), " ‹dégoût› "),
     (re.compile(r"<3+"), " ‹amour› "),
 )
 
 _LINK = re.compile(r"(?:https?:|www\.)\S+|\bhttps?\b")
-_MAIL = re.compile(r"\[e?-?mail\]|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}")
-_HANDLE = re.compile(r"@[\w…](?:[\w.@…-]{0,80}\w)?|@…")
+_MAIL = re.compile(r"\[e?-?mail\]|(?<![\w.@+-])[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}")
+_HANDLE = re.compile(r"@(?:…|\w(?:[\w.@-]{0,80}\w)?)")
 _HASHTAG = re.compile(r"#(\w{1,100})")
 _JOINT = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Ý])|(?<=[A-ZÀ-Ý])(?=[A-ZÀ-Ý][a-zà-ÿ])|_")
 _ELONGATED = re.compile(r"([^\W\d]|[!?.])\1{2,}")

@@ -34,7 +34,7 @@ def _classes() -> NDArray[np.uint8]:
     table = np.zeros(0x110000, np.uint8)
     for code in range(0x30000):
         char = chr(code)
-        if char.isalnum() or char in "_-":
+        if char.isalnum() or char == "_":
             table[code] = WORD
         elif code >= 0x2190 and not char.isspace():
             table[code] = SIGN
@@ -72,7 +72,8 @@ class Spans:
 
     def hashes(self, starts: Places, ends: Places) -> Hashes:
         """The hash of `codes[start:end]` for each pair; equal spans have equal hashes."""
-        return (self._prefix[ends] - self._prefix[starts]) * self._inverses[starts]
+        spans: Hashes = self._prefix[ends] - self._prefix[starts]
+        return spans * self._inverses[starts]
 
 
 def word_hash(word: str) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models import checkpoint, features, linear, terms
 from models.calibrate import sigmoid
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, Description
 from models.errors import WeightsError
 from models.reading import Batch, Read
 from models.taxonomy import taxonomy
@@ -106,6 +106,11 @@ class Embedded:
         return thresholds()
 
     @property
+    def description(self) -> Description:
+        """What the weights say of themselves."""
+        return self._weights.description
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """The languages that have a head."""
         return self._weights.description.languages
@@ -130,6 +135,7 @@ class Embedded:
         stated = self._weights.description.calibration[lang]
         context = self._heads[lang].logits(read.features)
         hits = np.minimum(read.hits, HITS_LIMIT)
-        logits = stated["context"] * context + stated["hits"] * hits + np.array(stated["offsets"])
+        slope, weight, offset = (np.array(stated[k]) for k in ("context", "hits", "offsets"))
+        logits = slope * context + weight * hits + offset
         is_empty = np.diff(read.features.indptr) == 0
         return np.where(is_empty[:, None], np.nan, sigmoid(logits)).astype(np.float32)

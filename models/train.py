@@ -47,6 +47,7 @@ _KEPT_ROWS = {"sentiment": 160_000, "topics": 110_000}  # keeps each file under 
 _POSITIVES, _NEGATIVES = 6_000, 30_000  # texts a topic
 _SHOWN, _HIDDEN = 0.5, 1.0  # weight of a weak example with its terms, and with them hidden
 _POSITIVE_SHARE = 0.2  # of the negatives' weight
+_DRILLS, _CALM = 3_000, 20.0  # invented posts, and the weight of one that only looks alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,27 +173,45 @@ def _train_context(
     has_hit = learnt.read.hits[:, place] > 0
     positive = random.permutation(np.flatnonzero(has_hit))[:_POSITIVES]
     negative = random.permutation(np.flatnonzero(~has_hit))[:_NEGATIVES]
-    if not len(positive):
-        return linear.Head(
-            np.zeros((learnt.read.features.shape[1], 1), np.float32), np.zeros(1, np.float32)
-        )
-    hidden = terms.hidden([learnt.prepared[i] for i in positive], lang=lang, topic=place)
-    rows = vstack(
-        [
-            learnt.read.features[positive],
-            reading.read_prepared(hidden, lang=None).features,
-            learnt.read.features[negative],
-        ],
-        format="csr",
-    )
-    weights = np.repeat([_SHOWN, _HIDDEN], len(positive))
+    drilled, calm = drills(taxonomy.taxonomy()[place], lang=lang, random=random)
+    shown = [learnt.prepared[i] for i in positive] + drilled
+    if not shown:
+        empty = np.zeros((1 << features.BITS, 1), np.float32)
+        return linear.Head(empty, np.zeros(1, np.float32))
+    made = [terms.hidden(shown, lang=lang, topic=place), drilled, calm]
+    read = [reading.read_prepared(texts, lang=None).features for texts in made]
+    learn = learnt.read.features
+    weights = np.repeat([_HIDDEN, _SHOWN, _SHOWN], [len(shown), len(drilled), len(positive)])
     weights *= _POSITIVE_SHARE * len(negative) / weights.sum()
+    against = np.repeat([1.0, _CALM], [len(negative), len(calm)])
     return linear.fit(
-        _canonical(rows),
-        np.repeat([1, 0], [len(weights), len(negative)]),
-        row_weights=np.concatenate([weights, np.ones(len(negative))]),
+        _canonical(vstack([*read[:2], learn[positive], learn[negative], read[2]], format="csr")),
+        np.repeat([1, 0], [len(weights), len(against)]),
+        row_weights=np.concatenate([weights, against]),
         strength=_STRENGTH,
     )
+
+
+def drills(
+    topic: taxonomy.Topic, *, lang: str, random: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """Prepared posts put together from the parts of a topic's drill, and the calm ones."""
+    if lang != "fr" or not topic.drill:
+        return [], []
+    kinds = ("event", "place", "effect", "voice")
+    drawn = [random.choice(topic.drill[kind], _DRILLS) for kind in kinds]
+    orders = ((0, 1, 2, 3), (0, 1, 3, 2), (3, 0, 1, 2), (2, 0, 1, 3), (0, 1, 3, 3), (0, 2, 3, 3))
+    posts = [
+        _post([str(column[i]) for column in drawn], orders[i % len(orders)]) for i in range(_DRILLS)
+    ]
+    return prepare(posts, lang=lang), prepare(topic.drill["calm"], lang=lang)
+
+
+def _post(parts: Sequence[str], order: Sequence[int]) -> str:
+    """The parts of a post in an order, none twice."""
+    event, place, effect, voice = parts
+    said = (f"{event} {place}" if 1 in order else event, "", effect, voice)
+    return ", ".join(said[i] for i in dict.fromkeys(order) if said[i])
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +226,8 @@ class Judged:
 def judged(*, lang: str, use: taxonomy.Use) -> Judged:
     """The invented sentences of every topic as `(sentences, topics)` tables.
 
-    A sentence of a topic that is near another judges neither way for that other.
+    A sentence of a topic that is near another judges neither way for that other; one that only
+    looks like a topic judges that topic alone.
     """
     known = taxonomy.taxonomy()
     own = [(topic, text, True) for topic in known for text in topic.yes(lang=lang, use=use)]
@@ -215,7 +235,7 @@ def judged(*, lang: str, use: taxonomy.Use) -> Judged:
     is_of = np.array([[yes and topic is other for other in known] for topic, _, yes in own])
     judges = np.array(
         [
-            [not yes or topic is other or not _are_near(topic, other) for other in known]
+            [topic is other or (yes and not _are_near(topic, other)) for other in known]
             for topic, _, yes in own
         ]
     )

@@ -1,0 +1,26 @@
+from dataclasses import dataclass, field, fields
+
+from models.lineage import Scorer, code_version, scorer
+
+
+@dataclass(frozen=True)
+class Model:
+    model_id: str = "m-1"
+    weights_sha256: str = "ab" * 32
+    thresholds: dict[str, float] = field(default_factory=lambda: {"abstain_under": 0.4})
+
+
+def test_the_same_models_have_the_same_scorer() -> None:
+    assert scorer(Model(), Model()) == scorer(Model(), Model())
+
+
+def test_whatever_differs_makes_another_scorer() -> None:
+    others = [Model(model_id="m-2"), Model(weights_sha256="cd" * 32), Model(thresholds={"x": 0.5})]
+    made = [scorer(one, Model()) for one in [Model(), *others]]
+    made += [scorer(Model(), one) for one in others]
+    assert len({each.scorer_id for each in made}) == len(made)
+
+
+def test_a_scorer_names_the_code() -> None:
+    assert scorer(Model(), Model()).code_version == code_version()
+    assert "first_used_at" not in {each.name for each in fields(Scorer)}
