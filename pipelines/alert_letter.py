@@ -163,7 +163,9 @@ def span(minutes: float, spoken: Words) -> str:
 
 
 def _number(value: float | None, spoken: Words) -> str:
-    return "–" if value is None else spoken.number(value)
+    if value is None:
+        return "–"
+    return "< 1" if 0 < value < 0.5 else spoken.number(value)
 
 
 def _percent(value: float | None, spoken: Words) -> str:

@@ -7,7 +7,8 @@
 -- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
 -- Units: observed, expected, low and high are mentions of the topic in the window, copies
 --   included; shares are of the texts of the window that are of the topic, copies counted once.
--- Caveat: twenty topics are looked at each time, so each must be rarer than a surge of volume.
+-- Caveat: twenty topics are looked at each time, so each must be rarer than a surge of volume. A
+--   danger (T20) is told from fewer mentions: it takes priority over every other topic.
 -- Inhibited by: volume_surge
 -- Label fr: Sujet sensible en hausse
 -- Label en: Sensitive topic rising
@@ -30,7 +31,9 @@ with thresholds as (
         0.05 as share_margin,
         60 as small_place_day_mean,
         30 as cold_mentions,
-        'T20' as critical_topic
+        'T20' as critical_topic,
+        10 as critical_mentions,
+        0.02 as critical_margin
 ),
 
 used as (
@@ -47,24 +50,13 @@ subject_day as (
     group by subject_id
 ),
 
-graded as (
+measured as (
     select
         signal.*,
-        if(signal.scope = thresholds.critical_topic, 'critical', 'warning') as severity,
-        least(
-            signal.author_count / thresholds.least_authors,
-            case
-                when signal.is_warming_up then signal.mention_count / thresholds.cold_mentions
-                else least(
-                    signal.score / thresholds.enter_score,
-                    signal.mention_count / greatest(
-                        thresholds.least_mentions, thresholds.times_expected * signal.expected
-                    ),
-                    signal.topic_share_low
-                    / (signal.topic_share_expected + thresholds.share_margin)
-                )
-            end
-        ) as level
+        thresholds.*,
+        signal.scope = thresholds.critical_topic as is_crisis,
+        if(is_crisis, thresholds.critical_mentions, thresholds.least_mentions) as enter_count,
+        if(is_crisis, thresholds.critical_margin, thresholds.share_margin) as margin
     from signal
     inner join subject_day on signal.subject_id = subject_day.subject_id
     cross join thresholds
@@ -72,6 +64,24 @@ graded as (
         signal.scope <> 'all'
         and signal.window_minutes
         = if(subject_day.day_mean < thresholds.small_place_day_mean, 1440, 60)
+),
+
+graded as (
+    select
+        measured.*,
+        if(is_crisis, 'critical', 'warning') as severity,
+        least(
+            author_count / least_authors,
+            case
+                when is_warming_up then mention_count / cold_mentions
+                else least(
+                    score / enter_score,
+                    mention_count / greatest(enter_count, times_expected * expected),
+                    topic_share_low / (topic_share_expected + margin)
+                )
+            end
+        ) as level
+    from measured
 )
 
 select
