@@ -69,15 +69,16 @@ measured as (
 graded as (
     select
         measured.*,
-        if(is_crisis, 'critical', 'warning') as severity,
+        if(measured.is_crisis, 'critical', 'warning') as severity,
         least(
-            author_count / least_authors,
+            measured.author_count / measured.least_authors,
             case
-                when is_warming_up then mention_count / cold_mentions
+                when measured.is_warming_up then measured.mention_count / measured.cold_mentions
                 else least(
-                    score / enter_score,
-                    mention_count / greatest(enter_count, times_expected * expected),
-                    topic_share_low / (topic_share_expected + margin)
+                    measured.score / measured.enter_score,
+                    measured.mention_count
+                    / greatest(measured.enter_count, measured.times_expected * measured.expected),
+                    measured.topic_share_low / (measured.topic_share_expected + measured.margin)
                 )
             end
         ) as level
