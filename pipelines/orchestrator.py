@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ POOL = "warehouse"
 USER = "admin"
 PROCESSES = (("api-server",), ("scheduler", "--skip-serve-logs"), ("dag-processor",))
 _STOP_SECONDS = 15.0
+_LOG_BYTES = 20_000_000  # Airflow writes 70 MB a day into the logs of its three processes
 
 
 def environment(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> dict[str, str]:
@@ -101,9 +103,21 @@ def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, _: stopping.append(number))
     while not stopping and all(process.poll() is None for process in running):
+        keep_short(logs)
         time.sleep(0.5)
     _stop(running)
     return 0 if stopping else 1
+
+
+def keep_short(logs: Path, *, limit: int = _LOG_BYTES) -> None:
+    """Copy each process's log that has grown past `limit` bytes to `<name>.log.1`, and empty it.
+
+    The processes write at its end, wherever that is, so that they need not be told.
+    """
+    for log in logs.glob("*.log"):
+        if log.stat().st_size > limit:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
 
 
 def _start(words: Sequence[str], environ: Mapping[str, str], logs: Path) -> subprocess.Popen[bytes]:

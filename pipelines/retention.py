@@ -8,6 +8,7 @@
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
 | mentions and scores without text | 6 months from first sight | `score_days` |
 | counts by hour and day, digests' figures, incidents, coverage | 3 years | `aggregate_days` |
+| logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |
 | receipts, tombstones, objections | always: they prove, or block a return | |
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 STAGING_DAYS = 2
 PUBLISHED_DAYS = 2
+LOG_DAYS = 14
 QUARANTINE_DAYS = 30
 _IN_USE = timedelta(hours=2)  # a file changed this recently may belong to a step that runs now
 _RUN = re.compile(r"(\d{8}T\d{6})Z$")
@@ -96,6 +98,7 @@ def _expire_files(home: Path, kept: Retention, as_of: datetime) -> dict[str, int
         "staging_runs": _remove(_old_runs(home, as_of), as_of),
         "digest_pages": _remove(_old_pages(home, kept.text_days, as_of), as_of),
         "published_files": _remove(_old_published(home, as_of), as_of),
+        "airflow_logs": _remove(_old_logs(home, as_of), as_of),
         "leftovers": _remove(_leftovers(home), as_of),
     }
 
@@ -180,6 +183,14 @@ def _made_at(path: Path) -> datetime | None:
     except duckdb.Error:
         return None
     return row[0] if row else None
+
+
+def _old_logs(home: Path, as_of: datetime) -> Iterator[Path]:
+    """What Airflow writes of each run: nothing else removes it, and it is 50 MB a day."""
+    for pattern in ("dag_id=*/run_id=*", "dag_processor/[0-9]*"):
+        for folder in (home / "airflow" / "logs").glob(pattern):
+            if as_of - _changed_at(folder, as_of) >= timedelta(days=LOG_DAYS):
+                yield folder
 
 
 def _leftovers(home: Path) -> Iterator[Path]:
