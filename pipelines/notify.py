@@ -80,15 +80,31 @@ def record(
 def _open_incidents(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, Incident]:
     found = warehouse.run(connection, "writes/incident_open", {"as_of": as_of})
     names = [column[0] for column in found.description or ()]
-    rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
-    incidents = (_incident(row) for row in rows)
-    return {incident.fingerprint: incident for incident in incidents}
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    incidents = (_read(connection, row, as_of) for row in rows)
+    return {incident.fingerprint: incident for incident in incidents if incident}
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, row: dict[str, Any], as_of: datetime
+) -> Incident | None:
+    """An incident as it was left; None, and its end, where another version of Vigie wrote it.
+
+    If it lasts it begins anew, so that people hear of it twice and not never again.
+    """
+    try:
+        return _incident(row)
+    except msgspec.MsgspecError as error:
+        log.error("incident.unreadable id=%s error=%s", row["incident_id"], error)
+        ended = {"incident_id": row["incident_id"], "as_of": as_of}
+        warehouse.run(connection, "writes/incident_end", ended)
+        return None
 
 
 def _incident(row: dict[str, Any]) -> Incident:
-    kept = msgspec.json.decode(row.pop("evidence"), type=Kept)
+    kept = msgspec.json.decode(row["evidence"], type=Kept)
     times = {k: v.astimezone(UTC) for k, v in row.items() if isinstance(v, datetime)}
-    found = {**row, **times}
+    found = {k: v for k, v in (row | times).items() if k != "evidence"}
     return Incident(
         **found,
         alert=kept.alert,

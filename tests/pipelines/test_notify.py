@@ -101,6 +101,18 @@ def test_the_same_moment_again_changes_no_row(
     assert recorded(connection, town, [critical()]).letter_count == 0
 
 
+def test_an_incident_that_another_version_wrote_ends_and_alerts_go_on(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical()])
+    connection.execute("update incident set evidence = '{}'")
+    recorded(connection, town, [critical()], AS_OF + STEP)
+    recorded(connection, town, [critical()], AS_OF + 2 * STEP)
+    assert kinds(connection) == ["firing", "firing"]
+    states = connection.execute("select state from incident order by opened_at").fetchall()
+    assert states == [("resolved",), ("firing",)]
+
+
 def test_an_incident_and_its_letter_are_there_together_or_not_at_all(
     connection: duckdb.DuckDBPyConnection, town: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
