@@ -57,16 +57,22 @@ def house() -> Any:
 
 
 def tell_operator(context: dict[str, Any]) -> None:
-    """Mail the operators that a task has failed (Airflow calls this in the failed task)."""
+    """Mail the operators that a task has failed (Airflow calls this in the failed task).
+
+    Our own errors hold no secret and nobody's text; what any other says stays in the log.
+    """
+    from pipelines.errors import VigieError
+
     task = context["ti"]
     part = task.rendered_map_index or (task.map_index if task.map_index >= 0 else None)
     error = context.get("exception")
+    is_ours = isinstance(error, VigieError)
     steps().report_failure(
         house(),
         dag=task.dag_id,
         task=task.task_id if part is None else f"{task.task_id}[{part}]",
         run=context["run_id"],
-        error=f"{type(error).__name__}: {error}",
+        error=f"{type(error).__name__}: {error if is_ours else 'see the log of the task'}",
         now=datetime.now(UTC),
     )
 
@@ -75,5 +81,7 @@ DEFAULTS: dict[str, Any] = {
     "owner": "vigie",
     "retries": 1,
     "retry_delay": timedelta(seconds=float(os.environ.get("VIGIE_RETRY_SECONDS", "60"))),
+    # One run at a time: a task that hangs would stop the watch, and nobody would hear of it.
+    "execution_timeout": timedelta(hours=2),
     "on_failure_callback": tell_operator,
 }

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from dags import institution
+from pipelines.errors import SourceError
 
 FOLDER = Path(__file__).parents[2] / "dags"
 FILES = ("watch", "digest", "upkeep", "rescore")
@@ -73,3 +77,27 @@ def test_every_step_that_opens_the_warehouse_takes_the_one_slot(bag: Any) -> Non
 
 def test_every_task_tells_the_operator_when_it_fails(bag: Any) -> None:
     assert all(task.on_failure_callback for dag in bag.dags.values() for task in dag.tasks)
+
+
+def test_a_task_that_hangs_is_ended_since_only_one_run_goes_at_a_time(bag: Any) -> None:
+    limits = {task.execution_timeout for dag in bag.dags.values() for task in dag.tasks}
+    assert limits == {timedelta(hours=2)}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (SourceError("journal answered 500"), "SourceError: journal answered 500"),
+        (ValueError("Jeanne Martin, 06 12"), "ValueError: see the log of the task"),
+    ],
+)
+def test_a_failure_mail_quotes_no_error_but_our_own(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    steps = SimpleNamespace(report_failure=lambda _, **said: told.append(said["error"]))
+    monkeypatch.setattr(institution, "steps", lambda: steps)
+    monkeypatch.setattr(institution, "house", lambda: None)
+    task = SimpleNamespace(dag_id="watch", task_id="load", map_index=-1, rendered_map_index=None)
+    institution.tell_operator({"ti": task, "run_id": "first", "exception": error})
+    assert told == [words]
