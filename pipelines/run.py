@@ -47,7 +47,7 @@ from pipelines import (
     warehouse,
 )
 from pipelines.aside import written_aside
-from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
+from pipelines.errors import RateLimited, SourceError, VigieError
 from pipelines.http import Client
 from pipelines.mention import (
     DELETION_SCHEMA,
@@ -63,6 +63,7 @@ from pipelines.settings import Settings, SourceBlock
 log = logging.getLogger(__name__)
 
 BATCH_ROWS = 20_000  # bounds the memory of accept; 62 columns of short text are about 60 MB
+UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
 RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
 
 
@@ -126,15 +127,16 @@ def _orders(
 ) -> Iterator[dict[str, Any] | None]:
     known = loading.cursors(connection)
     for block in settings.sources:
-        if _is_asked_to_wait(settings.home, block.name, until):
-            continue
         moved = known.get(block.name)
+        is_backfill = moved is not None and until_of(moved.run_id) >= until
+        if not is_backfill and _is_asked_to_wait(settings.home, block.name, until):
+            continue
         if moved is None:
             start = until - timedelta(days=block.first_days)
             yield _order(block, None, min(since, start), until)
             continue
         done = until_of(moved.run_id)
-        if done >= until:
+        if is_backfill:
             yield _order(block, None, since, until, is_backfill=True)
         elif until - done >= timedelta(minutes=block.every_minutes, seconds=-30):
             ids = loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
@@ -176,15 +178,16 @@ def collect(house: House, run: str, name: str) -> int:
     """
     folder = staging(house.home, run)
     order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
-    receipt = {**order, "status": "ok", "path": None, "payload_count": 0, "next_cursor": None}
-    receipt |= {"gap": None, "is_capped": False, "note": None}
+    # A reading has failed until it has ended well: whatever breaks it must not pass for calm.
+    receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
+    receipt |= {"gap": None, "is_capped": False, "note": "broke off: see the log of the task"}
     try:
-        receipt |= _land(house, run, order)
+        receipt |= {"status": "ok"} | _land(house, run, order)
     except RateLimited as error:
         receipt |= {"status": "waiting", "note": str(error), "retry_at": error.retry_at}
         log.warning("source.waiting source=%s until=%s", name, error.retry_at)
     except SourceError as error:
-        receipt |= {"status": "failed", "note": str(error)}
+        receipt |= {"note": str(error)}
         raise
     finally:
         _write_json(folder / "landed" / f"{name}.json", receipt)
@@ -247,6 +250,7 @@ class _Count:
     off_subject: int = 0
     duplicates: int = 0
     deleted: int = 0
+    unreadable: int = 0
 
 
 def accept(house: House, run: str) -> dict[str, int]:
@@ -315,9 +319,28 @@ def _parsed(
     home: Path, path: str, source: sources.Source, block: SourceBlock, count: _Count
 ) -> Iterator[tuple[sources.Parsed, str]]:
     for number, payload in enumerate(landing.read(home / path)):
-        for item in source.parse(payload, block.options):
+        for item in _items(payload, source, block, count):
             count.posts += 1
             yield item, f"{path}#{number}"
+
+
+def _items(
+    payload: sources.Payload, source: sources.Source, block: SourceBlock, count: _Count
+) -> Iterator[sources.Parsed]:
+    """What a payload holds, and a rejection where its parser breaks.
+
+    Raised, the error of one payload would stop every source, in this run and in all that follow.
+    """
+    try:
+        yield from source.parse(payload, block.options)
+    except (
+        Exception
+    ) as error:  # any parser may fail in its own way, with people's text in its words
+        count.unreadable += 1
+        name = type(error).__name__
+        log.error("payload.unreadable source=%s error=%s", block.name, name)
+        detail = f"{name} while a payload of kind {payload.kind!r} was parsed"
+        yield Rejection(source=block.kind, native_id=None, reason="unreadable", detail=detail)
 
 
 def _accept_source(
@@ -330,6 +353,7 @@ def _accept_source(
         deletions = [item for item in batch if isinstance(item, Deletion)]
         refused = [item for item in batch if isinstance(item, Rejection)]
         stored = [item for item in refused if item.reason != normalise.OFF_SUBJECT]
+        count.off_subject += len(refused) - len(stored)
         mentions = [item for item in batch if isinstance(item, Mention)]
         if mentions:
             accepted = acceptance.accept(to_table(mentions, MENTION_SCHEMA))
@@ -342,7 +366,6 @@ def _accept_source(
         tables.rejections.write_table(to_table(stored, REJECTION_SCHEMA))
         count.deleted += len(deletions)
         count.rejected += len(stored)
-        count.off_subject += len(refused) - len([r for r in stored if r in refused])
 
 
 class _Tables:
@@ -418,7 +441,7 @@ def load(house: House, run: str) -> dict[str, int]:
 def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Intake]:
     counts = json.loads((folder / "accepted.json").read_text())
     for name, count in counts.items():
-        receipt = _receipt(folder, name)
+        receipt = _read_whole(_receipt(folder, name), count["unreadable"])
         gap = [datetime.fromisoformat(moment) for moment in receipt["gap"] or ()]
         yield loading.Intake(
             run_id=run,
@@ -441,6 +464,14 @@ def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Inta
             finished_at=until_of(run),
             cursor=None if receipt["is_backfill"] else receipt["next_cursor"],
         )
+
+
+def _read_whole(receipt: dict[str, Any], unreadable: int) -> dict[str, Any]:
+    """The receipt; that of a failed reading, to be read again, where many payloads were no use."""
+    if unreadable <= UNREADABLE_SHARE * receipt["payload_count"]:
+        return receipt
+    note = f"{unreadable} of {receipt['payload_count']} payloads broke the parser"
+    return receipt | {"status": "failed", "next_cursor": None, "note": note}
 
 
 def alert(house: House, *, as_of: datetime, now: datetime) -> dict[str, int]:
@@ -477,6 +508,8 @@ def watch(
             collect(house, run, name)
         except VigieError as error:
             log.error("source.failed source=%s error=%s", name, error)
+        except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
+            log.error("source.broken source=%s error=%s", name, type(error).__name__)
     counts: dict[str, int] = {}
     for step in (accept, score, load):
         progress(step.__name__)
@@ -585,6 +618,7 @@ def report_failure(
         dag=dag, task=task, run=run, error=error, settings=house.settings
     )
     readers = tuple(r for r in house.settings.recipients if "failures" in r.gets)
+    warehouse.prepare(house.settings)  # what failed may have been the first step of a new home
     with warehouse.opened(house.home) as connection, warehouse.transaction(connection):
         notify.enqueue(
             connection,
@@ -602,6 +636,3 @@ def report_failure(
 def _write_json(path: Path, content: object) -> None:
     with written_aside(path) as aside:
         aside.write_text(json.dumps(content, ensure_ascii=False, default=str))
-
-
-__all__ = ["BATCH_ROWS", "ContractBroken", "House", "house"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from pipelines import run
+from pipelines import privacy, run
+from pipelines.sources import feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
 
 TOML = """
@@ -114,3 +117,69 @@ def test_a_source_that_is_down_for_hours_is_told_of_once(tmp_path: Path) -> None
             now=NOON + timedelta(minutes=minutes),
         )
     assert _mails(tmp_path) == 2
+
+
+RSS = b"""<rss version="2.0"><channel><title>Journal</title><item><guid>1</guid>
+<title>Belleroche fleurit</title><link>https://journal.example/1</link>
+<pubDate>Fri, 20 Nov 2026 10:00:00 GMT</pubDate></item></channel></rss>"""
+
+
+def _broken(*_: object) -> Iterator[Any]:
+    raise KeyError("a fault of ours")
+    yield
+
+
+def _intake(home: Path) -> list[tuple[str, str]]:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute("select run_id, status from intake order by run_id").fetchall()
+    return [(name, status) for name, status in rows]
+
+
+def _watch(house: run.House, until: datetime) -> dict[str, int]:
+    return run.watch(house, since=until - timedelta(minutes=5), until=until, now=until)
+
+
+def test_a_collector_that_breaks_is_a_failed_reading_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    privacy.new_key(tmp_path)
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setattr(feed, "collect", _broken)
+    _watch(house, NOON)
+    assert _intake(tmp_path) == [(run.run_id(NOON), "failed")]
+
+
+def test_a_payload_that_breaks_its_parser_stops_no_run_and_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    privacy.new_key(tmp_path)
+    with serving(lambda _: Answer(200, {"content-type": "application/rss+xml"}, RSS)) as peer:
+        house = _house(tmp_path, peer.url)
+        with monkeypatch.context() as patch:
+            patch.setattr(feed, "parse", _broken)
+            counts = _watch(house, NOON)
+        assert (counts["unreadable"], counts["rejected"], counts["accepted"]) == (1, 1, 0)
+        later = NOON + timedelta(minutes=15)
+        assert _watch(house, later)["inserted"] == 1
+    statuses = [status for _, status in _intake(tmp_path)]
+    assert statuses == ["failed", "ok"]
+
+
+def test_a_wait_that_is_asked_now_keeps_no_back_fill_of_the_past_from_being_read(
+    tmp_path: Path,
+) -> None:
+    privacy.new_key(tmp_path)
+    answers = [Answer(200, {}, RSS), Answer(429, {"retry-after": "600"})]
+    with serving(lambda _: answers.pop(0)) as peer:
+        house = _house(tmp_path, peer.url)
+        now = datetime.now(UTC).replace(microsecond=0)
+        _watch(house, now)
+        assert _ask(house, now + timedelta(minutes=15)) == ["journal"]
+        past = now - timedelta(days=1)
+        assert run.plan(house, since=past - timedelta(minutes=5), until=past) == ["journal"]
+
+
+def test_the_failure_of_the_first_step_of_a_new_home_is_told(tmp_path: Path) -> None:
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    run.report_failure(house, dag="watch", task="plan", run="first", error="Busy", now=NOON)
+    assert _mails(tmp_path) == 1
