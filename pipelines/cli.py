@@ -142,10 +142,10 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
 
 @app.command()
 def deliver(home: Home = HERE) -> None:
-    """Send what is due in the outbox."""
+    """Send what waits in the outbox, at once."""
     from pipelines import run
 
-    counts = run.deliver(run.house(home), now=datetime.now(UTC))
+    counts = run.deliver(run.house(home), now=datetime.now(UTC), is_asked=True)
     out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
 
 

@@ -157,10 +157,16 @@ def _domain(settings: Settings) -> str:
 
 
 def deliver(
-    home: Path, *, settings: Settings, secrets: Mapping[str, str], now: datetime
+    home: Path,
+    *,
+    settings: Settings,
+    secrets: Mapping[str, str],
+    now: datetime,
+    is_asked: bool = False,
 ) -> Delivered:
     """Hand over every message that is due at `now` (aware UTC); the warehouse is open only
-    before and after, never while a server is spoken to.
+    before and after, never while a server is spoken to. Where a person asks (`is_asked`), those
+    that a failure has put off are due too.
 
     One delivery at a time: a second one at the same moment leaves the work to the first.
     """
@@ -168,7 +174,7 @@ def deliver(
         if not is_alone:
             log.info("outbox.busy another delivery is at work")
             return Delivered(sent=0, failed=0, waiting=0)
-        rows = _due(home, now)
+        rows = _due(home, now + _LONGEST_PAUSE if is_asked else now)
         outcomes = _attempts(home, rows, settings, secrets)
         waiting = _settle(home, outcomes, now)
     sent = sum(1 for outcome in outcomes if outcome.error is None)

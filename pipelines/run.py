@@ -483,10 +483,13 @@ def alert(house: House, *, as_of: datetime, now: datetime) -> dict[str, int]:
     return {"alerts": len(alerts)} | deliver(house, now=now)
 
 
-def deliver(house: House, *, now: datetime) -> dict[str, int]:
-    """Hand over what is due in the outbox; how many were sent, failed, and wait."""
-    delivered = notify.deliver(house.home, settings=house.settings, secrets=house.secrets, now=now)
-    return asdict(delivered)
+def deliver(house: House, *, now: datetime, is_asked: bool = False) -> dict[str, int]:
+    """Hand over what is due in the outbox, or all of it when a person asks; how many were sent,
+    failed, and wait."""
+    settings, secrets = house.settings, house.secrets
+    return asdict(
+        notify.deliver(house.home, settings=settings, secrets=secrets, now=now, is_asked=is_asked)
+    )
 
 
 def watch(

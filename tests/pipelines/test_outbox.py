@@ -86,6 +86,18 @@ def test_a_refused_mail_is_tried_again_later_and_later_up_to_an_hour(tmp_path: P
     assert pauses == [MINUTE, 2 * MINUTE, 4 * MINUTE, 32 * MINUTE, 60 * MINUTE, 60 * MINUTE]
 
 
+def test_a_mail_that_was_put_off_goes_at_once_when_a_person_asks(tmp_path: Path) -> None:
+    with listening() as box:
+        made = town(tmp_path, box)
+        put(made)
+        box.answers.append("451 4.7.1 later")
+        assert deliver(made).failed == 1
+        assert deliver(made).sent == 0
+        asked = outbox.deliver(made.home, settings=made, secrets={}, now=AS_OF, is_asked=True)
+        assert asked == outbox.Delivered(sent=1, failed=0, waiting=0)
+    assert rows(made, "sent_at") == [(AS_OF,)]
+
+
 def test_a_failure_is_kept_with_its_reason_and_given_up_only_after_a_day(tmp_path: Path) -> None:
     with listening() as box:
         made = town(tmp_path, box)
