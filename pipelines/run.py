@@ -462,8 +462,16 @@ def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Inta
             gap_until_at=gap[1] if gap else None,
             note=receipt["note"],
             finished_at=until_of(run),
-            cursor=None if receipt["is_backfill"] else receipt["next_cursor"],
+            cursor=_moved(receipt),
         )
+
+
+def _moved(receipt: Mapping[str, Any]) -> sources.Cursor | None:
+    """Where the next run goes on; a source that had nothing to tell has been read all the same."""
+    if receipt["is_backfill"] or receipt["status"] != "ok":
+        return None
+    found: sources.Cursor | None = receipt["next_cursor"] or receipt["cursor"]
+    return found
 
 
 def _read_whole(receipt: dict[str, Any], unreadable: int) -> dict[str, Any]:
@@ -471,7 +479,7 @@ def _read_whole(receipt: dict[str, Any], unreadable: int) -> dict[str, Any]:
     if unreadable <= UNREADABLE_SHARE * receipt["payload_count"]:
         return receipt
     note = f"{unreadable} of {receipt['payload_count']} payloads broke the parser"
-    return receipt | {"status": "failed", "next_cursor": None, "note": note}
+    return receipt | {"status": "failed", "note": note}
 
 
 def alert(house: House, *, as_of: datetime, now: datetime) -> dict[str, int]:

@@ -47,6 +47,12 @@ sender = "vigie@belleroche.example"
 allow_private = ["127.0.0.1"]
 """
 
+FILE_BLOCK = """kind = "file"
+path = "inbox"
+every_minutes = 60
+preset = "none"
+columns = { native_id = "id", published_at = "date", text = "texte" }"""
+
 
 def _house(home: Path, url: str) -> run.House:
     (home / "vigie.toml").write_text(TOML.format(url=url), encoding="utf-8")
@@ -183,3 +189,18 @@ def test_the_failure_of_the_first_step_of_a_new_home_is_told(tmp_path: Path) -> 
     house = _house(tmp_path, "http://127.0.0.1:9")
     run.report_failure(house, dag="watch", task="plan", run="first", error="Busy", now=NOON)
     assert _mails(tmp_path) == 1
+
+
+def test_a_source_without_news_is_asked_no_oftener_than_its_settings_say(tmp_path: Path) -> None:
+    privacy.new_key(tmp_path)
+    export = tmp_path / "inbox" / "export.csv"
+    export.parent.mkdir()
+    export.write_text("id,date,texte\n1,2026-11-20T10:00:00Z,Belleroche fleurit\n")
+    toml = TOML.replace('kind = "feed"\nurl = "{url}/rss.xml"', FILE_BLOCK)
+    (tmp_path / "vigie.toml").write_text(toml, encoding="utf-8")
+    house = run.house(tmp_path, environ={})
+    assert _watch(house, NOON)["inserted"] == 1
+    _watch(house, NOON + timedelta(minutes=60))
+    soon, later = NOON + timedelta(minutes=65), NOON + timedelta(minutes=120)
+    assert run.plan(house, since=soon, until=soon) == []
+    assert run.plan(house, since=later, until=later) == ["journal"]
