@@ -346,7 +346,9 @@ def proposed(digest: Digest, spoken: Words) -> str:
 
 
 def is_quiet(digest: Digest) -> bool:
-    """Whether a day can be told in one line: green, and no procedure proposed."""
+    """Whether a day can be told in one line: green, its usual known, and no procedure proposed."""
+    if digest.volume.expected is None:  # what is usual is not known yet, so neither is calm
+        return False
     has_actions = any(story.actions for story in digest.stories)
     return digest.risk.level == "vert" and not has_actions and not digest.claims
 
