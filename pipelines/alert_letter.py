@@ -93,14 +93,16 @@ def failure(*, dag: str, task: str, run: str, error: str, settings: Settings) ->
 
 def subject(occasion: Occasion, spoken: Words) -> str:
     """The subject line: status, subject, figures, whose, to be triaged on a locked screen."""
+    about = where(occasion.incident, occasion.settings, spoken)
+    institution = plain(occasion.settings.institution.name)
     line = spoken.say(
         "subject",
         status=spoken.text(f"status.{_status(occasion)}"),
-        where=where(occasion.incident, occasion.settings, spoken),
+        where=about,
         headline=_headline(occasion, spoken),
-        institution=plain(occasion.settings.institution.name),
+        institution=institution,
     )
-    return plain(line)
+    return plain(line.removesuffix(f" · {institution}") if institution in about else line)
 
 
 def _status(occasion: Occasion) -> str:

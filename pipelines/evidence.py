@@ -231,7 +231,8 @@ def _source(row: Mapping[str, Any], as_of: datetime) -> SourceState:
         read_at=read_at.astimezone(UTC) if read_at else None,
         late_minutes=late,
         status=row["last_status"],
-        is_late=late >= row["every_minutes"] + LATE_MINUTES,
+        is_late=late >= row["every_minutes"] + LATE_MINUTES
+        or row["last_status"] not in (None, "ok"),
         is_capped=row["is_capped"],
         has_gap=row["has_gap"],
     )

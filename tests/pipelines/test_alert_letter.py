@@ -115,6 +115,13 @@ def test_the_subject_alone_tells_how_bad_what_how_much_and_whose() -> None:
     assert letter(severity="warning").subject.startswith("[Vigie] Attention · Eau · ")
 
 
+def test_the_subject_does_not_name_the_institution_twice() -> None:
+    whole = alert(severity="critical", observed=134.0, expected=17.6, subject_id="Valmorin")
+    assert letter(alert=whole).subject == (
+        "[Vigie] CRITIQUE · Valmorin · 134 mentions en 1 h (attendu 18)"
+    )
+
+
 EVERYTHING = {
     "count against expected": "134 mentions en 1 h (attendu 18)",
     "its interval": "à cette heure, d’habitude 9 à 27",

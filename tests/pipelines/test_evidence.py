@@ -120,6 +120,20 @@ def test_an_alert_on_a_topic_rests_on_that_topic_alone(
     assert all("tram" in message.text for message in found.messages)
 
 
+def test_a_source_that_has_just_failed_does_not_pass_for_one_that_answers(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute("insert into source_block values ('presse', 'feed', 5, 180)")
+    for minutes, status in ((5, "ok"), (0, "waiting")):
+        connection.execute(
+            "insert into intake select $run, 'presse', 'feed', $at, $at, $status, 0, 0, 0, 0, 0,"
+            " 0, 0, false, null, null, null, null, $at",
+            {"run": status, "at": AS_OF - minutes * MINUTE, "status": status},
+        )
+    [press] = gathered(connection).sources
+    assert (press.is_late, press.late_minutes) == (True, 5)
+
+
 def test_each_source_is_told_as_it_stands(connection: duckdb.DuckDBPyConnection) -> None:
     rows = {
         "bluesky": (0, "ok", True),
