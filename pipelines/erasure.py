@@ -137,16 +137,19 @@ def erase(
     home = settings.home
     landed = _read_landing(settings, wanted)
     authors = _pseudonyms(wanted, landed, key, as_of) if key and wanted.handle else []
-    # Rows and tombstones first: killed after this, nothing comes back, and a second call finds
-    # in the files what is left to do.
+    # What only the key of a post leads to goes before the row that tells the key, and payloads go
+    # last: killed at any instant, a second call still finds what is left to do.
+    with warehouse.opened(home, read_only=True) as connection:
+        erased = _erased(connection, wanted, landed, authors)
+    cleaned = _clean_files(home, erased)
     with warehouse.opened(home) as connection, warehouse.transaction(connection):
         erased = _erased(connection, wanted, landed, authors)
         gone = _erase_rows(connection, erased, authors, as_of=as_of, reason=reason)
+    since = _clean_files(home, erased)  # what a run has written meanwhile
+    gone |= {name: count + since[name] for name, count in cleaned.items()}
     for path in landed.paths:
         _rewrite(path, settings, wanted)
     gone |= {"payloads": landed.payload_count}
-    gone |= {"staged_rows": _clean_staging(home, erased)}
-    gone |= {"digest_pages": _clean_pages(home, erased)}
     if (home / publish.ANALYST).exists():
         publish.publish(home, made_at=as_of)
     _write_receipt(home, gone | {"reason": reason}, as_of)
@@ -325,6 +328,14 @@ def _erase_rows(
     counts.refresh(connection)
     stored = erased.num_rows - erased["published_at"].null_count
     return {"mentions": stored, "blocked": erased.num_rows, "pseudonyms": len(authors)}
+
+
+def _clean_files(home: Path, erased: pa.Table) -> dict[str, int]:
+    """Staged rows and digest pages of the erased posts go; how many of each."""
+    return {
+        "staged_rows": _clean_staging(home, erased),
+        "digest_pages": _clean_pages(home, erased),
+    }
 
 
 def _clean_staging(home: Path, erased: pa.Table) -> int:

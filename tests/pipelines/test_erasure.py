@@ -277,19 +277,27 @@ def test_a_hostile_permalink_erases_nothing(home: Path) -> None:
     assert _stored(home) == ["1", "2", "3"]
 
 
-def test_an_erasure_killed_after_the_rows_is_finished_by_the_next(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", ["_clean_pages", "_erase_rows", "_rewrite", "_write_receipt"])
+@pytest.mark.parametrize("is_landed", [True, False])
+def test_an_erasure_killed_anywhere_is_finished_by_the_next(
+    home: Path, at: str, is_landed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = f"https://{HOST}/@jeanne/1"
+    if not is_landed:  # older than payloads are kept
+        next(home.glob("landing/*/*/*.zst")).unlink()
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(erasure, "_rewrite", killed)
-        with pytest.raises(KeyboardInterrupt):
-            erasure.erase(_settings(home), as_of=SEEN, permalink=link)
+    if is_landed or at != "_rewrite":  # nothing to write again without payloads
+        with monkeypatch.context() as patch:
+            patch.setattr(erasure, at, killed)
+            with pytest.raises(KeyboardInterrupt):
+                erasure.erase(_settings(home), as_of=SEEN, permalink=link)
+    erasure.erase(_settings(home), as_of=SEEN, permalink=link)
     assert _stored(home) == ["2", "3"]
-    gone = erasure.erase(_settings(home), as_of=SEEN, permalink=link)
-    assert (gone["payloads"], gone["staged_rows"], gone["digest_pages"]) == (1, 2, 1)
-    assert "/@jeanne/1" not in _landed(next(home.glob("landing/*/*/*.zst")))
+    assert [page.name for page in home.glob("digests/*")] == ["2026-11-19.fr.html"]
+    staged = pq.read_table(home / "staging" / RUN / "mentions.parquet")
+    assert [name[-1] for name in staged["native_id"].to_pylist()] == ["2", "3"]
+    for path in home.glob("landing/*/*/*.zst"):
+        assert "/@jeanne/1" not in _landed(path)
