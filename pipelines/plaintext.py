@@ -21,6 +21,8 @@ from pipelines.mention import TEXT_LIMIT, TextFormat
 TAG_LIMIT = 2_000  # wrongly nested this deep lexbor takes 0.1 s, and the square of it beyond
 URL_LIMIT = 2_000  # characters; what servers and mail readers commonly take
 _MARK_LIMIT = 3  # combining marks in a row: Vietnamese and Arabic need two, zalgo dozens
+_TOWER_LIMIT = 30  # of any script, as in UAX 15's stream-safe text: NFC takes their square
+_LONG = 1_000  # characters; towers of a shorter text take no time
 _BREAK = "\x1e"  # stands for a line break while HTML's own line breaks are mere spaces
 
 # Characters that change what is seen, or nothing that is seen: controls, bidirectional embeds,
@@ -37,8 +39,11 @@ _REMOVED = re.compile(
 )
 # Joiners shape Persian, Indic scripts and emoji; beside Latin letters they only hide words.
 _LATIN = r"[0-9A-Za-z@._\-\u00c0-\u024f]"
-_LATIN_JOINER = re.compile(f"(?<={_LATIN})[\u200c\u200d]+|[\u200c\u200d]+(?={_LATIN})")
+_LATIN_JOINER = re.compile(  # each run is tried once: thousands in a row are no text but an attack
+    f"(?<={_LATIN})[\u200c\u200d]++|(?<![\u200c\u200d])[\u200c\u200d]++(?={_LATIN})"
+)
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_TOWER = re.compile(rf"[^\w\s\x00-\x7f]{{{_TOWER_LIMIT + 1},}}+")
 _ZALGO = re.compile(f"([{_MARKS}]{{{_MARK_LIMIT}}})[{_MARKS}]+")
 _WIDE_SPACE = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
@@ -91,6 +96,8 @@ def clean(text: str) -> str:
     if _ODD.search(text):
         text = _without_odd(text)
     if not text.isascii():
+        if len(text) > _LONG:
+            text = _TOWER.sub(_lowered, text)
         text = unicodedata.normalize("NFC", text)
         if _ZALGO.search(text):
             text = unicodedata.normalize("NFC", _ZALGO.sub(r"\1", text))
@@ -106,6 +113,17 @@ def _without_odd(text: str) -> str:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = _LINE_ENDS.sub("\n", text)
     return _LATIN_JOINER.sub("", _REMOVED.sub("", text))
+
+
+def _lowered(run: re.Match[str]) -> str:
+    """A run of signs with at most `_TOWER_LIMIT` combining marks in a row; other signs stay."""
+    kept: list[str] = []
+    height = 0
+    for sign in run[0]:
+        height = height + 1 if unicodedata.combining(sign) else 0
+        if height <= _TOWER_LIMIT:
+            kept.append(sign)
+    return "".join(kept)
 
 
 def _from_html(source: str) -> str:

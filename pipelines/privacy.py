@@ -27,6 +27,7 @@ from pipelines.settings import Settings
 KEY_ENV = "VIGIE_PSEUDONYM_KEY"
 KEY_BYTES = 32  # the strength of SHA-256
 ROTATION_DAYS = 30
+_HANDLE_LIMIT = 1_000  # characters; NFKC takes the square of a long run of combining marks
 _KEY_FILE = "keys/pseudonym.key"
 _DAY_SECONDS = 86_400
 
@@ -115,6 +116,7 @@ def _period_key(key: bytes, period: int, rotation_days: int) -> bytes:
 
 def fold_handle(handle: str) -> str:
     """A handle as it is compared: without @, in one case and one form; no look-alikes folded."""
+    handle = handle[:_HANDLE_LIMIT]
     if handle.isascii():
         return handle.strip().lstrip("@").lower()
     return unicodedata.normalize("NFKC", handle).strip().lstrip("@").casefold()

@@ -48,6 +48,7 @@ _BREAKS = frozenset(".!?…;\n")
 _WIDE_WORD = "·"  # every word that stands in no name: the vocabulary never grows
 _PAUSE = "¶"
 
+_TAG_LIMIT = 200  # letters of a hashtag; NFKC takes the square of a long run of combining marks
 _LONG_WORD = 40  # letters; longer ones do not come back
 
 _SHORT_FORMS = {"st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes"}
@@ -271,7 +272,7 @@ def _bears(exclude: _Hit, hit: _Hit, near: list[_Hit]) -> bool:
 
 
 def _squash(tag: str) -> str:
-    return "".join(_INNER.findall(_fold(unicodedata.normalize("NFKC", tag))))
+    return "".join(_INNER.findall(_fold(unicodedata.normalize("NFKC", tag[:_TAG_LIMIT]))))
 
 
 def matcher(

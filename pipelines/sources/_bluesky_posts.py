@@ -34,6 +34,7 @@ _URI = re.compile(
 )
 _TAG = re.compile(r"(?<!\w)[#\N{FULLWIDTH NUMBER SIGN}](\w{1,100})")
 _HANDLE = re.compile(r"(?<![\w.@])@([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.IGNORECASE)
+_PROTOCOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.#-]{0,79}")
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OPTOUT = "!no-unauthenticated"
@@ -117,7 +118,7 @@ def from_event(frame: Any) -> Iterator[Post | Deletion | Rejection]:
     if found.operation == "delete" and uri and found.at:
         yield Deletion(source=SOURCE, native_id=uri, deleted_at=found.at, reason="author")
     elif found.operation not in {"create", "update"}:
-        detail = f"an event {found.kind!r:.40} with operation {found.operation!r:.40}"
+        detail = f"an event {_named(found.kind)} with operation {_named(found.operation)}"
         yield _rejected("not_a_post", detail, uri)
     elif refused := _refusal(uri, record):
         yield refused
@@ -198,10 +199,16 @@ def _refusal(uri: str, record: Mapping[str, Any]) -> Rejection | None:
     if author_of(uri) is None:
         return _rejected("bad_uri", "the address is not that of a post", "")
     if record.get("$type", COLLECTION) != COLLECTION:
-        return _rejected("not_a_post", f"a record of type {record['$type']!r:.60}", uri)
+        return _rejected("not_a_post", f"a record of type {_named(record['$type'])}", uri)
     if not isinstance(record.get("text"), str):
         return _rejected("no_text", "the record has no text, not even an empty one", uri)
     return None
+
+
+def _named(value: Any) -> str:
+    """A name of the protocol as a message may show it; anything else might be a person's words."""
+    is_one = isinstance(value, str) and _PROTOCOL_NAME.fullmatch(value)
+    return repr(value) if is_one else "that is no name"
 
 
 def _rejected(reason: str, detail: str, uri: str) -> Rejection:

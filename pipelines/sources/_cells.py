@@ -61,6 +61,7 @@ def url_of(cell: Any) -> str | None:
 
 # --- counts
 
+_LONGEST_COUNT = 30  # characters, with room for spaces; a longer one is a text or an attack
 _COUNT = re.compile(r"(\d[\d .,'’]*)(k|m|md|b)?", re.IGNORECASE)
 _TIMES = {"k": 1_000, "m": 1_000_000, "md": 1_000_000_000, "b": 1_000_000_000}
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
@@ -68,12 +69,12 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 
 def count_of(cell: Any) -> int | None:
     """A count: 1234, "1 234", "1,234", "1.234", "1,2K", "3 M"; None when it is none of these."""
-    if isinstance(cell, bool) or cell is None:
-        return None
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
         return int(cell) if 0 <= cell < _EXACT_FLOAT else None
+    if not isinstance(cell, str) or len(cell) > _LONGEST_COUNT:
+        return None
     if cell.isascii() and cell.isdigit():
-        return int(cell[:18])
+        return int(cell)
     found = _COUNT.fullmatch(re.sub(r"\s", "", cell))
     return _scaled(found[1].strip("'’ "), found[2]) if found else None
 
@@ -90,10 +91,10 @@ def _scaled(digits: str, unit: str | None) -> int | None:
 
 def number_of(cell: Any) -> float | None:
     """A number such as a rating: 4, "4,5", "4.5 / 5" (what precedes the slash)."""
-    if isinstance(cell, bool) or cell is None:
-        return None
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
         return float(cell)
+    if not isinstance(cell, str):
+        return None
     found = re.match(r"\s*(-?\d+(?:[.,]\d+)?)\s*(?:/|$|★|\*|étoile|star)", cell)
     return float(found[1].replace(",", ".")) if found else None
 
@@ -187,7 +188,13 @@ def content_type_of(word: str) -> ContentType | None:
 @lru_cache(maxsize=4096)
 def is_private(word: str) -> bool:
     """Whether a type of message is a private one: those are never taken."""
-    return bool(_PRIVATE.search(word))
+    return private_type_in(word) is not None
+
+
+def private_type_in(word: str) -> str | None:
+    """The words by which a type of message is known to be private, None when it is not."""
+    found = _PRIVATE.search(word)
+    return found[0] if found else None
 
 
 def words_of(cell: Any) -> tuple[str, ...]:
@@ -262,6 +269,8 @@ _NAMED_ZONE = re.compile(r"(?<=\d)\s*(?:UTC|GMT)$")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a serial has no zone; the file's is set
 _EARLIEST, _LATEST = 1990, 2100
+_LONGEST_TIME = 100  # characters
+_DATE_LIKE = re.compile(r"\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}(?:[ T,]+\d\d?(?:[:h]\d\d?){0,2}Z?)?")
 
 
 def time_of(cell: Any, clock: Clock) -> Moment | None:
@@ -274,9 +283,12 @@ def time_of(cell: Any, clock: Clock) -> Moment | None:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return _from_number(float(cell), clock)
     text = text_of(cell)
-    if not text:
+    if not text or len(text) > _LONGEST_TIME:
         return None
-    found = _from_format(text, clock) if clock.date_format else _from_text(text, clock)
+    try:
+        found = _from_format(text, clock) if clock.date_format else _from_text(text, clock)
+    except OverflowError:  # the year 1 or 9999, which its zone moves out of the calendar
+        return None
     return found if found and _EARLIEST <= found.at.year <= _LATEST else None
 
 
@@ -415,9 +427,18 @@ def has_order(cell: Any) -> bool:
     return bool(_FIGURES.fullmatch(text_of(cell)))
 
 
+def _form(text: str) -> str:
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text))
+
+
 def safe(cell: Any) -> str:
-    """A cell as a message may show it: short and of figures, else only how long it is."""
+    """A cell as a message may show it: a date, the form of what is short, or only a length.
+
+    The form has `a` for each letter and `9` for each digit: a telephone number is no one's here.
+    """
     text = text_of(cell)
-    if len(text) <= 40 and sum(c.isalpha() for c in text) <= 12 and text.isprintable():
+    if _DATE_LIKE.fullmatch(text):
         return repr(text)
+    if len(text) <= 40 and sum(c.isalpha() for c in text) <= 12 and text.isprintable():
+        return f"a text of the form {_form(text)!r}"
     return f"a text of {len(text)} characters"

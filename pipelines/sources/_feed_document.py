@@ -31,6 +31,7 @@ import feedparser
 from defusedxml.common import DefusedXmlException
 from selectolax.lexbor import LexborHTMLParser
 
+from pipelines import plaintext
 from pipelines.errors import SourceError
 from pipelines.mention import TextFormat
 
@@ -53,7 +54,7 @@ _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
 _NUMBERED = re.compile(r"&#(?:(\d{1,10})|[xX]([0-9A-Fa-f]{1,8}));")
 _BARE = re.compile(r"&(?!#\d{1,7};|#[xX][0-9A-Fa-f]{1,6};|(?:amp|lt|gt|quot|apos);)")
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[<>]*>", re.IGNORECASE)  # one without an internal subset
-_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_CDATA = re.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z))", re.DOTALL)
 _CLOSED = re.compile(r"</(?:[\w-]+:)?(?:rss|feed|RDF|channel)\s*>\s*(?:<!--.*?-->\s*)*$", re.DOTALL)
 _HTML_PAGE = re.compile(
     r"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+)?html\b", re.I | re.S
@@ -178,10 +179,19 @@ def _candidates(body: bytes, content_type: str) -> Iterator[str]:
 def _not_a_feed(text: str, url: str) -> str:
     """What to tell about a web page, with the feed that it names, if it names one."""
     for node in LexborHTMLParser(text[:_SAMPLE_BYTES]).css("link[rel~=alternate][href]"):
-        if re.search(r"(?:rss|atom|feed)\+?", node.attributes.get("type") or ""):
-            found = urljoin(url, node.attributes.get("href") or "")[:300]
-            return f"the address is that of a web page, not of a feed: the page names {found}"
+        is_feed = re.search(r"(?:rss|atom|feed)\+?", node.attributes.get("type") or "")
+        named = _address(url, node.attributes.get("href") or "") if is_feed else None
+        if named:
+            return f"the address is that of a web page, not of a feed: the page names {named}"
     return "the address is that of a web page, not of a feed: set the address of the feed itself"
+
+
+def _address(page: str, link: str) -> str | None:
+    """Where a link of a page leads, as it may be printed; None for what is no address."""
+    try:
+        return plaintext.canonical_url(urljoin(page, link))
+    except ValueError:
+        return None
 
 
 # XML
@@ -340,8 +350,7 @@ def _title(found: Any) -> str | None:
     text = _text(dict.get(found, "title_detail"))
     if text is None:
         return None
-    plain = LexborHTMLParser(text.value).text() if text.format == "html" else text.value
-    return _string(" ".join(plain.split()))
+    return _string(" ".join(plaintext.plain(text.value, text.format)[0].split()))
 
 
 def _language(found: Any) -> str | None:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.mention import AuthorKind, CollectedVia, ContentType, Post, Rejection, Visibility
+from pipelines.plaintext import TAG_LIMIT
 
 SOURCE = "mastodon"
 _COUNT_LIMIT = 2**53  # larger counts are not counts
@@ -141,8 +142,11 @@ def _names(items: Any, key: str) -> tuple[str, ...]:
 
 
 def _links(content: str, status: dict[str, Any]) -> Iterator[str]:
-    """The addresses that a text leads to, without those of its hashtags and accounts."""
-    if "<a" in content:
+    """The addresses that a text leads to, without those of its hashtags and accounts.
+
+    None are read of a text that nests deeper than servers let people write.
+    """
+    if "<a" in content and content.count("<") <= TAG_LIMIT:
         for node in LexborHTMLParser(content).css("a[href]"):
             classes = (node.attributes.get("class") or "").split()
             link = web_address(node.attributes.get("href"))

@@ -28,6 +28,7 @@ FIELDS = (
     "geo_country", "geo_place",
 )  # fmt: skip
 _DATA = re.compile(r"\d{4}-\d\d|\d\d?/\d\d?/\d\d|://|@|<\w+>")  # a cell, not the name of a column
+_NAME_LIMIT = 1_000  # characters; NFKC takes the square of a long run of combining marks
 _NEEDED = ("text", "published_at")
 
 
@@ -69,7 +70,7 @@ class Plan:
 @cache
 def key(name: str) -> str:
     """A column name as names are compared: case, accents' form, spaces and underscores aside."""
-    plain = unicodedata.normalize("NFKC", name).strip("\ufeff\"' \t\r\n").casefold()
+    plain = unicodedata.normalize("NFKC", name[:_NAME_LIMIT]).strip("\ufeff\"' \t\r\n").casefold()
     return re.sub(r"[_\s]+", " ", plain)
 
 

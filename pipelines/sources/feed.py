@@ -30,9 +30,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from selectolax.lexbor import LexborHTMLParser
 
-from pipelines import http
+from pipelines import http, plaintext
 from pipelines.errors import SourceError
 from pipelines.mention import ContentType, Deletion, Post, Rejection
 from pipelines.sources import (
@@ -385,10 +384,7 @@ def _excerpt(text: Text) -> tuple[Text, bool]:
     """The first thousand characters, cut at a space: the law lets us quote, not copy, the press."""
     if len(text.value) <= _EXCERPT_LIMIT:
         return text, False
-    plain = (
-        text.value if text.format == "plain" else LexborHTMLParser(text.value).text(separator=" ")
-    )
-    plain = " ".join(plain.split())
+    plain = " ".join(plaintext.plain(text.value, text.format)[0].split())
     if len(plain) <= _EXCERPT_LIMIT:
         return text, False
     return Text(value=plain[:_EXCERPT_LIMIT].rsplit(" ", 1)[0] + "…", format="plain"), True

@@ -72,6 +72,7 @@ MANIFEST = Manifest(
 
 _SHORT_ID = 9  # digits; a shorter one may be the row number of any other export
 _KEPT_FILES = 5_000
+_WORD_LIMIT = 200  # characters of a network or type that are read, and remembered
 
 
 class Options(BaseModel):
@@ -303,8 +304,8 @@ def _payload(row: _tables.Row, taking: _Taking) -> Payload | None:
             return None
     data = {"row": row.number, "of": taking.said, "cells": cells}
     word = cells[taking.kind_column] if taking.kind_column else None
-    if word and _cells.is_private(str(word)):
-        kind, data = "private", {"row": row.number, "detail": str(word)[:80]}
+    if private := _cells.private_type_in(str(word or "")):
+        kind, data = "private", {"row": row.number, "detail": private}
     return Payload(kind=kind, instance=taking.place, data=data)
 
 
@@ -509,13 +510,13 @@ def _moment(day: Any, hour: Any, clock: _cells.Clock) -> _cells.Moment | None:
 def _network(cell: Any, reading: _Reading, url: str | None) -> str:
     if reading.network:
         return reading.network
-    word = _cells.text_of(cell)
+    word = _cells.text_of(cell)[:_WORD_LIMIT]
     found = _cells.network_of(word) if word else None
     return found or _cells.network_of_url(url) or reading.fallback_network or "web"
 
 
 def _content_type(cell: Any, network: str) -> ContentType:
-    found = _cells.content_type_of(str(cell)) if cell else None
+    found = _cells.content_type_of(str(cell)[:_WORD_LIMIT]) if cell else None
     if found:
         return found
     return {"press": "article", "reviews": "review"}.get(network, "post")  # type: ignore[return-value]

@@ -258,5 +258,7 @@ def test_only_links_of_the_web_are_links() -> None:
 
 def test_a_value_is_shown_only_when_it_cannot_be_a_text() -> None:
     assert _cells.safe("31/02/2015") == "'31/02/2015'"
+    assert _cells.safe("06 12 34 56 78") == "a text of the form '99 99 99 99 99'"
+    assert _cells.safe("1er mai 2026") == "a text of the form '9aa aaa 9999'"
     assert _cells.safe("Madame Michu habite au 3") == "a text of 24 characters"
     assert _cells.safe("x\n1") == "a text of 3 characters"
