@@ -25,8 +25,8 @@ _PRACTICAL = re.compile(
     r"(?:^|[.!?:,…]\s*)(?:comment|quand|où|combien|(?:à|de|pour|dans) quel\w*|quel\w*|est-ce qu"
     r"|peut-on|peux-tu|pouvez-vous|y a-t-il|y aura-t-il|qui contacter|qui sait|quelqu['’]un sait"
     r"|savez-vous|how|when|where|what|which|who|is there|are there|can (?:we|i|you)|does anyone)\b"
-    r"[^?]*\?|^(?:bonjour\W+)?faut-il\b[^?]*\?"
-    r"|\b(?!faut)\w+-(?:t-)?(?:il|elle|ils|elles|on)\b[^?]*\?|\b(?:quand|où|combien|comment)\s*\?",
+    r"[^?]{0,400}\?|^(?:bonjour\W+)?faut-il\b[^?]{0,400}\?"
+    r"|\b(?!faut)\w+-(?:t-)?(?:il|elle|ils|elles|on)\b[^?]{0,400}\?|\b(?:quand|où|combien|comment)\s*\?",
     re.IGNORECASE,
 )
 _CLAIM = re.compile(
@@ -39,7 +39,9 @@ _CLAIM = re.compile(
     r"|apparently|cover[- ]up|they are hiding|share before|confirmed|leaked)\b",
     re.IGNORECASE,
 )
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)?\s?(?:€|%|euros?|millions?|milliards?|morts?|blessés?)", re.I)
+_FIGURE = re.compile(
+    r"(?<!\d)\d++(?:[.,]\d++)?\s?(?:€|%|euros?|millions?|milliards?|morts?|blessés?)", re.I
+)
 _DENIAL = re.compile(
     r"^\W*(?:(?:\w+\W+){0,3}non\b|faux\b)|\b(?:rumeur|intox|fake|hoax|canular|infox|désinformation"
     r"|démen\w+|aucune? (?:analyse|preuve|source)|n['’]est pas vrai|c['’]est faux"

@@ -40,7 +40,9 @@ WINDOW = 40  # words on either side of an ambiguous name: a whole short post, pa
 
 _TOKEN = re.compile(
     r"https?://[^\s<>\"]+|[@＠#＃]\w(?:[\w\-]*\w)?(?:[.@]\w[\w\-]*)*|[^\W_]+"
-    r"|(?<!\b[Ss]t)(?<!\b[Ss]te)[.!?…;]+(?=\s|$)|\n+"
+    # A run of marks is tried once, from its start: a thousand in a row are common.
+    r"|(?<!\b[Ss]t)(?<!\b[Ss]te)(?:(?<![.!?…;])|(?<=\b[Ss]t[.!?…;])|(?<=\b[Ss]te[.!?…;]))"
+    r"[.!?…;]++(?=\s|$)|\n+"
 )
 _INNER = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"[A-ZÀ-Þ]+(?![a-zà-ÿ])|[A-ZÀ-Þ]?[a-zà-ÿœ]+|\d+|[^\W\d_]+")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines import plaintext, privacy, sources
+from pipelines import cues, plaintext, privacy, sources
 from pipelines.mention import TEXT_LIMIT, Post
 from pipelines.settings import Institution, Subject
 from pipelines.sources import Payload, Terms, _cells
@@ -66,6 +66,20 @@ def test_a_handle_tag_or_cell_that_towers_is_read_soon() -> None:
         assert _cells.count_of("1" * LENGTH) is None
         may_name = sieve(Terms(names=("Belleroche",)))
         assert not may_name(["a" + MARKS], ["a" + MARKS])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("sign", ["!", "?", "…", "0", "1,2.", "#a", "comment, ", "J'"])
+def test_a_text_of_one_sign_is_matched_and_judged_soon(sign: str) -> None:
+    subject = Subject(
+        id="ville", label="V", purpose="répondre aux habitants", names=("Belleroche",)
+    )
+    who = Institution(id="b", name="Belleroche", kind="commune", legal_basis="délibération 12")
+    text = sign * (TEXT_LIMIT // len(sign)) + "x Belleroche"
+    with soon():
+        assert matcher((subject,), who).match([text], [[]], [[]]) == [("ville",)]
+        for judge in (cues.is_request, cues.is_claim, cues.is_denial, cues.is_gathering):
+            judge(text)
 
 
 def _read(body: str, *, network: str = "press") -> list[object]:
