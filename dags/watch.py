@@ -43,7 +43,7 @@ def watch():
     def load():
         return steps().load(house(), window()[2])
 
-    @task(pool="warehouse")
+    @task(pool="warehouse", trigger_rule=TriggerRule.NONE_FAILED)  # also where no source is due
     def alert():
         return steps().alert(house(), as_of=window()[1], now=datetime.now(UTC))
 

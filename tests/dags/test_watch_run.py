@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -54,6 +54,17 @@ def test_a_run_loads_every_source_and_the_same_run_again_changes_nothing(home: H
     again = _run(MOMENT)
     assert str(again.state) == "success", _states(again)
     assert home.rows() == before
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_rules_are_run_and_mails_sent_where_no_source_is_due(home: Home) -> None:
+    home.town.clock = MOMENT
+    _run(MOMENT)
+    idle = _run(MOMENT + timedelta(seconds=20))
+    states = _states(idle)
+    assert states["load[-1]"] == "skipped"
+    assert states["alert[-1]"] == "success", states
 
 
 @pytest.mark.slow
