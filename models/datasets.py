@@ -61,6 +61,7 @@ SENTIMENT = (
     Source(file="sent_afrisenti_maghreb", licence="CC BY 4.0", weight=0.5),
     Source(file="sent_deft2017_fr", licence="CeCILL", may_train=False),
 )
+# No French tweets: those of UMSAB are about ecology, and taught that any tweet is.
 TOPICS = {
     "fr": (
         Source(file="unlab/informal_gd_contributions", licence="Licence Ouverte", limit=90_000),
@@ -68,7 +69,6 @@ TOPICS = {
         Source(file="unlab/public_an_amendements", licence="Licence Ouverte", limit=15_000),
         Source(file="unlab/public_an_debats", licence="Licence Ouverte", limit=30_000),
         Source(file="unlab/public_services", licence="Licence Ouverte, MIT, Apache-2.0"),
-        Source(file="sent_umsab", licence="Apache-2.0"),
         Source(file="sent_servicepublic_fr", licence="Licence Ouverte 2.0 (at source)"),
     ),
     "en": (

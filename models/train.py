@@ -1,8 +1,8 @@
 """Trains the embedded models from a folder of data: `python -m models.train --data DIR`.
 
-Two runs with the same data, seed and library versions write the same bytes. Takes about six
+Two runs with the same data, seed and library versions write the same bytes. Takes about eight
 minutes on two cores: sentiment for seven languages, each six times (five folds to find the
-temperature, then all), and topics for two. Memory peaks near 3 GB.
+temperature, then all), and topics for two.
 """
 
 from __future__ import annotations
