@@ -23,9 +23,13 @@ def digest():
     def make():
         until = window()[1]
         day = until.astimezone(house().settings.institution.zone).date() - timedelta(days=1)
-        return str(steps().digest(house(), day=day, as_of=until, now=datetime.now(UTC)))
+        return str(steps().digest(house(), day=day, as_of=until))
 
-    make()
+    @task  # outside the pool: a slow mail server holds nobody up
+    def deliver():
+        return steps().deliver(house(), now=datetime.now(UTC))
+
+    make() >> deliver()
 
 
 digest()

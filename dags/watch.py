@@ -23,14 +23,13 @@ from dags.institution import DEFAULTS, house, steps, window
 def watch():
     @task(pool="warehouse")
     def plan():
-        since, until, _ = window()
-        return steps().plan(house(), since=since, until=until)
+        return steps().plan(house(), since=window()[0], until=window()[1])
 
     @task(map_index_template="{{ task.op_kwargs['name'] }}")
     def collect(name):
         return steps().collect(house(), window()[2], name)
 
-    # With the plan as a second upstream: runs when some source failed, not when the plan did.
+    # Runs when some source failed, not when the plan did.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def accept():
         return steps().accept(house(), window()[2])
@@ -45,12 +44,16 @@ def watch():
 
     @task(pool="warehouse", trigger_rule=TriggerRule.NONE_FAILED)  # also where no source is due
     def alert():
-        return steps().alert(house(), as_of=window()[1], now=datetime.now(UTC))
+        return steps().alert(house(), as_of=window()[1])
+
+    @task  # outside the pool: a slow mail server must hold nobody up
+    def deliver():
+        return steps().deliver(house(), now=datetime.now(UTC))
 
     planned = plan()
     collected = collect.expand(name=planned)
     [planned, collected] >> (accepted := accept())
-    accepted >> score() >> load() >> alert()
+    accepted >> score() >> load() >> alert() >> deliver()
 
 
 watch()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -51,17 +52,39 @@ def _aligned(moment: datetime) -> datetime:
     return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
 
 
+def _past(moment: datetime | None, option: str) -> datetime:
+    """The moment that an option gives, now when it gives none; VigieError when it is to come."""
+    found, now = _utc(moment), datetime.now(UTC)
+    if found > now:
+        raise VigieError(
+            f"{option} {found:%Y-%m-%dT%H:%M} is still to come: choose a moment before "
+            f"{now:%Y-%m-%dT%H:%M} (UTC)"
+        )
+    return found
+
+
+def _check_order(since: datetime, until: datetime) -> None:
+    if since >= until:
+        raise VigieError(
+            f"the range would end ({until:%Y-%m-%dT%H:%M}) before it starts "
+            f"({since:%Y-%m-%dT%H:%M}): turn the two round"
+        )
+
+
 @app.command()
 def init(
     home: Home = HERE,
     name: Annotated[str, typer.Option(help="Name of the institution.")] = "Ville de Monbourg",
-    kind: Annotated[str, typer.Option(help="commune, departement, region, prefecture")] = "commune",
+    kind: Annotated[
+        str, typer.Option(help="commune, departement, region, prefecture or autre")
+    ] = "commune",
 ) -> None:
     """Write a commented vigie.toml, the pseudonym key and the folders of a new institution."""
     from pipelines import init as beginning
 
     path = beginning.write(home, answers={"name": name, "kind": kind})
-    out.print(f"{path} is written. Next: open it, follow its comments, then `vigie doctor`.")
+    out.print(Text(f"{path} is written."), "Next: open it, follow its comments, then run")
+    out.print(Text(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
 
 
 @app.command()
@@ -88,8 +111,9 @@ def watch(
     """One run: collect every source that is due, accept, score, load, alert."""
     from pipelines import run
 
-    end = _aligned(_utc(until))
+    end = _aligned(_past(until, "--until"))
     start = _utc(since) if since else end - timedelta(minutes=5)
+    _check_order(start, end)
     with out.status("plan") as status:
         counts = run.watch(
             run.house(home),
@@ -114,18 +138,22 @@ def digest(
 
     house = run.house(home)
     now = _utc(as_of)
-    chosen: date = day.date() if day else _yesterday(house.settings.institution.time_zone, now)
-    page = run.digest(house, day=chosen, as_of=now, now=datetime.now(UTC))
+    today = _today(house.settings.institution.time_zone, now)
+    chosen: date = day.date() if day else today - timedelta(days=1)
+    if chosen > today:
+        raise VigieError(f"{chosen} has not begun yet: choose {today} or an earlier day")
+    page = run.digest(house, day=chosen, as_of=now)
+    run.deliver(house, now=datetime.now(UTC))
     if page is None:
         out.print("Nothing has been read yet: `vigie watch` first.")
         raise typer.Exit(1)
     out.print(f"{page} is written. Open it in a browser; readers get it by mail.")
 
 
-def _yesterday(time_zone: str, now: datetime) -> date:
+def _today(time_zone: str, now: datetime) -> date:
     from zoneinfo import ZoneInfo
 
-    return now.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
+    return now.astimezone(ZoneInfo(time_zone)).date()
 
 
 @app.command()
@@ -133,11 +161,12 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
     """Expire what has had its time, publish the analysts' file, build the data docs."""
     from pipelines import run
 
-    house, now = run.house(home), _utc(as_of)
+    house, now = run.house(home), _past(as_of, "--as-of")
     receipt = run.expire(house, as_of=now)
     out.print("expired", Text(json.dumps(receipt, default=str)))
     out.print("published", Text(str(run.published(house, as_of=now))))
-    out.print("data docs", Text(str(run.docs(house, as_of=now))))
+    pages = run.docs(house, as_of=now)
+    out.print("data docs", Text(str(pages or "none: nothing accepted lies in staging/ to tell of")))
 
 
 @app.command()
@@ -158,6 +187,7 @@ def rescore(
     """Score a range of stored mentions again with the models of today."""
     from pipelines import run
 
+    _check_order(_utc(since), _utc(until))
     house = run.house(home)
     with out.status("export") as status:
         name = run.export(house, since=since, until=until, as_of=datetime.now(UTC))
@@ -292,6 +322,10 @@ def main() -> None:
         app()
     except VigieError as error:
         Console(stderr=True, highlight=False).print(Text(str(error)), style="red")
+        sys.exit(2)
+    except PermissionError as error:
+        text = f"{error}: run as the account that owns the file, or chown or chmod it"
+        Console(stderr=True, highlight=False).print(Text(text), style="red")
         sys.exit(2)
 
 

@@ -84,3 +84,7 @@ class WarehouseError(VigieError):
 
 class DeliveryError(VigieError):
     """A message could not be handed over; it stays in the outbox and is tried again."""
+
+
+class ServerDown(DeliveryError):
+    """The server of a channel cannot be reached: what else goes by it waits for the next pass."""

@@ -25,13 +25,13 @@ import duckdb
 
 from pipelines import channels, warehouse
 from pipelines.channels import email
-from pipelines.errors import DeliveryError
+from pipelines.errors import DeliveryError, ServerDown
 from pipelines.letter import Letter
 from pipelines.settings import Recipient, Settings
 
 log = logging.getLogger(__name__)
 
-ATTEMPT_LIMIT = 30  # at most an hour apart: a little over a day, then a person must look
+ATTEMPT_LIMIT = 360  # at most an hour apart: two weeks, then a person must look
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
 
@@ -63,6 +63,7 @@ class Outcome:
 
     row: Waiting
     error: str | None
+    is_server_down: bool = False
 
 
 def enqueue(
@@ -208,14 +209,18 @@ def _due(home: Path, now: datetime) -> list[Waiting]:
 def _attempts(
     home: Path, rows: Sequence[Waiting], settings: Settings, secrets: Mapping[str, str]
 ) -> list[Outcome]:
-    """One attempt a row; when one fails, what else that person is to hear of it waits."""
+    """One attempt a row; when one fails, what else that person is to hear of it waits, and when
+    a server cannot be reached, so does all that goes by it."""
     outcomes: list[Outcome] = []
     held: set[tuple[str, str]] = set()
+    down: set[str] = set()
     for row in rows:
-        if row.incident_id and (row.incident_id, row.recipient) in held:
+        if row.channel in down or (row.incident_id, row.recipient) in held:
             continue
         outcome = _attempt(home, row, settings, secrets)
         outcomes.append(outcome)
+        if outcome.is_server_down:
+            down.add(row.channel)
         if outcome.error and row.incident_id:
             held.add((row.incident_id, row.recipient))
     return outcomes
@@ -235,7 +240,7 @@ def _attempt(home: Path, row: Waiting, settings: Settings, secrets: Mapping[str,
         )
     except DeliveryError as error:
         log.warning("outbox.failed key=%s error=%s", row.outbox_key[:12], error)
-        return Outcome(row=row, error=str(error))
+        return Outcome(row=row, error=str(error), is_server_down=isinstance(error, ServerDown))
     return Outcome(row=row, error=None)
 
 

@@ -19,10 +19,12 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
@@ -47,7 +49,7 @@ from pipelines import (
     warehouse,
 )
 from pipelines.aside import written_aside
-from pipelines.errors import RateLimited, SourceError, VigieError
+from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
 from pipelines.http import Client
 from pipelines.mention import (
     DELETION_SCHEMA,
@@ -251,12 +253,14 @@ class _Count:
     duplicates: int = 0
     deleted: int = 0
     unreadable: int = 0
+    broken: str = ""
 
 
 def accept(house: House, run: str) -> dict[str, int]:
     """Payloads of every source of the run to accepted mentions; the counts over all sources.
 
-    Raises ContractBroken, naming the expectation, when a batch is not what the table promises.
+    A batch that is not what the table promises stops its source, not the others: the operators
+    are told which expectation broke, the reading counts as failed, and its cursor stays.
     """
     folder = staging(house.home, run)
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
@@ -270,13 +274,24 @@ def accept(house: House, run: str) -> dict[str, int]:
             receipt = _receipt(folder, name)
             if receipt["path"]:
                 found = _normalised(house, run, receipt, matcher, key, counts[name])
-                _accept_source(found, tables, counts[name], results)
+                try:
+                    _accept_source(found, tables, counts[name], results)
+                except ContractBroken as error:
+                    counts[name].broken = str(error)
     for name, repeated in _repeats(folder / "mentions.parquet"):
         counts[name].duplicates += repeated
         counts[name].accepted -= repeated
     _write_json(folder / "accepted.json", {n: asdict(c) for n, c in counts.items()})
     _write_json(folder / "validation.json", results)
-    total = {f: sum(asdict(c)[f] for c in counts.values()) for f in asdict(_Count())}
+    for name, count in counts.items():
+        if count.broken:
+            log.error("contract.broken source=%s error=%s", name, count.broken)
+            at = until_of(run)
+            report_failure(
+                house, dag="watch", task=f"accept {name}", run=run, error=count.broken, now=at
+            )
+    fields = [f for f, value in asdict(_Count()).items() if isinstance(value, int)]
+    total = {f: sum(asdict(c)[f] for c in counts.values()) for f in fields}
     log.info("mentions.accepted run=%s %s", run, " ".join(f"{k}={v}" for k, v in total.items()))
     return total
 
@@ -369,29 +384,30 @@ def _accept_source(
 
 
 class _Tables:
-    """The three Parquet files of `accept`, written aside and renamed together at the end."""
+    """The three Parquet files of `accept`, each written aside and renamed at a good end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._files = ExitStack()
 
     def __enter__(self) -> _Tables:
-        self._folder.mkdir(parents=True, exist_ok=True)
         self.mentions = self._writer("mentions", MENTION_SCHEMA)
         self.deletions = self._writer("deletions", DELETION_SCHEMA)
         self.rejections = self._writer("rejections", REJECTION_SCHEMA)
         return self
 
     def _writer(self, name: str, schema: pa.Schema) -> pq.ParquetWriter:
-        return pq.ParquetWriter(self._folder / f".{name}.part", schema, compression="zstd")
+        aside = self._files.enter_context(written_aside(self._folder / f"{name}.parquet"))
+        writer = pq.ParquetWriter(aside, schema, compression="zstd")
+        return self._files.enter_context(writer)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for name in ("mentions", "deletions", "rejections"):
-            getattr(self, name).close()
-            aside = self._folder / f".{name}.part"
-            if kind is None:
-                aside.replace(self._folder / f"{name}.parquet")
-            else:
-                aside.unlink()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
 
 
 def _repeats(mentions: Path) -> list[tuple[str, int]]:
@@ -441,7 +457,7 @@ def load(house: House, run: str) -> dict[str, int]:
 def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Intake]:
     counts = json.loads((folder / "accepted.json").read_text())
     for name, count in counts.items():
-        receipt = _read_whole(_receipt(folder, name), count["unreadable"])
+        receipt = _read_whole(_receipt(folder, name), count)
         gap = [datetime.fromisoformat(moment) for moment in receipt["gap"] or ()]
         yield loading.Intake(
             run_id=run,
@@ -474,21 +490,30 @@ def _moved(receipt: Mapping[str, Any]) -> sources.Cursor | None:
     return found
 
 
-def _read_whole(receipt: dict[str, Any], unreadable: int) -> dict[str, Any]:
-    """The receipt; that of a failed reading, to be read again, where many payloads were no use."""
-    if unreadable <= UNREADABLE_SHARE * receipt["payload_count"]:
+def _read_whole(receipt: dict[str, Any], count: Mapping[str, Any]) -> dict[str, Any]:
+    """The receipt; that of a failed reading, to be read again, where what came was no use."""
+    if count["broken"]:
+        return receipt | {"status": "failed", "note": count["broken"]}
+    if count["unreadable"] <= UNREADABLE_SHARE * receipt["payload_count"]:
         return receipt
-    note = f"{unreadable} of {receipt['payload_count']} payloads broke the parser"
+    note = f"{count['unreadable']} of {receipt['payload_count']} payloads broke the parser"
     return receipt | {"status": "failed", "note": note}
 
 
-def alert(house: House, *, as_of: datetime, now: datetime) -> dict[str, int]:
-    """Run every rule at `as_of`, open and close incidents, then send what is due at `now`."""
+def alert(house: House, *, as_of: datetime) -> dict[str, int]:
+    """Run every rule at `as_of`, open and close incidents, put letters in the outbox.
+
+    A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
+    """
     with warehouse.opened(house.home) as connection:
+        moved = [position.run_id for position in loading.cursors(connection).values()]
+        if max(moved, default="") > run_id(as_of):
+            log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
+            return {"alerts": 0}
         alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
         notify.record(connection, alerts, settings=house.settings, as_of=as_of)
     log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
-    return {"alerts": len(alerts)} | deliver(house, now=now)
+    return {"alerts": len(alerts)}
 
 
 def deliver(house: House, *, now: datetime, is_asked: bool = False) -> dict[str, int]:
@@ -527,11 +552,12 @@ def watch(
         found = step(house, run)
         counts |= found if isinstance(found, dict) else {"scored": found}
     progress("alert")
-    return counts | alert(house, as_of=until, now=now)
+    counts |= alert(house, as_of=until)
+    return counts | deliver(house, now=now)
 
 
-def digest(house: House, *, day: date, as_of: datetime, now: datetime) -> Path | None:
-    """Make the digest of a local day, keep its page, mail it once to each reader; the page.
+def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
+    """Make the digest of a local day, keep its page, put it in the outbox; the page.
 
     None where nothing has ever been read: Airflow starts a new home with the digest of
     yesterday, and nobody should hear of Vigie first by an empty page.
@@ -559,7 +585,6 @@ def digest(house: House, *, day: date, as_of: datetime, now: datetime) -> Path |
                 as_of=as_of,
                 reason="daily_digest",
             )
-    deliver(house, now=now)
     return page
 
 

@@ -20,7 +20,7 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime
 from typing import Any
 
-from pipelines.errors import DeliveryError
+from pipelines.errors import DeliveryError, ServerDown
 from pipelines.letter import Letter
 from pipelines.settings import Mail, Settings
 
@@ -208,7 +208,10 @@ def send(
             taken()
     except (smtplib.SMTPException, OSError) as error:
         if not is_taken:
-            raise DeliveryError(_why(error, mail)) from error
+            # A refusal of this letter is an SMTPException too, which Python makes an OSError.
+            is_down = not isinstance(error, smtplib.SMTPException)
+            kind = ServerDown if is_down else DeliveryError
+            raise kind(_why(error, mail)) from error
 
 
 @contextmanager

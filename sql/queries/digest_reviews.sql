@@ -1,6 +1,7 @@
 -- Purpose: the ratings that people gave to services, that day and in the four weeks before.
--- Grain: one row per network with a rated review that day.
--- Reads: mention (ratings are not in mention_scored; no author is read).
+-- Grain: one row per network rated that day by at least 10 distinct people: fewer would show what
+-- one of them thinks.
+-- Reads: mention (ratings are not in mention_scored; authors are counted, never shown).
 -- Read by: pipelines/digest.py, analysts.
 -- Parameters: $before, $since, $until (UTC, half open).
 -- Units: `rating` and `usual_rating` are means on a scale of 0..1, each review on its own scale.
@@ -8,6 +9,7 @@ with rated as (
     select
         network,
         published_at,
+        author_key,
         (rating_value - coalesce(rating_min, 0))
         / nullif(rating_max - coalesce(rating_min, 0), 0) as rating
     from mention
@@ -24,5 +26,5 @@ select
     avg(rating) filter (where published_at < $since) as usual_rating
 from rated
 group by network
-having count(*) filter (where published_at >= $since) > 0
+having count(distinct author_key) filter (where published_at >= $since) >= 10
 order by review_count desc, network asc;

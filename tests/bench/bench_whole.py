@@ -111,7 +111,7 @@ def steps(home: Path, until: datetime) -> dict[str, tuple[float, float]]:
         "accept": f"run.accept(house, {name!r})",
         "score": f"run.score(house, {name!r})",
         "load": f"run.load(house, {name!r})",
-        "alert": f"run.alert(house, as_of={at}, now={at})",
+        "alert": f"run.alert(house, as_of={at})",
     }
     return {label: step(home, code) for label, code in codes.items()}
 

@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import privacy, run
+from pipelines import privacy, run, warehouse
+from pipelines.errors import ContractBroken
 from pipelines.sources import feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
 
@@ -100,7 +101,7 @@ def _mails(home: Path) -> int:
 
 def test_a_new_home_makes_no_digest_of_a_day_that_nobody_read(tmp_path: Path) -> None:
     house = _house(tmp_path, "http://127.0.0.1:9")
-    assert run.digest(house, day=NOON.date(), as_of=NOON, now=NOON) is None
+    assert run.digest(house, day=NOON.date(), as_of=NOON) is None
     assert _mails(tmp_path) == 0
 
 
@@ -204,3 +205,53 @@ def test_a_source_without_news_is_asked_no_oftener_than_its_settings_say(tmp_pat
     soon, later = NOON + timedelta(minutes=65), NOON + timedelta(minutes=120)
     assert run.plan(house, since=soon, until=soon) == []
     assert run.plan(house, since=later, until=later) == ["journal"]
+
+
+FOUNTAIN = Answer(
+    200,
+    {"content-type": "application/rss+xml"},
+    b"<rss version='2.0'><channel><title>J</title><item><guid>1</guid>"
+    b"<title>Belleroche : la fontaine est en panne</title>"
+    b"<pubDate>Wed, 18 Nov 2026 09:00:00 GMT</pubDate></item></channel></rss>",
+)
+
+
+def _until_load(house: run.House, until: datetime) -> None:
+    _ask(house, until)
+    for step in (run.accept, run.score, run.load):
+        step(house, run.run_id(until))
+
+
+def test_a_back_fill_of_the_past_wakes_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+    monkeypatch.setattr(run.detect, "detect", lambda *_, as_of, **__: asked.append(as_of) or [])
+    with serving(lambda _: FOUNTAIN) as peer:
+        house = _house(tmp_path, peer.url)
+        privacy.new_key(tmp_path)
+        _until_load(house, NOON)
+    assert run.alert(house, as_of=NOON - timedelta(hours=3)) == {"alerts": 0}
+    assert asked == []
+    run.alert(house, as_of=NOON)
+    assert asked == [NOON]
+
+
+def test_a_batch_that_breaks_the_contract_fails_its_source_and_tells_the_operators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> object:
+        raise ContractBroken("mention_id breaks expect_column_to_exist", ("a",))
+
+    monkeypatch.setattr(run.acceptance, "accept", broken)
+    with serving(lambda _: FOUNTAIN) as peer:
+        house = _house(tmp_path, peer.url)
+        privacy.new_key(tmp_path)
+        _until_load(house, NOON)
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        intake = connection.execute("select status, note from intake").fetchall()
+        told = connection.execute("select count(*) from outbox where kind = 'failure'").fetchone()
+        moved = connection.execute("select count(*) from source_cursor").fetchone()
+    assert intake == [("failed", "mention_id breaks expect_column_to_exist")]
+    assert told == (1,)
+    assert moved == (0,)

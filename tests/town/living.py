@@ -36,7 +36,8 @@ class Home:
     @property
     def environ(self) -> dict[str, str]:
         """The environment of such a process."""
-        return {**os.environ, "VIGIE_DEMO_BLUESKY": APP_PASSWORD}
+        secrets = {"VIGIE_DEMO_BLUESKY": APP_PASSWORD, "VIGIE_PSEUDONYM_KEY": "5e" * 32}
+        return {**os.environ, **secrets}
 
     def start(self, moment: datetime) -> subprocess.Popen[bytes]:
         """Start a run whose window ends at `moment` (UTC)."""
