@@ -391,12 +391,16 @@ def _remedy(item: Any, place: Place, model: type[BaseModel]) -> str:
         return _LEGAL[name]
     if kind in ("missing", "too_short") and len(place) == 1 and name in _TABLES:
         return _TABLES[name]
+    if kind == "extra_forbidden" and name == "options" and place[0] == "sources":
+        return "write the options in the [[sources]] block itself, without [sources.options]"
     if kind == "extra_forbidden":
         return f"no such key here: {near(name, _siblings(place, model))}{_choices(place, model)}"
     if kind == "value_error":
         return str(context["error"])
     if kind.startswith("date_"):
         return "write a day such as 2026-11-20, without quotes"
+    if str(context.get("pattern")).startswith("^https?://"):
+        return "write a whole address, such as https://journal.example/rss"
     if "^[a-z][a-z0-9_]{0,39}$" in str(context.get("pattern")):
         return "write a short name: a lower-case letter, then letters, digits and _ (40 at most)"
     if name.endswith("_days") and kind == "less_than_equal":

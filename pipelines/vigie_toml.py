@@ -103,7 +103,7 @@ def read(path: Path) -> Document:
     """The document at `path`; SettingsError when there is none or when it is not TOML."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise _refused(path, MISSING, "run `vigie init`, or name the home with --home") from None
     except (OSError, UnicodeDecodeError) as error:
         remedy = "save it as UTF-8 text that this account may read"

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from pipelines import settings
+from pipelines import init, settings, sources
 from pipelines.errors import Fault, SettingsError
 from pipelines.sources import file
 
@@ -194,6 +194,8 @@ ONE = [
     ('sender = "vigie@vernelle.example"', 'sender = "vigie"', "mail.sender", 42,
      "one mail address"),
     ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is institution, mail"),
+    ('path = "inbox/*.csv"', 'path = "inbox/*.csv"\n[sources.options]\nx = 1',
+     'sources "exports" options', 25, "without [sources.options]"),
 ]  # fmt: skip
 
 
@@ -348,3 +350,11 @@ def test_a_value_is_shown_on_one_short_line(tmp_path: Path) -> None:
     found = only(faults(tmp_path, text))
     assert "\n" not in str(found)
     assert len(found.value) <= 80
+
+
+def test_an_address_of_a_source_is_asked_for_in_words(tmp_path: Path) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Vernelle"})
+    with (tmp_path / "vigie.toml").open("a", encoding="utf-8") as text:
+        text.write("\n[[sources]]\nname = 'gazette'\nkind = 'feed'\nurl = 'gazette.example'\n")
+    with pytest.raises(SettingsError, match="write a whole address, such as https://"):
+        settings.read(tmp_path, environ={}, source_options=sources.options_by_kind())
