@@ -96,6 +96,11 @@ def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> Connection:
         try:
             return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
         except duckdb.IOException as error:
+            if "permission denied" in str(error).lower():
+                raise WarehouseError(
+                    f"{path} cannot be opened by this account (permission denied): run as the "
+                    f"account that owns it, or chown it"
+                ) from error
             if "lock" not in str(error).lower():
                 raise
             if time.monotonic() > deadline:

@@ -151,3 +151,15 @@ def test_nothing_is_fetched_and_memory_is_bounded(tmp_path: Path) -> None:
         assert one(connection, "select current_setting('autoinstall_known_extensions')") is False
         assert "MiB" in one(connection, "select current_setting('memory_limit')")
         assert one(connection, "select current_setting('timezone')") == "UTC"
+
+
+def test_a_warehouse_of_another_account_is_told_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, **_: object) -> None:
+        raise duckdb.IOException(f'IO Error: Cannot open file "{path}": Permission denied')
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    told = "run as the account that owns it, or chown it"
+    with pytest.raises(WarehouseError, match=told), warehouse.opened(tmp_path):
+        pass
