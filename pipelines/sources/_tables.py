@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl.utils.exceptions import InvalidFileException
 
+from pipelines import plaintext
 from pipelines.errors import SourceError
 
 CELL_LIMIT = 1_000_000  # characters of one cell; beyond it a quote was never closed
@@ -77,6 +78,11 @@ class Hints:
     sheet: str | None = None
 
 
+def name_of(path: Path) -> str:
+    """The name of a file as a message and a log may show it: one line, nothing but letters."""
+    return plaintext.line(path.name, limit=100)
+
+
 def is_table(path: Path) -> bool:
     """Whether a file is an export by its name; hidden, half-copied and lock files are not."""
     if path.name.startswith((".", "~$")):
@@ -94,8 +100,8 @@ def opened(path: Path, hints: Hints) -> Table:
     form = _FORMATS.get(_suffix(path))
     if form is None:
         raise SourceError(
-            f"{path.name} is of no form that Vigie reads: export it as CSV, JSON lines, Parquet "
-            "or XLSX (.gz of these too)"
+            f"{name_of(path)} is of no form that Vigie reads: export it as CSV, JSON lines, "
+            "Parquet or XLSX (.gz of these too)"
         )
     with told(path):
         _check_unpacked(path)
@@ -111,13 +117,23 @@ def told(path: Path) -> Iterator[None]:
         raise _unreadable(path, error) from error
     except (pa.ArrowException, csv.Error, ValueError, msgspec.MsgspecError) as error:
         raise _unreadable(path, error) from error
+    except RecursionError as error:  # JSON or XML that nests without end
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
     return SourceError(
-        f"{path.name} cannot be read ({type(error).__name__}: {str(error)[:200]}): "
+        f"{name_of(path)} cannot be read ({_told_of(error)}): "
         "export it again, or move it out of the folder"
     )
+
+
+def _told_of(error: Exception) -> str:
+    """An error's type and words; a ValueError's type alone, since it may quote a cell."""
+    name = type(error).__name__
+    is_quoting = isinstance(error, ValueError) and not isinstance(error, pa.ArrowException)
+    said = plaintext.line(str(error), limit=200)
+    return name if is_quoting or not said else f"{name}: {said}"
 
 
 def _stream(path: Path) -> IO[bytes]:
@@ -136,7 +152,8 @@ def _check_unpacked(path: Path) -> None:
             size += len(block)
             if size > UNPACKED_LIMIT:
                 raise SourceError(
-                    f"{path.name} unpacks to more than {UNPACKED_LIMIT >> 30} GiB: split the export"
+                    f"{name_of(path)} unpacks to more than {UNPACKED_LIMIT >> 30} GiB: "
+                    "split the export"
                 )
 
 
@@ -281,8 +298,11 @@ def _csv_rows(
 
 def _json(path: Path, hints: Hints) -> Table:
     documents = _json_documents(path, hints.rank)
-    first = [_flat(d) for _, d in islice(documents(), 1_000) if isinstance(d, dict)]
-    columns = tuple(dict.fromkeys(name for row in first for name in row))
+    first = [document for _, document in islice(documents(), 1_000)]
+    objects = [_flat(document) for document in first if isinstance(document, dict)]
+    if first and not objects:
+        raise SourceError(f"{name_of(path)} holds no JSON object: export one object a line")
+    columns = tuple(dict.fromkeys(name for row in objects for name in row))
 
     def rows(read: Sequence[str]) -> Iterator[Row]:
         with told(path):
@@ -330,7 +350,7 @@ def _json_array(path: Path) -> list[Any]:
         content = stream.read(WHOLE_LIMIT + 1)
     if len(content) > WHOLE_LIMIT:
         raise SourceError(
-            f"{path.name} is one JSON array of more than {WHOLE_LIMIT >> 20} MiB: "
+            f"{name_of(path)} is one JSON array of more than {WHOLE_LIMIT >> 20} MiB: "
             "export JSON lines (one object a line), CSV or Parquet"
         )
     if not content.strip():
@@ -340,7 +360,7 @@ def _json_array(path: Path) -> list[Any]:
         lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         found = lists[0] if len(lists) == 1 else [found]
     if not isinstance(found, list):
-        raise SourceError(f"{path.name} holds no list of objects: export one object a post")
+        raise SourceError(f"{name_of(path)} holds no list of objects: export one object a post")
     return found
 
 
@@ -411,7 +431,7 @@ def _check_workbook(path: Path) -> None:
         sizes = {part.filename: part.file_size for part in parts.infolist()}
     if sum(sizes.values()) > WORKBOOK_LIMIT or sizes.get("xl/sharedStrings.xml", 0) > WHOLE_LIMIT:
         raise SourceError(
-            f"{path.name} unpacks to {sum(sizes.values()) >> 20} MiB, too much for a workbook: "
+            f"{name_of(path)} unpacks to {sum(sizes.values()) >> 20} MiB, too much for a workbook: "
             "export it as CSV"
         )
 
@@ -430,7 +450,7 @@ def _sheet(book: Any, path: Path, hints: Hints) -> tuple[str, int, tuple[str, ..
     """The sheet that is asked for, or that has the best header; its header row; its columns."""
     if hints.sheet is not None and hints.sheet not in book.sheetnames:
         there = ", ".join(map(repr, book.sheetnames))
-        raise SourceError(f"{path.name} has no sheet {hints.sheet!r}: it has {there}")
+        raise SourceError(f"{name_of(path)} has no sheet {hints.sheet!r}: it has {there}")
     tried = []
     for order, name in enumerate([hints.sheet] if hints.sheet else book.sheetnames[:20]):
         first = list(islice(_sheet_rows(book[name]), HEADER_WITHIN))
@@ -438,7 +458,7 @@ def _sheet(book: Any, path: Path, hints: Hints) -> tuple[str, int, tuple[str, ..
         header = first[index] if first else ()
         tried.append((rank, len(header), -order, name, index, header))
     if not tried:
-        raise SourceError(f"{path.name} has no sheet of cells: export it again")
+        raise SourceError(f"{name_of(path)} has no sheet of cells: export it again")
     *_, name, index, header = max(tried, key=lambda t: t[:3])
     return name, index, _named(_without_tail(header))
 

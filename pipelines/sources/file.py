@@ -212,7 +212,7 @@ def _files(home: Path, path: str) -> list[Path]:
 
 def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Collected, None, str]:
     """The rows of one file; the note that says how it went, "" when it was read before."""
-    name = str(path.relative_to(request.home)) if path.is_relative_to(request.home) else str(path)
+    name = _key(path, request.home)
     with _tables.told(path):
         stat = path.stat()
         size_and_time = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
@@ -222,7 +222,7 @@ def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Coll
         mark = {"sha256": _sha256(path), **size_and_time}
     if mark["sha256"] in {m.get("sha256") for m in taken.values()}:
         taken[name] = mark
-        return f"{path.name}: the same content was read before"
+        return f"{_tables.name_of(path)}: the same content was read before"
     note = yield from _rows(path, request, made_at=datetime.fromtimestamp(stat.st_mtime, UTC))
     with _tables.told(path):
         is_same = path.stat().st_mtime_ns == stat.st_mtime_ns
@@ -230,6 +230,12 @@ def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Coll
         return f"{note}; it changed meanwhile and is read again"
     taken[name] = mark
     return note
+
+
+def _key(path: Path, home: Path) -> str:
+    """A file's path within the home, spelt so that JSON can hold it whatever bytes it has."""
+    name = str(path.relative_to(home) if path.is_relative_to(home) else path)
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _cursor(taken: Mapping[str, Any]) -> Cursor:
@@ -257,8 +263,8 @@ def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Colle
     options = cast("Options", request.options)
     table = _tables.opened(path, _hints(options))
     if not table.columns:
-        return f"{path.name}: empty"
-    taking = _taking(table, request, place=path.name, made_at=made_at)
+        return f"{_tables.name_of(path)}: empty"
+    taking = _taking(table, request, place=_tables.name_of(path), made_at=made_at)
     row_count = left_out = 0
     for row in table.rows(taking.read):
         payload = _payload(row, taking)
@@ -270,7 +276,7 @@ def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Colle
     preset = taking.said["preset"]
     log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, preset)
     left = f", {left_out} left out" if taking.wanted else ""
-    return f"{path.name}: {row_count} rows read as {preset}{left}"
+    return f"{_tables.name_of(path)}: {row_count} rows read as {preset}{left}"
 
 
 def _taking(table: _tables.Table, request: Request, *, place: str, made_at: datetime) -> _Taking:
