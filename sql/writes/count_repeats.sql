@@ -1,11 +1,13 @@
--- Purpose: how many rows of each source block repeat a key that stands earlier in the file.
+-- Purpose: how many rows of each source block another row of the same key replaces.
 -- Grain: one row per source block. Reads: the Parquet file of accepted mentions (`$path`).
 -- Read by: pipelines/run.py.
+-- Caveat: of rows with one key the last stays, as in writes/stage_mention: what a source is said to
+--   have given is what stands under its name.
 with numbered as (
     select
         incoming.source_name,
         row_number() over (
-            partition by incoming.mention_id order by incoming.file_row_number
+            partition by incoming.mention_id order by incoming.file_row_number desc
         ) as place
     from read_parquet($path, file_row_number = true) as incoming
 )
