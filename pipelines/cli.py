@@ -123,6 +123,10 @@ def watch(
             progress=lambda step: status.update(step),
         )
     out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
+    if counts["sources_failed"]:
+        out.print(
+            "A source failed: `vigie sources` says why; the next run goes on from its cursor."
+        )
 
 
 @app.command()
@@ -254,10 +258,13 @@ def sources(
     with warehouse.opened(house.home, read_only=True) as connection:
         names = ", ".join(COVERAGE)
         rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
+        troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
     table = Table(*COVERAGE.values(), box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     out.print(table)
+    for name, status, note in troubles:
+        out.print(Text(f"{name}: {status}: {note}"))
 
 
 def _print_manifest(name: str, kind: str) -> None:

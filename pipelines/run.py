@@ -538,22 +538,25 @@ def watch(
     A source that fails never stops another; its error is logged and stands in the coverage.
     """
     run = run_id(until)
+    counts = {"sources": 0, "sources_failed": 0}
     for name in plan(house, since=since, until=until):
         progress(f"collect {name}")
+        counts["sources"] += 1
         try:
             collect(house, run, name)
         except VigieError as error:
+            counts["sources_failed"] += 1
             log.error("source.failed source=%s error=%s", name, error)
         except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
+            counts["sources_failed"] += 1
             log.error("source.broken source=%s error=%s", name, type(error).__name__)
-    counts: dict[str, int] = {}
     for step in (accept, score, load):
         progress(step.__name__)
         found = step(house, run)
         counts |= found if isinstance(found, dict) else {"scored": found}
     progress("alert")
     counts |= alert(house, as_of=until)
-    return counts | deliver(house, now=now)
+    return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
 
 
 def digest(house: House, *, day: date, as_of: datetime) -> Path | None:

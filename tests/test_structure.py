@@ -2,8 +2,8 @@
 
     python -m tests.test_structure     # prints the picture as it should be
 
-Modules are drawn by the part that they belong to. The records and errors that everybody imports
-(`mention`, `alert`, `letter`, `errors`, `settings`, `aside`) and the warehouse are left out of the picture.
+Modules are drawn by the part that they belong to. What nearly everybody imports is left out: the
+records, the errors, the settings, and the warehouse (`LEFT_OUT`).
 """
 
 from __future__ import annotations
