@@ -24,6 +24,7 @@ from models import language
 from pipelines import plaintext, privacy
 from pipelines.mention import (
     SCHEMA_VERSION,
+    TEXT_LIMIT,
     AuthorKind,
     Deletion,
     Mention,
@@ -277,8 +278,9 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
     is_own = _is_own(draft, run)
     relay = _relay(draft, url, run)
     published_at, precision, is_clamped = _published(post, run.seen_at)
-    text, title, warning = (
-        _masked(t, draft, run) for t in (draft.text, draft.title, draft.warning)
+    text = _masked(draft.text, draft, run, limit=TEXT_LIMIT)
+    title, warning = (
+        _masked(t, draft, run, limit=TITLE_LIMIT) for t in (draft.title, draft.warning)
     )
     declared = _lang(post.lang_declared)
     shown = not post.optout
@@ -351,8 +353,11 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
     )
 
 
-def _masked(text: str | None, draft: _Draft, run: _Run) -> str | None:
-    return privacy.mask(text, keep=run.allowed, hide=(draft.handle,)) if text else None
+def _masked(text: str | None, draft: _Draft, run: _Run, *, limit: int) -> str | None:
+    """The text masked, cut again: a mask may be longer than what it stands for."""
+    if not text:
+        return None
+    return privacy.mask(text, keep=run.allowed, hide=(draft.handle,))[:limit].rstrip()
 
 
 def _published(post: Post, seen_at: datetime) -> tuple[datetime, str, bool]:

@@ -14,17 +14,20 @@ import msgspec
 import pytest
 
 from pipelines import normalise, sources, subjects
+from pipelines.accept import accept
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
     REJECTION_SCHEMA,
+    TEXT_LIMIT,
     Deletion,
     Mention,
+    Post,
     Rejection,
     to_table,
 )
 from pipelines.settings import Institution, Settings, SourceBlock, Subject
-from pipelines.sources import Payload
+from pipelines.sources import Parsed, Payload
 from tests.hostile.values import ANYTHING
 
 SEEN = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -137,6 +140,30 @@ def _payloads(name: str) -> Iterator[Payload]:
             yield landed(msgspec.json.decode(msgspec.json.encode(_with(whole, place, other))))
 
 
+def normalised(items: list[Parsed], *, kind: str) -> list[Mention | Deletion | Rejection]:
+    """What parsed items become, all of them on the subject of their source."""
+    found = normalise.normalise(
+        [(item, "landing/x#0") for item in items],
+        settings=SETTINGS,
+        block=SourceBlock(name="source", kind=kind, subject="ville"),
+        manifest=sources.load(kind).MANIFEST,
+        key=b"k" * 32,
+        matcher=subjects.matcher(SETTINGS.subjects, SETTINGS.institution),
+        run_id="r",
+        seen_at=SEEN,
+    )
+    return list(found)
+
+
+def test_masks_longer_than_what_they_stand_for_break_no_contract() -> None:
+    mails = "a@b.fr " * 20_000
+    warned = Post(native_id="1", text=mails, title=mails, content_warning=mails, published_at=SEEN)
+    (mention,) = normalised([warned], kind="feed")
+    assert isinstance(mention, Mention)
+    assert (len(mention.text), len(mention.title or "")) <= (TEXT_LIMIT, normalise.TITLE_LIMIT)
+    assert accept(to_table([mention], MENTION_SCHEMA)).rejections == ()
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_any_value_in_any_field_is_a_mention_or_a_reason(name: str) -> None:
     kind = name.split()[0]
@@ -144,21 +171,12 @@ def test_any_value_in_any_field_is_a_mention_or_a_reason(name: str) -> None:
     options = source.Options(**SOURCES[name]()[2])
     parsed = [list(source.parse(payload, options)) for payload in _payloads(name)]
     assert name == "feed" or all(parsed)  # a feed may have no entries
-    items = [(item, "landing/x#0") for found in parsed for item in found]
-    outcomes = list(
-        normalise.normalise(
-            items,
-            settings=SETTINGS,
-            block=SourceBlock(name="source", kind=kind, subject="ville", options=options),
-            manifest=source.MANIFEST,
-            key=b"k" * 32,
-            matcher=subjects.matcher(SETTINGS.subjects, SETTINGS.institution),
-            run_id="r",
-            seen_at=SEEN,
-        )
-    )
+    items = [item for found in parsed for item in found]
+    outcomes = normalised(items, kind=kind)
     assert len(outcomes) == len(items) > 100
     _can_be_written(outcomes)
+    table = to_table([o for o in outcomes if isinstance(o, Mention)], MENTION_SCHEMA)
+    assert accept(table).rejections == ()  # or a stranger could have whole batches refused
 
 
 def _can_be_written(outcomes: list[Mention | Deletion | Rejection]) -> None:
