@@ -186,7 +186,7 @@ def gx_context(**options: Any) -> Any:
 
     base.logger.setLevel(logging.WARNING)  # set to INFO by its import: a line a context
     context = great_expectations.get_context(**options)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context.variables.progress_bars = base.ProgressBarsConfig(globally=False)
     return context
 
 
