@@ -182,7 +182,6 @@ def gx_context(**options: Any) -> Any:
     logging.getLogger("great_expectations").setLevel(logging.WARNING)  # else 215 lines a run
     import great_expectations
     from great_expectations.data_context.types import base
-    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     base.logger.setLevel(logging.WARNING)  # set to INFO by its import: a line a context
     context = great_expectations.get_context(**options)
