@@ -42,6 +42,12 @@ When = Annotated[
 HERE = Path(".vigie/home")
 
 
+def _words(value: object, *, style: str = "") -> Text:
+    """A value as it reads: never markup, and no control character of a stranger for a terminal."""
+    signs = (c if c.isprintable() or c == "\n" else " " * c.isspace() for c in str(value))
+    return Text("".join(signs), style=style)
+
+
 def _utc(moment: datetime | None) -> datetime:
     now = datetime.now(UTC)
     return now if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)
@@ -83,8 +89,8 @@ def init(
     from pipelines import init as beginning
 
     path = beginning.write(home, answers={"name": name, "kind": kind})
-    out.print(Text(f"{path} is written."), "Next: open it, follow its comments, then run")
-    out.print(Text(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
+    out.print(_words(f"{path} is written."), "Next: open it, follow its comments, then run")
+    out.print(_words(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
 
 
 @app.command()
@@ -95,9 +101,9 @@ def doctor(home: Home = HERE) -> None:
     checks = examiner.examine(home, environ=os.environ, now=datetime.now(UTC))
     signs = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
     for check in checks:
-        out.print(f"{signs[check.status]} {check.name}:", Text(check.what))
+        out.print(signs[check.status], _words(f"{check.name}: {check.what}"))
         if check.status != "ok" and check.remedy:
-            out.print("   →", Text(check.remedy))
+            out.print("   →", _words(check.remedy))
     if any(check.status == "error" for check in checks):
         raise typer.Exit(1)
 
@@ -151,7 +157,7 @@ def digest(
     if page is None:
         out.print("Nothing has been read yet: `vigie watch` first.")
         raise typer.Exit(1)
-    out.print(f"{page} is written. Open it in a browser; readers get it by mail.")
+    out.print(_words(f"{page} is written. Open it in a browser; readers get it by mail."))
 
 
 def _today(time_zone: str, now: datetime) -> date:
@@ -167,10 +173,12 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
 
     house, now = run.house(home), _past(as_of, "--as-of")
     receipt = run.expire(house, as_of=now)
-    out.print("expired", Text(json.dumps(receipt, default=str)))
-    out.print("published", Text(str(run.published(house, as_of=now))))
+    out.print("expired", _words(json.dumps(receipt, default=str)))
+    out.print("published", _words(str(run.published(house, as_of=now))))
     pages = run.docs(house, as_of=now)
-    out.print("data docs", Text(str(pages or "none: nothing accepted lies in staging/ to tell of")))
+    out.print(
+        "data docs", _words(str(pages or "none: nothing accepted lies in staging/ to tell of"))
+    )
 
 
 @app.command()
@@ -211,8 +219,16 @@ def score(
     model: Annotated[
         str, typer.Option(help="embedded, a folder, or org/name@revision")
     ] = "embedded",
+    spreadsheet_safe: Annotated[
+        bool,
+        typer.Option(help="Put ' before what a spreadsheet would take for a formula (CSV only)."),
+    ] = False,
 ) -> None:
-    """Score any file of texts: its columns kept, tone and topics added."""
+    """Score any file of texts: its columns kept, tone and topics added.
+
+    Texts are written as they are. A CSV of strangers' texts can hold formulas that a spreadsheet
+    runs on opening: give --spreadsheet-safe, or write .parquet or .jsonl for programs.
+    """
     from pipelines import score as scoring
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -222,9 +238,10 @@ def score(
             source,
             out_path,
             model=model,
+            spreadsheet_safe=spreadsheet_safe,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    out.print(f"{count} texts scored into {out_path}")
+    out.print(_words(f"{count} texts scored into {out_path}"))
 
 
 # What the operator asks of a source first, in the order of the view's columns named here.
@@ -261,20 +278,20 @@ def sources(
         troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
     table = Table(*COVERAGE.values(), box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*(_words("" if value is None else value) for value in row))
     out.print(table)
     for name, status, note in troubles:
-        out.print(Text(f"{name}: {status}: {note}"))
+        out.print(_words(f"{name}: {status}: {note}"))
 
 
 def _print_manifest(name: str, kind: str) -> None:
     from pipelines import sources as catalogue
 
     manifest = catalogue.load(kind).MANIFEST
-    out.print(Text(f"{name} ({manifest.label})", style="bold"))
+    out.print(_words(f"{name} ({manifest.label})", style="bold"))
     for title in ("access", "terms_url", "legal_basis", "cost", "retention_days", "deletion_duty"):
-        out.print(Text(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
-    out.print(Text(f"  fields kept: {', '.join(manifest.fields_kept)}"))
+        out.print(_words(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
+    out.print(_words(f"  fields kept: {', '.join(manifest.fields_kept)}"))
 
 
 @app.command()
@@ -296,7 +313,7 @@ def erase(
         network=network,
         key=privacy.read_key(house.home, house.environ),
     )
-    out.print("erased", Text(json.dumps(receipt, default=str)))
+    out.print("erased", _words(json.dumps(receipt, default=str)))
 
 
 @app.command()
@@ -311,7 +328,8 @@ def up(
     with out.status("setting up Airflow (about 10 s)"):
         password = orchestrator.set_up(home, os.environ)
     out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
-    out.print(f"User {orchestrator.USER}, password {password}. Logs: {home}/airflow/logs")
+    logs = home / "airflow" / "logs"
+    out.print(_words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
     raise typer.Exit(orchestrator.serve(home, os.environ, port=port))
 
 
@@ -328,11 +346,11 @@ def main() -> None:
     try:
         app()
     except VigieError as error:
-        Console(stderr=True, highlight=False).print(Text(str(error)), style="red")
+        Console(stderr=True, highlight=False).print(_words(str(error)), style="red")
         sys.exit(2)
     except PermissionError as error:
         text = f"{error}: run as the account that owns the file, or chown or chmod it"
-        Console(stderr=True, highlight=False).print(Text(text), style="red")
+        Console(stderr=True, highlight=False).print(_words(text), style="red")
         sys.exit(2)
 
 

@@ -546,7 +546,7 @@ def watch(
             collect(house, run, name)
         except VigieError as error:
             counts["sources_failed"] += 1
-            log.error("source.failed source=%s error=%s", name, error)
+            log.error("source.failed source=%s error=%s", name, " ".join(str(error).split()))
         except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
             counts["sources_failed"] += 1
             log.error("source.broken source=%s error=%s", name, type(error).__name__)

@@ -145,20 +145,26 @@ def _chances(found: Found) -> list[list[float]]:
 
 
 def score_file(
-    source: Path, out: Path, *, model: str = "embedded", progress: Progress | None = None
+    source: Path,
+    out: Path,
+    *,
+    model: str = "embedded",
+    spreadsheet_safe: bool = False,
+    progress: Progress | None = None,
 ) -> int:
     """Score a file with a column `text`; how many rows. The endings say CSV, JSONL or Parquet.
 
     Rows keep their order and columns; `lang` is respected where given and found where not.
     Added: p_negative, p_neutral, p_positive and sentiment_score (null where no model reads the
     text), sentiment, topics (JSON text in CSV), topic_p_T01 …, model_id. Texts are written as
-    they were read: a spreadsheet may take one that begins with `=` for a formula. A model other
-    than the embedded one judges tone; topics stay with the embedded one. `progress` gets the
+    they were read: a spreadsheet may take one that begins with `=` for a formula, unless
+    `spreadsheet_safe` puts a ' before it (CSV only). A model other than the embedded one judges
+    tone; topics stay with the embedded one. `progress` gets the
     rows done and the rows in all (None when the form does not say). VigieError names what is
     wrong with the file; then nothing is written.
     """
     texts = textfile.opened(source, added=_ADDED)
-    write = textfile.writer(out)
+    write = textfile.writer(out, spreadsheet_safe=spreadsheet_safe)
     pair = _pair(tone=model, subject="embedded")
     done = 0
     with written_aside(out) as aside, write(aside) as writer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
@@ -73,9 +75,18 @@ def _whole(pieces: Iterator[pa.Table], schema: pa.Schema, source: Path) -> Itera
 
 def _unreadable(source: Path, error: Exception) -> VigieError:
     return VigieError(
-        f"{source.name} cannot be read as {source.suffix.lower()[1:]} ({str(error)[:200]}): "
+        f"{source.name} cannot be read as {source.suffix.lower()[1:]} ({_told_of(error)}): "
         "check the ending, that it is UTF-8, and that every row has the same columns"
     )
+
+
+_WHAT = re.compile(r"[^:'\"\n]+(?:: Row #\d+: Expected \d+ columns, got \d+)?")
+
+
+def _told_of(error: Exception) -> str:
+    """What went wrong, up to where the reader's words would quote the file."""
+    found = _WHAT.match(str(error))
+    return (found[0] if found else type(error).__name__).strip()[:200]
 
 
 def _check(schema: pa.Schema, source: Path, added: Sequence[str]) -> None:
@@ -185,11 +196,20 @@ def _row(line: str, number: int, source: Path) -> dict[str, Any]:
     return row
 
 
-def writer(out: Path) -> Callable[[Path], AbstractContextManager[Writer]]:
-    """What writes the form that the ending of `out` names; VigieError for another ending."""
+def writer(
+    out: Path, *, spreadsheet_safe: bool = False
+) -> Callable[[Path], AbstractContextManager[Writer]]:
+    """What writes the form that the ending of `out` names; VigieError for another ending.
+
+    `spreadsheet_safe` is for CSV: no cell is left that a spreadsheet would take for a formula.
+    """
     form = _FORMS.get(out.suffix.lower())
     if form is None:
         raise VigieError(f"{out.name} ends in {out.suffix or 'nothing'}: {_ENDINGS}")
+    if spreadsheet_safe and form is not _CsvWriter:
+        raise VigieError(f"{out.name} is no CSV: leave out --spreadsheet-safe, or write a .csv")
+    if spreadsheet_safe:
+        form = _SafeCsvWriter
     return lambda path: _Written(path, form)
 
 
@@ -235,6 +255,35 @@ class _CsvWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+# What begins a formula, at the start of a cell or after what may be taken for the end of one: a
+# French spreadsheet parts cells at `;`, an English one at `,` (OWASP, CSV Injection).
+_FORMULA = r"""(^|[;,|\t\r\n])(\s*["']?\s*)([=+\-@＝＋－＠])"""
+_NUMBER = r"^\s*[+\-]?\d+(?:[.,]\d+)*(?:[eE][+\-]?\d+)?\s*$"
+
+
+def _guarded(column: Any) -> Any:
+    """A column of text with a ' before every formula; numbers stay numbers."""
+    if column.type not in (pa.string(), pa.large_string()):
+        return column
+    safe = compute.replace_substring_regex(column, _FORMULA, r"\1\2'\3")
+    return compute.if_else(compute.match_substring_regex(column, _NUMBER), column, safe)
+
+
+class _SafeCsvWriter(_CsvWriter):
+    """CSV whose cells and column names no spreadsheet takes for formulas."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        names = _guarded(pa.array(schema.names, pa.string())).to_pylist()
+        self._names: list[str] = names
+        super().__init__(
+            path, pa.schema([f.with_name(n) for f, n in zip(schema, names, strict=True)])
+        )
+
+    def write(self, table: pa.Table) -> None:
+        columns = [_guarded(column) for column in table.columns]
+        super().write(pa.Table.from_arrays(columns, names=self._names))
 
 
 def _flat(kind: pa.DataType) -> pa.DataType:
