@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -233,6 +234,8 @@ def write_exports(town: Town, inbox: Path) -> None:
                 ["Date", "Réseau", "Lien", "Compte", "Texte", "J'aime", "Partages", "Commentaires"]
             )
             writer.writerows(_row(post) for post in rows)
+        # As old as its last post: the same export written again is the same file.
+        os.utime(inbox / f"export-{day}.csv", (rows[-1].at.timestamp(), rows[-1].at.timestamp()))
 
 
 def _row(post: Told) -> list[Any]:
