@@ -55,7 +55,7 @@ def opened(source: Path, *, added: Sequence[str]) -> Texts:
     try:
         schema, pieces, row_count = reader(source)
         _check(schema, source, added)
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
         raise _unreadable(source, error) from error
     return Texts(_whole(pieces, schema, source), row_count)
 
@@ -67,7 +67,7 @@ def _whole(pieces: Iterator[pa.Table], schema: pa.Schema, source: Path) -> Itera
         for piece in pieces:
             is_empty = False
             yield piece
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError, OverflowError) as error:
         raise _unreadable(source, error) from error
     if is_empty:
         yield schema.empty_table()
@@ -185,7 +185,11 @@ def _line_groups(source: Path) -> Iterator[list[dict[str, Any]]]:
 
 def _row(line: str, number: int, source: Path) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = _whole_signs(line) if _HALF_PAIR.search(line) else json.loads(line)
+    except RecursionError as error:
+        raise VigieError(
+            f"line {number} of {source.name} nests too deep: each line must hold one object"
+        ) from error
     except json.JSONDecodeError as error:
         raise VigieError(
             f"line {number} of {source.name} is not JSON ({error.msg} at column {error.colno}): "
@@ -194,6 +198,15 @@ def _row(line: str, number: int, source: Path) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise VigieError(f"line {number} of {source.name} is not an object: write one a line")
     return row
+
+
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _whole_signs(line: str) -> Any:
+    """A line of JSON without half surrogate pairs, which no table can hold: U+FFFD stands there."""
+    found = json.dumps(json.loads(line), ensure_ascii=False)
+    return json.loads(found.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def writer(
