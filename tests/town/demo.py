@@ -127,8 +127,9 @@ def show(home: Path, folder: Path) -> None:
 
 
 def _say(label: str, value: object) -> None:
-    """One line, never wrapped, its value printed as it is."""
-    out.print(Text(f"{label:8} {value}"), soft_wrap=True)
+    """One line, never wrapped, its value as it reads: no markup, nothing that moves a cursor."""
+    seen = "".join(c if c.isprintable() else " " * c.isspace() for c in str(value))
+    out.print(Text(f"{label:8} {seen}"), soft_wrap=True)
 
 
 def _inlined(letter: EmailMessage, html: str) -> str:
