@@ -16,8 +16,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+
+import psutil
 
 from pipelines.errors import VigieError
 
@@ -100,13 +103,20 @@ def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> int:
     logs.mkdir(parents=True, exist_ok=True)
     running = [_start(words, own, logs) for words in PROCESSES]
     stopping: list[int] = []
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in _stopping_signals():
         signal.signal(name, lambda number, _: stopping.append(number))
     while not stopping and all(process.poll() is None for process in running):
         keep_short(logs)
         time.sleep(0.5)
-    _stop(running)
+    stop(running)
     return 0 if stopping else 1
+
+
+def _stopping_signals() -> list[signal.Signals]:
+    """Ctrl-C, a service manager's stop, and a closed terminal unless `nohup` asks otherwise."""
+    asked = [signal.SIGINT, signal.SIGTERM]
+    is_kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return asked if is_kept else [*asked, signal.SIGHUP]
 
 
 def keep_short(logs: Path, *, limit: int = _LOG_BYTES) -> None:
@@ -131,14 +141,27 @@ def _start(words: Sequence[str], environ: Mapping[str, str], logs: Path) -> subp
         )
 
 
-def _stop(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End each process group, kindly first: a worker in the middle of a step may be killed."""
+def stop(running: Sequence[subprocess.Popen[bytes]], *, patience: float = _STOP_SECONDS) -> None:
+    """End each process group, kindly first: a worker in the middle of a step may be killed.
+
+    A task of Airflow lives in a group of its own, and outlives its worker: it is ended last.
+    """
+    tasks: set[psutil.Process] = set()
     for number in (signal.SIGTERM, signal.SIGKILL):
+        tasks |= {task for process in running for task in _descendants(process)}
         for process in running:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
-            except ProcessLookupError:
-                continue
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline and any(p.poll() is None for p in running):
             time.sleep(0.1)
+    for task in tasks:
+        with suppress(psutil.NoSuchProcess):
+            task.kill()
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(process.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
