@@ -31,6 +31,7 @@ WORD, NAME = "zorglubien", "zorgluberlu"
 UNTIL = datetime(2026, 11, 20, 10, 25, tzinfo=UTC)
 LABEL = "Ville\r\nBcc: tous@pisteur.example <script>alert(1)</script> \u202e[red]{{7*7}}[/]"
 STATUS_COUNT = 120
+LONG_TEXT, LONG_ID = 12, 2  # the numbers of a status of a megabyte and of one whose id is no id
 HEADER = ["Date", "Réseau", "Lien", "Compte", "Texte", "Titre", "J'aime", "Identifiant", "Type"]
 
 
@@ -166,9 +167,9 @@ FEEDS: Mapping[str, Feed] = {
     "cut_short": (_body(rss(_item(4, said(4)) + _item(5, said(5)))[:-150]), "ok", 3),
     "no_charset": (_body(_one("no_charset"), content_type="text/xml; charset=klingon"), "ok", 1),
     "too_large": (_body(rss("<!--" + "a" * (21 << 20) + "-->")), "failed", 0),
-    "bomb": (_body(_swollen(200 << 20), content_encoding="gzip"), "failed", 0),
+    "bomb": (_body(_swollen(64 << 20), content_encoding="gzip"), "failed", 0),
     "double_bomb": (
-        _body(zlib.compress(_swollen(50 << 20)), content_encoding="deflate, gzip"),
+        _body(zlib.compress(_swollen(22 << 20)), content_encoding="deflate, gzip"),
         "failed",
         0,
     ),
@@ -195,10 +196,11 @@ FEEDS: Mapping[str, Feed] = {
 
 def _status(number: int) -> dict[str, Any]:
     name = f"{NAME}{number}"
-    text = said(number)
+    long = number == LONG_ID
+    text = said(number) + " a\u0301\u0316\u200d" * 250_000 * (number == LONG_TEXT)
     return {
         "id": str(((int(at(number).timestamp() * 1000)) << 16) + number),
-        "uri": f"https://quais.example/s/{TEXTS[number % len(TEXTS)]}{number}",
+        "uri": f"https://quais.example/s/{TEXTS[number % len(TEXTS)]}{number}" + "/" * long * 2_000,
         "url": TEXTS[-1 - number % len(TEXTS)],
         "created_at": at(number).isoformat(),
         "content": f"<p>{text}</p>" if number % 2 else f"<p>{escape(text)}</p>",

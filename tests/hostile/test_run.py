@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines import plaintext, warehouse
+from pipelines.mention import TEXT_LIMIT
 from tests.hostile.conftest import DAY, RUN, Seen
 from tests.hostile.senders import (
     FEEDS,
@@ -73,6 +74,15 @@ def test_a_text_is_kept_as_text_whatever_it_looks_like(seen: Seen) -> None:
     assert any("${jndi:ldap:" in text for text in kept)
     assert any("<script>" in text for text in kept)
     assert not any(c in text for text in stored for c in "\x00\x1b\r\u202e\u200b\u2066")
+
+
+def test_a_megabyte_is_cut_and_says_so_and_an_endless_id_is_refused(seen: Seen) -> None:
+    long = seen.rows(
+        "select length(text) from mention where text_truncated and source = 'mastodon'"
+    )
+    assert long == [(TEXT_LIMIT,)]
+    reasons = seen.rows("select reason from quarantine where source = 'mastodon'")
+    assert reasons == [("no_native_id",)]
 
 
 def test_counts_and_times_that_cannot_be_are_unknown(seen: Seen) -> None:
