@@ -101,10 +101,10 @@ def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> int:
     own = environment(home, environ, port=port)
     logs = Path(own["AIRFLOW_HOME"]) / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    running = [_start(words, own, logs) for words in PROCESSES]
     stopping: list[int] = []
     for name in _stopping_signals():
         signal.signal(name, lambda number, _: stopping.append(number))
+    running = [_start(words, own, logs) for words in PROCESSES]
     while not stopping and all(process.poll() is None for process in running):
         keep_short(logs)
         time.sleep(0.5)
