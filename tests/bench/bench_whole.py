@@ -152,8 +152,9 @@ def main() -> None:
             for number in range(1, options.window_runs + 1)
         ]
         ratios = sorted(large / small for small, large in pairs)
-        print(f"five-minute window: 10,000 rows {statistics.median(p[0] for p in pairs):.2f} s, ")
-        print(f"{options.rows:,} rows {statistics.median(p[1] for p in pairs):.2f} s, ")
+        seconds = [statistics.median(pair[place] for pair in pairs) for place in (0, 1)]
+        print(f"five-minute window: {seconds[0]:.1f} s on 10,000 rows, ", end="")
+        print(f"{seconds[1]:.1f} s on {options.rows:,}; ", end="")
         print(f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 
