@@ -37,6 +37,13 @@ from pipelines.mention import TextFormat
 
 _DEPTH_LIMIT = 256
 _LOOSE_DEPTH_LIMIT = 20_000  # unclosed <br> of broken feeds count too; 100,000 take seconds
+_NAMESPACE_LIMIT = 500  # feedparser takes the square of their number: 30,000 are half a minute
+_BASE_LIMIT = 2_000  # characters of an address that every link of the document is joined to
+_CROWDED = re.compile(  # 300 attributes in one tag, whose square it takes as well
+    r"<[A-Za-z][^\s<>/\"']*+(?:\s*+[^\s<>=/\"']++\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+')){300}"
+)
+_LONG_BASE = re.compile(rf"xml:base\s*=\s*[\"'][^\"']{{{_BASE_LIMIT}}}")
+_NAMESPACE = re.compile(r"\bxmlns:([\w.\-]+)")
 _SAMPLE_BYTES = 65_536
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -199,6 +206,7 @@ def _address(page: str, link: str) -> str | None:
 
 def _read_xml(text: str, url: str, lang: str | None) -> Document:
     text = _NOT_XML.sub(" ", _DECLARATION.sub("", text, count=1))
+    _check_swelling(text)
     text, fault, tombstones = _checked(text)
     found = _parsed(text, url, lang)
     if not found["entries"] and not found["version"]:
@@ -215,9 +223,20 @@ def _read_xml(text: str, url: str, lang: str | None) -> Document:
     )
 
 
+def _check_swelling(text: str) -> None:
+    is_crowded = _CROWDED.search(text) or _LONG_BASE.search(text)
+    if is_crowded or len(set(_NAMESPACE.findall(text))) > _NAMESPACE_LIMIT:
+        raise Unreadable(
+            "swollen",
+            "the document has more attributes, namespaces or a longer xml:base than a feed needs, "
+            "which take hours to read: it is refused",
+        )
+
+
 def _parsed(text: str, url: str, lang: str | None) -> Any:
     """What feedparser makes of it; a stream, since it would open a string as a file or a URL."""
-    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    headers = {"content-type": "application/xml; charset=utf-8"}
+    headers |= {"content-location": url} if len(url) <= _BASE_LIMIT else {}
     try:
         return feedparser.parse(
             io.BytesIO(b'<?xml version="1.0" encoding="utf-8"?>' + text.encode()),

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines import cues, plaintext, privacy, sources
-from pipelines.mention import TEXT_LIMIT, Post
+from pipelines.mention import TEXT_LIMIT, Post, Rejection
 from pipelines.settings import Institution, Subject
 from pipelines.sources import Payload, Terms, _cells
 from pipelines.sources._sieve import sieve
@@ -109,6 +109,22 @@ def test_quotations_that_never_close_in_a_feed_are_read_soon() -> None:
     with soon():
         found = _read(_rss(f"<item><guid>g</guid>{'<![CDATA[' * (LENGTH // 9)}</item>"))
     assert found
+
+
+SWOLLEN = {
+    "attributes": f"<item {' '.join(f'a{n}="1"' for n in range(30_000))}><title>b</title></item>",
+    "namespaces": "".join(f"<a{n}:b xmlns:a{n}='u{n}'/>" for n in range(20_000)),
+    "base": f"<item xml:base='http://a.example/{'a/' * 50_000}'>{'<link>x</link>' * 9_000}</item>",
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("swollen", SWOLLEN.values(), ids=SWOLLEN.keys())
+def test_a_feed_that_would_take_hours_to_read_is_refused_soon(swollen: str) -> None:
+    with soon():
+        (refused,) = _read(_rss(swollen))
+    assert isinstance(refused, Rejection)
+    assert refused.reason == "swollen"
 
 
 @pytest.mark.timeout(60)
