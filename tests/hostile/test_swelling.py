@@ -111,8 +111,9 @@ def test_quotations_that_never_close_in_a_feed_are_read_soon() -> None:
     assert found
 
 
+ATTRIBUTES = " ".join(f"a{n}='1'" for n in range(30_000))
 SWOLLEN = {
-    "attributes": f"<item {' '.join(f'a{n}="1"' for n in range(30_000))}><title>b</title></item>",
+    "attributes": f"<item {ATTRIBUTES}><title>b</title></item>",
     "namespaces": "".join(f"<a{n}:b xmlns:a{n}='u{n}'/>" for n in range(20_000)),
     "base": f"<item xml:base='http://a.example/{'a/' * 50_000}'>{'<link>x</link>' * 9_000}</item>",
 }
