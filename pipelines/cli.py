@@ -325,12 +325,13 @@ def up(
     from pipelines import run
 
     run.house(home)  # every fault of the settings now, not in the first task
-    with out.status("setting up Airflow (about 10 s)"):
-        password = orchestrator.set_up(home, os.environ)
-    out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
-    logs = home / "airflow" / "logs"
-    out.print(_words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
-    raise typer.Exit(orchestrator.serve(home, os.environ, port=port))
+    with orchestrator.alone(home, port=port):
+        with out.status("setting up Airflow (about 10 s)"):
+            password = orchestrator.set_up(home, os.environ)
+        out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
+        logs = home / "airflow" / "logs"
+        out.print(_words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
+        orchestrator.serve(home, os.environ, port=port)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -7,16 +7,18 @@ serves its logs on every network address and leaves orphans when it is terminate
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -93,10 +95,10 @@ def _airflow(words: Sequence[str], environ: Mapping[str, str]) -> None:
         raise VigieError(f"airflow {' '.join(words)} ended with {done.returncode}: {last}")
 
 
-def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> int:
-    """Run Airflow in the foreground until it is interrupted; the exit status.
+def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> None:
+    """Run Airflow in the foreground until it is interrupted.
 
-    When one of its processes ends by itself, the others are ended too.
+    When one of its processes ends by itself, the others are ended too: VigieError says which.
     """
     own = environment(home, environ, port=port)
     logs = Path(own["AIRFLOW_HOME"]) / "logs"
@@ -108,8 +110,35 @@ def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> int:
     while not stopping and all(process.poll() is None for process in running):
         keep_short(logs)
         time.sleep(0.5)
+    ended = [words[0] for words, p in zip(PROCESSES, running, strict=True) if p.poll() is not None]
     stop(running)
-    return 0 if stopping else 1
+    if ended and not stopping:
+        raise VigieError(f"Airflow's {ended[0]} ended by itself: see {logs}/{ended[0]}.log")
+
+
+@contextmanager
+def alone(home: Path, *, port: int) -> Iterator[None]:
+    """The right to run Airflow on this home and port, for as long as the block lasts.
+
+    VigieError when another `vigie up` has it: two schedulers would start every run twice.
+    """
+    root = home.resolve() / "airflow"
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as lock, socket.socket() as probe:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise VigieError(f"Airflow runs on {home} already: stop that `vigie up`") from None
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise VigieError(
+                f"port {port} of 127.0.0.1 is taken: stop what listens there, or choose another "
+                "with --port"
+            ) from None
+        probe.close()
+        yield
 
 
 def _stopping_signals() -> list[signal.Signals]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pipelines import orchestrator
+from pipelines.errors import VigieError
 
 # As Airflow's worker and its task: the task has a group of its own and does not heed SIGTERM.
 TASK = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
@@ -48,3 +51,47 @@ def test_a_short_log_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "api-server.log").write_bytes(b"short")
     orchestrator.keep_short(tmp_path, limit=100)
     assert [p.name for p in tmp_path.iterdir()] == ["api-server.log"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_home_runs_one_airflow(tmp_path: Path) -> None:
+    port = _free_port()
+    with (
+        orchestrator.alone(tmp_path, port=port),
+        pytest.raises(VigieError, match="already"),
+        orchestrator.alone(tmp_path, port=_free_port()),
+    ):
+        raise AssertionError("two at once")
+    with orchestrator.alone(tmp_path, port=port):
+        pass
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = int(other.getsockname()[1])
+        with (
+            pytest.raises(VigieError, match=f"port {port} of 127.0.0.1 is taken"),
+            orchestrator.alone(tmp_path, port=port),
+        ):
+            raise AssertionError("on another's port")
+
+
+def test_a_process_that_ends_by_itself_ends_the_others_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = {"scheduler": "raise SystemExit(3)"}
+    monkeypatch.setattr(orchestrator, "_stopping_signals", list)
+    monkeypatch.setattr(
+        orchestrator,
+        "command",
+        lambda name, *_: [sys.executable, "-c", says.get(name, "import time; time.sleep(60)")],
+    )
+    with pytest.raises(VigieError, match=r"scheduler ended by itself: see .*scheduler\.log"):
+        orchestrator.serve(tmp_path, {}, port=_free_port())
