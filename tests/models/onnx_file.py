@@ -6,6 +6,8 @@ those of onnx.proto (opset 13); lengths and integers are Protocol Buffers varint
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,22 +52,44 @@ def signature(field: int, name: str, kind: int, dims: list[str]) -> bytes:
     return part(field, part(1, name) + part(2, part(1, tensor)))
 
 
-def classifier(rows: NDArray[np.float32]) -> bytes:
-    """A model whose logits are the sum of `rows[token]` over the tokens that the mask keeps."""
-    graph = b"".join(
-        [
-            node("Gather", ["rows", "input_ids"], "each"),
-            node("Cast", ["attention_mask"], "kept", to=FLOAT),
-            node("Unsqueeze", ["kept", "last"], "wide"),
-            node("Mul", ["each", "wide"], "shown"),
-            node("ReduceSum", ["shown", "middle"], "logits", keepdims=0),
-            part(2, "classifier"),
-            constant("rows", rows),
-            constant("last", np.array([2], np.int64)),
-            constant("middle", np.array([1], np.int64)),
-            signature(11, "input_ids", INT64, ["texts", "tokens"]),
-            signature(11, "attention_mask", INT64, ["texts", "tokens"]),
-            signature(12, "logits", FLOAT, ["texts", "labels"]),
-        ]
-    )
+def classifier(rows: NDArray[np.float32], *, squared: bool = False) -> bytes:
+    """A model whose logits are the sum of `rows[token]` over the tokens that the mask keeps.
+
+    `squared` multiplies each logit with itself, so that the parts of a pair work on each other.
+    """
+    summed = "sums" if squared else "logits"
+    nodes = [
+        node("Gather", ["rows", "input_ids"], "each"),
+        node("Cast", ["attention_mask"], "kept", to=FLOAT),
+        node("Unsqueeze", ["kept", "last"], "wide"),
+        node("Mul", ["each", "wide"], "shown"),
+        node("ReduceSum", ["shown", "middle"], summed, keepdims=0),
+        *([node("Mul", ["sums", "sums"], "logits")] if squared else []),
+    ]
+    constants = [
+        constant("rows", rows),
+        constant("last", np.array([2], np.int64)),
+        constant("middle", np.array([1], np.int64)),
+    ]
+    inputs = ("input_ids", "attention_mask")
+    return _model(nodes, constants, inputs, "logits", ["texts", "labels"])
+
+
+def vectors(rows: NDArray[np.float32]) -> bytes:
+    """A model whose answer is `rows[token]` for every token, as an encoder without a head."""
+    nodes = [node("Gather", ["rows", "input_ids"], "states")]
+    dims = ["texts", "tokens", "width"]
+    return _model(nodes, [constant("rows", rows)], ("input_ids",), "states", dims)
+
+
+def _model(
+    nodes: Sequence[bytes],
+    constants: Sequence[bytes],
+    inputs: Sequence[str],
+    output: str,
+    dims: list[str],
+) -> bytes:
+    given = [signature(11, name, INT64, ["texts", "tokens"]) for name in inputs]
+    answer = signature(12, output, FLOAT, dims)
+    graph = b"".join([*nodes, part(2, "made by hand"), *constants, *given, answer])
     return number(1, 8) + part(7, graph) + part(8, part(1, "") + number(2, 13))

@@ -9,8 +9,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from models import hub, sentiment, topics
+from models import sentiment, topics
 from models.errors import WeightsError
+from models.hub import running
 from tests.models.onnx_file import classifier
 
 VOCABULARY = {"[PAD]": 0, "[UNK]": 1, "bravo": 2, "honte": 3, "mairie": 4}
@@ -120,7 +121,7 @@ def test_safetensors_without_torch_say_what_to_install(
 ) -> None:
     folder = tone(tmp_path / "small")
     (folder / "model.onnx").rename(folder / "model.safetensors")
-    monkeypatch.setattr(hub, "find_spec", lambda _name: None)
+    monkeypatch.setattr(running, "find_spec", lambda _name: None)
     with pytest.raises(WeightsError, match="need torch"):
         sentiment.load(f"{folder}#fr")
 
@@ -141,6 +142,30 @@ def test_an_id_without_a_pinned_revision_is_refused(name: str) -> None:
 def test_a_pinned_id_that_was_not_fetched_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match="fetch it first"):
         sentiment.load(f"org/none@{'0' * 40}#fr")
+
+
+def test_a_card_that_says_multilingual_too_gives_its_languages(tmp_path: Path) -> None:
+    folder = tone(tmp_path / "small")
+    for head in ("language:\n- multilingual\n- fr\n- de", "language: [fr, de]", "language: fr"):
+        (folder / "README.md").write_text(f"---\n{head}\nlicense: mit\n---\n# en\n")
+        assert sentiment.load(str(folder)).score(["bravo"] * 2, ["fr", "en"]).labels == [
+            "positive",
+            "undetermined",
+        ]
+
+
+def test_a_missing_tokenizer_says_how_to_save_one(tmp_path: Path) -> None:
+    folder = tone(tmp_path / "small")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(WeightsError, match="save the checkpoint with a fast tokenizer"):
+        sentiment.load(f"{folder}#fr")
+
+
+def test_files_that_differ_from_their_sums_are_refused(tmp_path: Path) -> None:
+    folder = tone(tmp_path / "small")
+    (folder / "SHA256SUMS").write_text(f"{'0' * 64}  model.onnx\n", encoding="ascii")
+    with pytest.raises(WeightsError, match="SHA256SUMS states 000000000000"):
+        sentiment.load(f"{folder}#fr")
 
 
 def test_another_file_gives_another_hash(tmp_path: Path) -> None:
