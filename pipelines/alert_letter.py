@@ -297,8 +297,23 @@ def _message(message: Message, spoken: Words) -> dict[str, Any]:
         "moment": spoken.moment(message.published_at),
         "copied": copied,
         "tone": message.sentiment,
+        "reasons": _reasons(message, spoken),
         "url": safe_link(message.url),
     }
+
+
+def _reasons(message: Message, spoken: Words) -> str | None:
+    """The words that speak for the message's tone and the terms of its topics, on one line."""
+    if message.reasons is None:
+        return None
+    words = [moved.word for moved in message.reasons.words if moved.effect > 0]
+    found = (("words", words), ("terms", list(message.reasons.terms)))
+    said = [
+        spoken.say(f"messages.{name}", listed=plain(", ".join(listed)))
+        for name, listed in found
+        if listed
+    ]
+    return " · ".join(said) or None
 
 
 def shortened(text: str, limit: int) -> str:

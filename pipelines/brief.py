@@ -131,7 +131,11 @@ class Reviews:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tone:
-    """The tone of a day over distinct texts; `negative` is None where it may not be published."""
+    """The tone of a day over distinct texts; `negative` is None where it may not be published.
+
+    `is_estimated`: `negative` and its usual are estimated from probabilities
+    (`models/prevalence.py`); else they are counted. The counts are of labels, as they stand.
+    """
 
     negative: Interval | None
     usual_negative: float | None
@@ -142,6 +146,7 @@ class Tone:
     unscored_count: int
     text_count: int
     is_suppressed: bool
+    is_estimated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -20,7 +21,11 @@ from statistics import median
 from typing import Any
 
 import duckdb
+import numpy as np
 
+from models import prevalence
+from models.errors import WeightsError
+from models.prevalence import Confusion, Moments
 from pipelines import page, rules, stories, warehouse
 from pipelines.aside import written_aside
 from pipelines.brief import (
@@ -42,13 +47,15 @@ from pipelines.brief import (
     Volume,
 )
 from pipelines.letter import Letter
-from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Range, expected, wilson
+from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Interval, Range, expected, wilson
 from pipelines.page import render
 from pipelines.risk import Signals, assess
 from pipelines.settings import Settings
 from pipelines.wording import words
 
 __all__ = ["build", "remember", "render", "save"]
+
+log = logging.getLogger(__name__)
 
 CHART_DAYS = 14
 BACKGROUND_DAYS = 14
@@ -61,10 +68,10 @@ OWN_DAYS = 7
 OPERATORS = "operators"  # whom a rule tells when a source is at fault
 
 _TONES = ("negative", "neutral", "positive", "undetermined")
-_TOLD = _TONES[:3]
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
+Confusions = Callable[[str | None, str | None], Confusion]  # by weights and language
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ class _Past:
     """What is known of the days: counts up to the same local time, counts whole, tones, authors.
 
     Tones and authors by day; `authors` by day and scope. `day_count` days came before the day.
+    `confusions` says how the model that gave a tone is read backwards.
     """
 
     counts: Mapping[date, int]
@@ -93,6 +101,7 @@ class _Past:
     tones: Mapping[date, Row]
     authors: Mapping[tuple[date, str], int]
     day_count: int
+    confusions: Confusions
 
     def may_publish(self, day: date, scope: str = "all") -> bool:
         """Whether an aggregate of `day` stands on ten authors or more."""
@@ -138,7 +147,17 @@ def _past(reader: _Reader, settings: Settings, *, is_partial: bool) -> _Past:
         tones={row["day_on"]: row for row in reader.rows("digest_tone", since=at["before"])},
         authors={(row["day_on"], row["scope"]): row["author_count"] for row in authors},
         day_count=sum(1 for known in counts if known < at["day"]),
+        confusions=_confusions(),
     )
+
+
+def _confusions() -> Confusions:
+    """What the shipped weights say of unseen texts; nothing where they cannot be read."""
+    try:
+        return prevalence.shipped()
+    except WeightsError as error:
+        log.warning("digest.tone_uncorrected reason=%s", error)
+        return lambda _weights, _lang: prevalence.IDENTITY
 
 
 def _counts(reader: _Reader, cutoff: time) -> dict[date, int]:
@@ -240,23 +259,65 @@ def _tone_counts(past: _Past, day: date, names: Sequence[str]) -> dict[str, int]
 
 def _tone(past: _Past, day: date) -> Tone:
     counts = _tone_counts(past, day, (*_TONES, "unscored"))
-    told = sum(counts[f"{name}_count"] for name in _TOLD)
+    readings = past.tones[day]["readings"] if day in past.tones else []
     return Tone(
-        negative=wilson(counts["negative_count"], told),
-        usual_negative=_usual_share(past, day, "negative", _TOLD),
+        negative=_negative(readings, past.confusions) if past.may_publish(day) else None,
+        usual_negative=_usual_negative(past, day),
+        is_estimated=any(not reading["is_counted"] for reading in readings),
         text_count=past.tones.get(day, {}).get("text_count", 0),
         is_suppressed=day in past.tones and not past.may_publish(day),
         **counts,
     )
 
 
-def _usual_share(past: _Past, day: date, part: str, whole: Sequence[str]) -> float | None:
-    """The share of a kind of text over all days before `day`; None below a week of them."""
+def _negative(readings: Iterable[Row], confusions: Confusions) -> Interval | None:
+    """The estimated share of negative texts with its interval at 95 %; None of nothing."""
+    parts = [(_moments(each), confusions(each["weights"], each["lang"])) for each in readings]
+    found = prevalence.estimate(parts)
+    if found is None:
+        return None
+    return Interval(
+        count=round(found.share[0] * found.count),
+        total=found.count,
+        share=found.share[0],
+        low=found.low[0],
+        high=found.high[0],
+    )
+
+
+def _moments(reading: Row) -> Moments:
+    both = reading["product_sum"]
+    sums = np.array([reading["negative_sum"], reading["positive_sum"]])
+    products = [[reading["negative_square_sum"], both], [both, reading["positive_square_sum"]]]
+    return prevalence.summed(reading["text_count"], sums, np.array(products))
+
+
+def _usual_negative(past: _Past, day: date) -> float | None:
+    """The share of negative texts over all days before `day`, read as those of the day were.
+
+    Another model errs otherwise, and a change of models is no change of tone: what another one
+    read is left out. None below a week of days.
+    """
+    kinds = {_kind(each) for each in past.tones.get(day, {}).get("readings", ())}
+    days = [row["readings"] for known, row in past.tones.items() if known < day]
+    alike = [[each for each in own if _kind(each) in kinds or not kinds] for own in days]
+    if past.day_count < LEAST_DAYS or sum(map(bool, alike)) < min(LEAST_DAYS, len(days)):
+        return None
+    found = _negative((each for own in alike for each in own), past.confusions)
+    return found.share if found else None
+
+
+def _kind(reading: Row) -> tuple[str | None, bool]:
+    return reading["weights"], reading["is_counted"]
+
+
+def _usual_sensitive(past: _Past, day: date) -> float | None:
+    """The share of texts on a topic over all days before `day`; None below a week of them."""
     rows = [row for known, row in past.tones.items() if known < day]
-    total = sum(row[f"{name}_count"] for row in rows for name in whole)
+    total = sum(row["text_count"] for row in rows)
     if past.day_count < LEAST_DAYS or not total:
         return None
-    return float(sum(row[f"{part}_count"] for row in rows) / total)
+    return float(sum(row["sensitive_count"] for row in rows) / total)
 
 
 def _signals(
@@ -277,7 +338,7 @@ def _signals(
         negative=tone.negative,
         usual_negative=tone.usual_negative,
         sensitive=wilson(today.get("sensitive_count", 0), scored),
-        usual_sensitive=_usual_share(past, day, "sensitive", ("text",)),
+        usual_sensitive=_usual_sensitive(past, day),
         crisis=wilson(today.get("crisis_count", 0), scored),
         critical_open=kinds.count(("critical", True)),
         critical_closed=kinds.count(("critical", False)),
@@ -573,6 +634,8 @@ def _figures(digest: Digest) -> dict[str, Any]:
         "negative_share": share.share if share else None,
         "negative_low": share.low if share else None,
         "negative_high": share.high if share else None,
+        "negative_is_estimated": digest.tone.is_estimated,
+        "negative_count": digest.tone.negative_count,
         "undetermined_count": digest.tone.undetermined_count,
         "story_counts": [story.mention_count for story in digest.stories],
         "claim_count": len(digest.claims),

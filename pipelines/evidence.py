@@ -1,7 +1,8 @@
 """What the mail about an incident rests on: messages, words, sources, tone, coverage, a curve.
 
 Everything is counted from the warehouse at one moment; nothing is generated. Costs the mentions
-of eight days for the words, of one window for the rest, and only when a mail is due.
+of eight days for the words, of one window for the rest, and only when a mail is due; the messages
+shown are scored again to tell which words moved their tone (`pipelines/explanation.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
@@ -18,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from pipelines import baseline, copies, warehouse
+from pipelines import baseline, copies, explanation, warehouse
+from pipelines.explanation import Asked, Explanation, Loader
 from pipelines.incidents import Incident
 
 TOP_MESSAGES = 3
@@ -32,7 +34,10 @@ CURVE_MINUTES = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One text and its near-copies: how many mentions, and from how many networks or sites."""
+    """One text and its near-copies: how many mentions, and from how many networks or sites.
+
+    `reasons`: why it has its tone and topics; None where that is not known.
+    """
 
     mention_id: str
     text: str
@@ -43,6 +48,9 @@ class Message:
     sentiment: str
     copy_count: int
     origin_count: int
+    lang: str | None = None
+    topics: tuple[str, ...] = ()
+    reasons: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +105,18 @@ class Evidence:
 
 
 def gather(
-    connection: duckdb.DuckDBPyConnection, incident: Incident, *, as_of: datetime, zone: ZoneInfo
+    connection: duckdb.DuckDBPyConnection,
+    incident: Incident,
+    *,
+    as_of: datetime,
+    zone: ZoneInfo,
+    load: Loader | None = None,
 ) -> Evidence:
-    """What the warehouse knows at `as_of` of an incident; changes nothing."""
+    """What the warehouse knows at `as_of` of an incident; changes nothing.
+
+    `load` gives the tone model that says why; without it, or where it fails, no message has
+    reasons.
+    """
     sources = _sources(connection, as_of)
     alert = incident.alert
     if alert.subject_id is None:
@@ -113,7 +130,7 @@ def gather(
     }
     shares = _rows(connection, "signals/evidence_shares", window)
     return Evidence(
-        messages=_messages(connection, window, set(alert.message_ids)),
+        messages=_with_reasons(_messages(connection, window, set(alert.message_ids)), load),
         terms=_terms(connection, window),
         networks=_totals(shares, "network"),
         tone=_totals(shares, "sentiment"),
@@ -157,6 +174,24 @@ def _messages(
     return tuple(messages[:TOP_MESSAGES])
 
 
+def _with_reasons(messages: tuple[Message, ...], load: Loader | None) -> tuple[Message, ...]:
+    if load is None:
+        return messages
+    found = explanation.explained([_asked(message) for message in messages], load=load)
+    return tuple(replace(each, reasons=found.get(each.mention_id)) for each in messages)
+
+
+def _asked(message: Message) -> Asked:
+    return Asked(
+        mention_id=message.mention_id,
+        title=message.title,
+        text=message.text,
+        lang=message.lang,
+        tone=message.sentiment,
+        topics=message.topics,
+    )
+
+
 def _message(rows: Sequence[Mapping[str, Any]]) -> Message:
     first = min(rows, key=lambda row: (row["published_at"], row["mention_id"]))
     return Message(
@@ -169,6 +204,8 @@ def _message(rows: Sequence[Mapping[str, Any]]) -> Message:
         sentiment=first["sentiment"],
         copy_count=sum(row["copy_count"] for row in rows),
         origin_count=len({origin for row in rows for origin in row["origins"]}),
+        lang=first["lang"],
+        topics=tuple(first["topics"]),
     )
 
 

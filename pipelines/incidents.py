@@ -19,6 +19,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pipelines.alert import ENTER, LEAVE, Alert, Severity
+from pipelines.explanation import Shown
 from pipelines.holidays import is_holiday
 
 State = Literal["ok", "pending", "firing", "cooling", "resolved"]
@@ -51,7 +52,8 @@ class Incident:
     """A rule that fired for a subject and scope.
 
     `alert` is what the rule last said above the level of leaving, `last_fired_at` when, and
-    `evaluated_at` when it was last asked. `peak` is what it said at the highest rate.
+    `evaluated_at` when it was last asked. `peak` is what it said at the highest rate. `shown` is
+    why the messages of its first and last letters had their tone, as it was told then.
     """
 
     incident_id: str
@@ -65,6 +67,7 @@ class Incident:
     alert: Alert
     peak: Alert
     told: Told | None = None
+    shown: tuple[Shown, ...] = ()
     opening_count: int = 0  # how often it began to fire in the last 24 hours
 
 

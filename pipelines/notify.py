@@ -16,14 +16,18 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pipelines import alert_letter, evidence, oncall, rules, warehouse
+from pipelines import alert_letter, evidence, explanation, oncall, rules, warehouse
 from pipelines.alert import Alert, fingerprint
+from pipelines.evidence import Evidence
+from pipelines.explanation import Shown
 from pipelines.incidents import MAILS_AN_HOUR, Decision, Incident, Kind, Told, rate, step, tell
 from pipelines.letter import Letter
 from pipelines.outbox import Delivered, deliver, enqueue
 from pipelines.settings import Recipient, Settings
 
 log = logging.getLogger(__name__)
+
+MOST_SHOWN = 8  # letters whose reasons an incident keeps: the first and the last ones
 
 _KINDS: Mapping[str, Kind] = {
     "first": "firing",
@@ -36,12 +40,16 @@ _KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What an incident's row keeps beside its columns, as JSON."""
+    """What an incident's row keeps beside its columns, as JSON.
+
+    `shown` holds words of people: `sql/writes/expire_message.sql` empties it with the mails.
+    """
 
     alert: Alert
     peak: Alert
     evaluated_at: datetime
     told: Told | None
+    shown: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +119,7 @@ def _incident(row: dict[str, Any]) -> Incident:
         peak=kept.peak,
         evaluated_at=kept.evaluated_at,
         told=kept.told,
+        shown=kept.shown,
     )
 
 
@@ -190,7 +199,8 @@ def _told(
         return incident
     told = _telling(incident, decision, as_of)
     if decision.is_sent:
-        _write(connection, incident, told, beside, decision, settings=settings, as_of=as_of)
+        found = _write(connection, incident, told, beside, decision, settings=settings, as_of=as_of)
+        incident = _with_shown(incident, told, found)
     elif decision.reason != "inhibited" or incident.told is not None:
         return incident
     return replace(incident, told=told)
@@ -236,13 +246,13 @@ def _write(
     *,
     settings: Settings,
     as_of: datetime,
-) -> None:
+) -> Evidence:
+    """Put the letter in the outbox; what it rests on."""
     recipients, nobody = _readers(incident, settings, as_of)
-    zone = settings.institution.zone
     occasion = alert_letter.Occasion(
         incident=incident,
         decision=decision,
-        evidence=evidence.gather(connection, incident, as_of=as_of, zone=zone),
+        evidence=_evidence(connection, incident, settings=settings, as_of=as_of),
         settings=settings,
         as_of=as_of,
         others=[o for o in beside if _is_beside(o, incident)],
@@ -261,6 +271,28 @@ def _write(
         thread=f"{name}:firing:1",
         reason=decision.reason,
     )
+    return occasion.evidence
+
+
+def _evidence(
+    connection: duckdb.DuckDBPyConnection,
+    incident: Incident,
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> Evidence:
+    zone, load = settings.institution.zone, explanation.loader(settings.models.sentiment)
+    return evidence.gather(connection, incident, as_of=as_of, zone=zone, load=load)
+
+
+def _with_shown(incident: Incident, told: Told, found: Evidence) -> Incident:
+    """The incident with why the messages of this letter had their tone, kept as it was told."""
+    known = (message.reasons for message in found.messages)
+    messages = tuple(each for each in known if each and (each.words or each.terms))
+    if not messages:
+        return incident
+    every = (*incident.shown, Shown(at=told.at, kind=told.kind, messages=messages))
+    return replace(incident, shown=(*every[:1], *every[1:][1 - MOST_SHOWN :]))
 
 
 def _is_beside(other: Incident, incident: Incident) -> bool:
@@ -297,6 +329,7 @@ def _row(incident: Incident) -> dict[str, Any]:
         peak=incident.peak,
         evaluated_at=incident.evaluated_at,
         told=incident.told,
+        shown=incident.shown,
     )
     return {
         "incident_id": incident.incident_id,

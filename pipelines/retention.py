@@ -4,7 +4,7 @@
 |---|---|---|
 | payloads as received (`landing/`) | 7 days from the day they landed | `payload_days` |
 | tables between steps (`staging/`) | 2 days | |
-| texts of mentions, pages and mails that quote them | 30 days from first sight | `text_days` |
+| texts of mentions; pages, mails, incidents quoting them | 30 days from first sight | `text_days` |
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
 | mentions and scores without text | 6 months from first sight | `score_days` |
 | counts by hour and day, digests' figures, incidents, coverage | 3 years | `aggregate_days` |

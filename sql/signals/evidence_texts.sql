@@ -1,7 +1,8 @@
 -- Purpose: what was said in a window about a subject and scope, for the mail that tells of it.
 -- Grain: one row per distinct text, those with most copies first, at most $most.
 -- Reads: mention_scored. Read by: pipelines/evidence.py.
--- Units: `copy_count` is mentions of exactly this text in the window.
+-- Units: `copy_count` is mentions of exactly this text in the window; `lang` and `topics` are those
+--   of the first of them.
 -- Caveat: a post without a word counts elsewhere and is not shown. Texts are masked already; still
 --   they are people's own words.
 with spoken as (
@@ -14,6 +15,8 @@ with spoken as (
         network,
         source_instance,
         published_at,
+        lang,
+        coalesce(topics, []) as topics,
         coalesce(sentiment, 'undetermined') as sentiment,
         coalesce(like_count, 0) + coalesce(reply_count, 0) + coalesce(share_count, 0) as engagement
     from mention_scored
@@ -33,6 +36,8 @@ select
     arg_min(title, (published_at, mention_id)) as title,
     arg_min(url, (published_at, mention_id)) as url,
     arg_min(network, (published_at, mention_id)) as network,
+    arg_min(topics, (published_at, mention_id)) as topics,
+    arg_min(lang, (published_at, mention_id)) as lang,
     min(published_at) as published_at,
     any_value(sentiment) as sentiment,
     count(*) as copy_count,

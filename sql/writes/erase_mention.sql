@@ -1,8 +1,9 @@
 -- Purpose: delete posts from every table, and block their return.
 -- Grain: one row per erased post. Reads: erased_key (mention_id, source, native_id, published_at,
 --   null for a post that was never stored). Run by: pipelines/erasure.py.
--- Writes: tombstone, touched_moment, mention, score, quarantine, outbox.
--- Caveat: mails sent since the first sight of an erased post may quote it, so they are emptied.
+-- Writes: tombstone, touched_moment, mention, score, quarantine, outbox, incident.
+-- Caveat: mails sent since the first sight of an erased post may quote it, so they are emptied, and
+--   so are the words of messages that incidents keep since then (`shown` in `evidence`).
 merge into tombstone
 using (select distinct erased_key.mention_id from erased_key) as incoming
     on tombstone.mention_id = incoming.mention_id
@@ -19,6 +20,12 @@ update outbox set message = ''::blob
 where
     outbox.sent_at is not null
     and outbox.created_at >= (select min(erased_key.first_seen_at) from erased_key);
+
+update incident set evidence = json_merge_patch(incident.evidence, '{"shown": []}')
+where
+    json_array_length(incident.evidence, '$.shown') > 0
+    and coalesce(incident.resolved_at, incident.last_fired_at)
+    >= (select min(erased_key.first_seen_at) from erased_key);
 
 delete from quarantine
 where exists (
