@@ -26,7 +26,7 @@ from scipy.sparse import csr_matrix
 from models.text import unaccented
 from models.tokens import WORD, Hashes, Marks, Places, Spans, Tokens, word_hash
 
-VERSION = 1  # rises when the same text would give other features: older weights are then refused
+VERSION = 2  # rises when the same text would give other features: older weights are then refused
 BITS = 18
 CHAR_SIZES = (3, 4, 5)
 NEGATION_REACH = 3

@@ -15,10 +15,16 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 
+import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from models.text import SEPARATOR
+from models.tokens import Hashes, Spans, batches, word_hash
 
 LANGUAGES = ("fr", "en", "de", "es", "it", "pt", "ar")
 THRESHOLD = 0.65  # measured on tweets of seven languages; the card gives the errors it leaves
@@ -60,7 +66,41 @@ _TELLING = {
         bem vergonha
         """,
 }
-_SKIPPED = re.compile(r"https?\S*|www\.\S+|@\S+|[#_\d]+")
+# Words that no neighbouring language shares: two of them, and none of the other list, settle it.
+_PLAIN = {
+    "fr": """
+        est sont était étaient être été avons avez ont avoir avait fait faire dans pour avec sans
+        mais donc nous vous elle elles je j' c' qu' d' l' n' s' m' ils cette ces celui ceux leur
+        leurs notre votre aux une du où qui quoi quand très trop aussi toujours jamais encore même
+        alors après avant depuis pendant chez vers entre sous contre selon peut peuvent faut veut
+        doit devrait serait seront sera suis es sommes êtes voilà voici ça rien beaucoup moins
+        plus bien mieux tous toutes tout toute quel quelle quels quelles pourquoi parce déjà
+        aujourd' hui merci bonjour ville mairie rue jour jours ans année années français
+        personnes gens monde pays gouvernement état travail argent enfants école
+        """,
+    "en": """
+        the is are was were be been being have has had this that these those with without you your
+        my we our they their them his her its it's i'm don't doesn't didn't can't won't isn't what
+        when where who why how which would could should will just about from there here then than
+        because while after before into over again more most very too much many some any only
+        and for not but all get got going make made want need know think people today tomorrow
+        tonight thanks please day time year good great
+        """,
+    # French too, but not French alone: they count beside a word of the first list.
+    "fr_shared": """
+        le la les de des un et en se sa son par que si non on ne pas il me te lui ou plan an
+        france politique climat transition énergie projet social programme
+        """,
+    # Other languages: one word is enough to leave the text to n-grams.
+    "others": """
+        el los las una y con por para más no es una del al lo gli della dello che non sono di
+        per con anche più não uma os em ao à são com mais um o amb els i nos het een van der die
+        das und nicht ist den dem ein eine zu mit auf für ein og er det som på den
+        """,
+}
+_SHARE = 0.15  # of the words of a text, from which plain words settle its language
+_APOSTROPHE = re.compile(r"[’ʼ`´]")
+_SKIPPED = re.compile(r"https?[^\s\x1e]*|www\.[^\s\x1e]+|@[^\s\x1e]+|[#_\d]+")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -84,9 +124,45 @@ def _telling() -> dict[str, tuple[str, ...]]:
 def detect(texts: Sequence[str]) -> list[str | None]:
     """The language of each text as ISO 639-1 (one of `LANGUAGES`), None when undetermined.
 
-    None too for a text in another language, without letters, or too short to tell.
+    None too for a text in another language, without letters, or too short to tell. Plain words
+    settle most French and English texts; n-grams are asked of the others.
     """
-    return [_detect(text) for text in texts]
+    return [lang or _detect(text) for lang, text in zip(_settled(texts), texts, strict=True)]
+
+
+def _settled(texts: Sequence[str]) -> list[str | None]:
+    """French or English where words that no neighbour shares speak for one alone."""
+    if not texts:
+        return []
+    cut = (text[:READ_LIMIT].replace(SEPARATOR, " ").lower() for text in texts)
+    joined = _APOSTROPHE.sub("'", _SKIPPED.sub(" ", SEPARATOR.join(cut)))
+    found: list[str | None] = []
+    for piece in batches(joined.split(SEPARATOR)):
+        hashes = Spans(piece.codes).hashes(piece.starts, piece.ends)
+        french, english, shared, others = (
+            np.bincount(piece.row[np.isin(hashes, _plain_hashes(kind))], minlength=piece.count)
+            for kind in _PLAIN
+        )
+        sizes = np.bincount(piece.row[piece.is_read], minlength=piece.count)
+        most = np.maximum(french, (french > 0) * (french + shared - 1))
+        is_french = (most >= np.maximum(2, sizes * _SHARE)) & (french >= 4 * english)
+        is_french &= french >= 2 * others
+        is_english = (english >= np.maximum(3, sizes * _SHARE)) & (english >= 4 * french)
+        names: tuple[str | None, ...] = (None, "fr", "en")
+        found += [names[place] for place in is_french + 2 * (is_english & ~is_french)]
+    return found
+
+
+@cache
+def _plain_hashes(lang: str) -> Hashes:
+    words = f"{_PLAIN[lang]} {_frequent().get(lang, '')}".split()
+    return np.array(sorted({word_hash(word) for word in words}), np.uint64)
+
+
+@cache
+def _frequent() -> dict[str, str]:
+    """Frequent words of French and English that no neighbour was seen to share."""
+    return tomllib.loads((files("models") / "language.toml").read_text(encoding="utf-8"))
 
 
 def _detect(text: str) -> str | None:

@@ -26,7 +26,7 @@ class Topic:
 
     `near` names the topics whose sentences may well be of this one too: they judge neither way.
     `drill` holds parts of invented posts, where open texts have too few: `calm` ones look alike
-    and are not of the topic.
+    and are not of the topic. `second` holds, for each sub-topic, the terms that prove it.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Topic:
     exclude: dict[str, tuple[str, ...]]
     sentences: dict[str, tuple[str, ...]]
     drill: dict[str, tuple[str, ...]]
+    second: dict[str, tuple[str, ...]]
 
     def yes(self, *, lang: str, use: Use) -> tuple[str, ...]:
         """Sentences of this topic, for one side, the other, or none."""
@@ -95,6 +96,7 @@ def _topic(read: dict[str, Any]) -> Topic:
         exclude=_texts(read["exclude"]),
         sentences=_texts(read["sentences"]),
         drill=_texts(read.get("drill", {})),
+        second=_texts(read.get("second", {})),
     )
 
 

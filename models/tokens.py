@@ -135,6 +135,17 @@ def tokens(prepared: Sequence[str]) -> Tokens:
     )
 
 
+def words(read: Tokens) -> list[list[str]]:
+    """The tokens of each text as words, signs and stops: what vectors are trained on."""
+    text = read.codes.tobytes().decode("utf-32-le", "surrogatepass")
+    found: list[list[str]] = [[] for _ in range(read.count)]
+    for row, start, end in zip(
+        read.row.tolist(), read.starts.tolist(), read.ends.tolist(), strict=True
+    ):
+        found[row].append(text[start:end])
+    return found
+
+
 def _bounds(classes: NDArray[np.uint8]) -> tuple[Places, Places]:
     """Where words (with the apostrophe that elides them), signs and stops begin and end."""
     is_word, single = classes == WORD, (classes == SIGN) | (classes == STOP)

@@ -1,6 +1,9 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from models import terms, tokens
+from models import checkpoint, lexicons, terms, tokens
 from models.errors import TaxonomyError
 from models.taxonomy import LANGUAGES, Topic, _read, taxonomy
 from models.text import prepare
@@ -8,7 +11,8 @@ from models.text import prepare
 
 def named(text: str, lang: str = "fr") -> set[str]:
     read = tokens.tokens(prepare([text], lang=lang))
-    return {taxonomy()[hit.topic].id for hit in terms.find(read, lang=lang)}
+    weights = terms.weights(read, terms.find(read, lang=lang))[0]
+    return {topic.id for topic in taxonomy() if weights[lexicons.place(topic.id)] > 0}
 
 
 def test_there_are_twenty_topics_in_order() -> None:
@@ -72,12 +76,12 @@ def test_terms_do_not_cross_stops_nor_excluded_contexts(text: str, topic: str) -
 
 def test_a_term_does_not_span_two_texts() -> None:
     read = tokens.tokens(prepare(["la taxe", "foncière"], lang="fr"))
-    assert terms.find(read, lang="fr") == []
+    assert not (terms.find(read, lang="fr").label == lexicons.place("T01")).any()
 
 
 def test_hidden_terms_are_gone_and_the_rest_stays() -> None:
-    place = [topic.id for topic in taxonomy()].index("T20")
-    found = terms.hidden(["incendie rue des lilas", "rien", ""], lang="fr", topic=place)
+    place = lexicons.place("T20")
+    found = terms.hidden(["incendie rue des lilas", "rien", ""], lang="fr", label=place)
     assert [" ".join(text.split()) for text in found] == ["rue des lilas", "rien", ""]
 
 
@@ -86,3 +90,29 @@ def test_a_topic_file_at_fault_is_named() -> None:
         _read("T99.toml", "id = 'T99'")
     with pytest.raises(TaxonomyError, match=r"T99\.toml cannot be read"):
         _read("T99.toml", "id = ")
+
+
+def test_where_somebody_is_from_is_no_term() -> None:
+    assert not named("un habitant de Damas") & {"T13", "T18"}
+    assert named("la guerre en Syrie") == named("la guerre au Pérou")
+
+
+def test_a_term_in_the_feminine_is_found() -> None:
+    assert "T15" in named("une femme handicapée")
+    assert "T14" in named("une mosquée dans le quartier")
+
+
+def test_each_sub_topic_has_terms_that_prove_it() -> None:
+    for topic in taxonomy():
+        assert set(topic.second) == set(topic.second_level), topic.id
+
+
+def test_packed_terms_find_what_compiled_ones_find(tmp_path: Path) -> None:
+    terms.pack(tmp_path, version="0", features_version=0)
+    stored = checkpoint.read(tmp_path, terms.TASK, task=terms.TASK)
+    for lang in LANGUAGES:
+        packed, compiled = terms._unpacked(stored.tensors, lang), terms.compiled(lang)
+        assert packed.whole.keys() == compiled.whole.keys()
+        for size, index in packed.whole.items():
+            assert np.array_equal(index.owners, compiled.whole[size].owners)
+            assert np.array_equal(index.keys, compiled.whole[size].keys)

@@ -1,0 +1,91 @@
+"""Every list of terms that the models look for, gathered from the files that describe labels.
+
+A *label* here is a name with terms: a topic (`T01`), what excludes it (`T01!`), a sub-topic
+(`T01/taxe foncière`), `political`, an act (`acts/abuse`, `acts/abuse.strong`), a service
+(`aspects/waste`), a cue of irony (`irony.praise`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from models.taxonomy import taxonomy
+
+LANGUAGES = ("fr", "en")
+_PARTS = ("strong", "weak", "aim", "counter", "praise", "trouble")
+
+Terms = dict[str, tuple[str, ...]]  # by language
+
+
+@cache
+def table() -> dict[str, Terms]:
+    """The terms of each label, topics first, in an order that does not change."""
+    found: dict[str, Terms] = {}
+    for topic in taxonomy():
+        found[topic.id] = topic.keywords
+        found[f"{topic.id}!"] = topic.exclude
+        found |= {f"{topic.id}/{name}": {"fr": terms} for name, terms in topic.second.items()}
+    for name, read in _files():
+        found[name] = _terms(read["keywords"])
+        found[f"{name}!"] = _terms(read.get("exclude", {}))
+        found |= {f"{name}.{part}": _terms(read[part]) for part in _PARTS if part in read}
+    return found
+
+
+def _files() -> Iterator[tuple[str, dict[str, Any]]]:
+    folder = files("models")
+    for name in ("political", "irony"):
+        yield name, _read(folder / f"{name}.toml")
+    for kind in ("acts", "aspects"):
+        for file in sorted((folder / kind).iterdir(), key=lambda each: each.name):
+            if file.name.endswith(".toml"):
+                yield f"{kind}/{file.name.removesuffix('.toml')}", _read(file)
+
+
+def described(label: str) -> dict[str, Any]:
+    """The file of an act, a service, `political` or `irony`."""
+    return _read(files("models").joinpath(f"{label}.toml"))
+
+
+def _read(file: Traversable) -> dict[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def _terms(read: dict[str, list[str]]) -> Terms:
+    return {lang: tuple(read.get(lang, ())) for lang in LANGUAGES}
+
+
+@cache
+def labels() -> tuple[str, ...]:
+    """The names of all labels."""
+    return tuple(table())
+
+
+@cache
+def place(label: str) -> int:
+    """Where a label stands among `labels()`."""
+    return labels().index(label)
+
+
+def terms(lang: str) -> list[tuple[str, ...]]:
+    """The terms of each label in a language."""
+    return [own.get(lang, ()) for own in table().values()]
+
+
+@cache
+def exclusions() -> tuple[tuple[int, int], ...]:
+    """Pairs of a label and what speaks against it."""
+    return tuple((place(name), place(f"{name}!")) for name in labels() if f"{name}!" in table())
+
+
+@cache
+def digest() -> str:
+    """What all terms are, as SHA-256."""
+    return hashlib.sha256(json.dumps(table(), sort_keys=True).encode()).hexdigest()
