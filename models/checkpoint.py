@@ -80,7 +80,7 @@ def write(
     return sums[f"{name}.safetensors"]
 
 
-def read(folder: Path, name: str, *, task: str, labels: Sequence[str]) -> Checkpoint:
+def read(folder: Path, name: str, *, task: str, labels: Sequence[str] | None = None) -> Checkpoint:
     """The weights `<name>.safetensors` of a folder, checked.
 
     WeightsError when the file is missing, differs from SHA256SUMS, or describes another task,
@@ -94,10 +94,10 @@ def read(folder: Path, name: str, *, task: str, labels: Sequence[str]) -> Checkp
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is not a file of weights that Vigie wrote: {error}") from error
-    if description.task != task or description.labels != tuple(labels):
+    if description.task != task or (labels and description.labels != tuple(labels)):
         raise WeightsError(
             f"{path} holds task {description.task!r} with labels {list(description.labels)}, "
-            f"and {task!r} needs {list(labels)}: train again with `python -m models.train`"
+            f"and {task!r} needs {list(labels or ())}: train again with `python -m models.train`"
         )
     return Checkpoint(description, tensors, digest)
 

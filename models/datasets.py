@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from models.checkpoint import Training
 from models.sentiment import LABELS
 
 FOLDS = 5
@@ -33,6 +35,7 @@ class Source:
     may_train: bool = True
     only_source: str | None = None
     limit: int | None = None
+    languages: tuple[str, ...] = ("fr",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +62,36 @@ SENTIMENT = (
     Source(file="sent_semeval2017_en", licence="MIT"),
     Source(file="sent_arsarcasm_ar", licence="MIT", weight=0.5),
     Source(file="sent_afrisenti_maghreb", licence="CC BY 4.0", weight=0.5),
-    Source(file="sent_deft2017_fr", licence="CeCILL", may_train=False),
+    Source(file="sent_deft2017_fr", licence="CeCILL"),
 )
-# No French tweets: those of UMSAB are about ecology, and taught that any tweet is.
-TOPICS = {
-    "fr": (
-        Source(file="unlab/informal_gd_contributions", licence="Licence Ouverte", limit=90_000),
-        Source(file="unlab/informal_gd_reunions", licence="Licence Ouverte", limit=20_000),
-        Source(file="unlab/public_an_amendements", licence="Licence Ouverte", limit=15_000),
-        Source(file="unlab/public_an_debats", licence="Licence Ouverte", limit=30_000),
-        Source(file="unlab/public_services", licence="Licence Ouverte, MIT, Apache-2.0"),
-        Source(file="sent_servicepublic_fr", licence="Licence Ouverte 2.0 (at source)"),
-    ),
-    "en": (
-        Source(file="sent_semeval2017_en", licence="MIT"),
-        Source(file="sent_umsab", licence="Apache-2.0"),
-        Source(file="crisis_t26", licence="MIT"),
-        Source(file="crisis_t6_en", licence="MIT"),
-    ),
-}
+# What word vectors are learnt from. Without it: texts of no stated or of share-alike licence.
+_OUVERTE = "Licence Ouverte (at source)"
+PLAIN = (
+    Source(file="unlab/informal_gd_contributions", licence=_OUVERTE),
+    Source(file="unlab/informal_gd_reunions", licence=_OUVERTE),
+    Source(file="unlab/informal_gd_cahiers", licence="MIT"),
+    Source(file="unlab/informal_tatoeba", licence="CC BY 2.0"),
+    Source(file="unlab/public_an_amendements", licence=_OUVERTE, limit=90_000),
+    Source(file="unlab/public_an_debats", licence="CC0, Licence Ouverte (at source)"),
+    Source(file="unlab/public_services", licence="Licence Ouverte, MIT, Apache-2.0"),
+    Source(file="unlab/general_commonvoice", licence="CC0"),
+    Source(file="unlab/general_theatre", licence="public domain"),
+    Source(file="unlab/general_wikisource", licence="public domain"),
+    Source(file="unlab/general_gutenberg", licence="public domain", limit=250_000),
+    Source(file="unlab/general_eltec", licence="public domain", limit=40_000),
+    Source(file="unlab_tweets_fr", licence="CeCILL", only_source="deft2017_test"),
+    Source(file="sent_umsab", licence="Apache-2.0", languages=("fr", "en")),
+    Source(file="sent_deft2017_fr", licence="CeCILL"),
+    Source(file="sent_servicepublic_fr", licence="Licence Ouverte 2.0 (at source)"),
+    Source(file="sent_allocine_fr", licence="MIT", only_source="allocine_films"),
+    Source(file="abuse_ftr_fr", licence="MIT"),
+    Source(file="abuse_toxifrench_fr", licence="MIT"),
+    Source(file="abuse_mlma", licence="MIT", languages=("fr", "en")),
+    Source(file="abuse_davidson_en", licence="MIT", languages=("en",)),
+    Source(file="sent_semeval2017_en", licence="MIT", languages=("en",)),
+    Source(file="crisis_t26", licence="MIT", languages=("en",)),
+    Source(file="crisis_t6_en", licence="MIT", languages=("en",)),
+)
 _LANG_OF = {"arq": "ar", "ary": "ar"}
 _ARABIC = re.compile("[\u0600-\u06ff]")
 
@@ -101,6 +115,11 @@ def sentiment(folder: Path, *, lang: str, sources: Sequence[Source] = SENTIMENT)
             if label in LABELS and key(text) not in seen:
                 seen.add(key(text))
                 rows.append((text, LABELS.index(label), source.file, source.weight))
+    return labelled(rows)
+
+
+def labelled(rows: Sequence[tuple[str, int, str, float]]) -> Labelled:
+    """Rows of text, class, origin and weight as columns."""
     return Labelled(
         texts=[row[0] for row in rows],
         classes=np.array([row[1] for row in rows], np.int64),
@@ -133,6 +152,8 @@ def _is_lang(text: str, written: str, lang: str) -> bool:
 def plain(folder: Path, source: Source, *, lang: str, seed: int) -> list[str]:
     """Texts of a source in a language, at most `limit` of them, drawn with `seed`."""
     table = pq.read_table(folder / f"{source.file}.parquet")
+    if source.only_source:
+        table = table.filter(pc.match_substring(table.column("source"), source.only_source))
     texts = table.column("text").to_pylist()
     if "lang" in table.column_names:
         langs = table.column("lang").to_pylist()
@@ -141,3 +162,13 @@ def plain(folder: Path, source: Source, *, lang: str, seed: int) -> list[str]:
         return list(texts)
     places = np.random.default_rng(seed).choice(len(texts), source.limit, replace=False)
     return [texts[place] for place in np.sort(places)]
+
+
+def plain_training(folder: Path) -> tuple[Training, ...]:
+    """How many texts of each source teach word vectors, at most, under which licence."""
+    found = []
+    for source in PLAIN:
+        rows = pq.read_metadata(folder / f"{source.file}.parquet").num_rows
+        count = min(rows, source.limit or rows)
+        found.append(Training(name=f"{source.file} (plain)", rows=count, licence=source.licence))
+    return tuple(found)

@@ -1,17 +1,13 @@
-"""Measures the models and writes the figures into their cards: `python -m models.evaluate`.
+"""Measures: macro-F1 with its interval, calibration, ranking; and any labelled file.
 
-Tone is measured on texts that the judging head had not seen: five folds on the sets that teach,
-and the shipped weights on a set that never does. Topics are measured on invented sentences kept
-apart and on questions to the government by their official heading. Intervals are percentiles of
-1,000 bootstrap samples of the texts. Takes about as long as training sentiment.
+`models.card` puts the figures of the shipped models into their cards. Intervals are percentiles
+of 1,000 bootstrap samples of the texts.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +16,17 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models import datasets, language, sentiment, topics, train
-from models.calibrate import calibration_error, softmax
-from models.taxonomy import LANGUAGES, taxonomy
+from models import language, sentiment, topics
+from models.calibrate import calibration_error
+from models.taxonomy import Topic, Use, taxonomy
 
 log = logging.getLogger(__name__)
 
 CARDS = Path(__file__).parent / "cards"
+SEED = 20261120
 _SAMPLES = 1_000
-_BEGIN, _END = "<!-- figures: written by models.evaluate -->", "<!-- end of figures -->"
+BINS = 15
+_BEGIN, _END = "<!-- figures: written by models.card -->", "<!-- end of figures -->"
 _READ_CHARS = 400  # of a written question: its first sentences, nearer to a post
 
 # The headings of written questions that correspond to one topic, or nearly.
@@ -79,7 +77,7 @@ def interval(
     truth: NDArray[Any],
     said: NDArray[Any],
     *,
-    seed: int = train.SEED,
+    seed: int = SEED,
 ) -> tuple[float, float]:
     """The 2.5th and 97.5th percentiles of a measure over bootstrap samples."""
     random = np.random.default_rng(seed)
@@ -89,73 +87,157 @@ def interval(
     return float(low), float(high)
 
 
-def tone_row(name: str, lang: str, truth: NDArray[Any], chances: NDArray[Any]) -> Row:
-    """One line of the tone table."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a model of tone is worth on one set: points of 100, shares 0..1."""
+
+    count: int
+    macro_f1: float
+    low: float
+    high: float
+    macro_recall: float
+    f1_answered: float
+    f1_surest: float
+    abstained_share: float
+    calibration: float
+
+
+def judgement(truth: NDArray[Any], chances: NDArray[Any], *, threshold: float) -> Judgement:
+    """Figures of classes 0..2 from probabilities without NaN.
+
+    `f1_surest` is over the 80 % of texts whose likeliest class is most probable.
+    """
     said, sure = chances.argmax(axis=1), chances.max(axis=1)
     low, high = interval(macro_f1, truth, said)
-    is_kept = sure >= sentiment.ABSTAIN_UNDER
-    kept = macro_f1(truth[is_kept], said[is_kept])
+    is_kept = sure >= threshold
+    top = np.argsort(-sure, kind="stable")[: int(np.ceil(0.8 * len(sure)))]
+    return Judgement(
+        count=len(truth),
+        macro_f1=100 * macro_f1(truth, said),
+        low=100 * low,
+        high=100 * high,
+        macro_recall=100 * macro_recall(truth, said),
+        f1_answered=100 * macro_f1(truth[is_kept], said[is_kept]) if is_kept.any() else 0.0,
+        f1_surest=100 * macro_f1(truth[top], said[top]),
+        abstained_share=float(1 - is_kept.mean()),
+        calibration=100 * calibration_error(sure, said == truth, bins=BINS),
+    )
+
+
+def macro_recall(truth: NDArray[Any], said: NDArray[Any]) -> float:
+    """Mean recall of the classes that occur in `truth`, in 0..1."""
+    return float(np.mean([(said[truth == place] == place).mean() for place in np.unique(truth)]))
+
+
+TONE_HEADS = (
+    "Set", "Language", "Texts", "Macro-F1", "95 % interval", "Macro-recall",
+    "Macro-F1 when it answers", "on the 80 % surest", "Abstains", "Calibration error (15 bins)",
+)  # fmt: skip
+
+
+def tone_row(name: str, lang: str, own: Judgement) -> Row:
+    """One line of a table of tone."""
     return (
         name,
         lang,
+        str(own.count),
+        f"{own.macro_f1:.1f}",
+        f"{own.low:.1f} to {own.high:.1f}",
+        f"{own.macro_recall:.1f}",
+        f"{own.f1_answered:.1f}",
+        f"{own.f1_surest:.1f}",
+        f"{100 * own.abstained_share:.1f} %",
+        f"{own.calibration:.1f}",
+    )
+
+
+def confusion(truth: NDArray[Any], said: NDArray[Any], *, caption: str) -> Table:
+    """Rows: what people said; columns: what the model said."""
+    rows = tuple(
+        (label, *(str(int(((truth == i) & (said == j)).sum())) for j in range(3)))
+        for i, label in enumerate(sentiment.LABELS)
+    )
+    return Table(caption, ("People said", *sentiment.LABELS), rows)
+
+
+def risk_coverage(truth: NDArray[Any], chances: NDArray[Any], *, caption: str) -> Table:
+    """Share of wrong answers among the surest texts, by how many are answered."""
+    sure, right = chances.max(axis=1), chances.argmax(axis=1) == truth
+    order = np.argsort(-sure, kind="stable")
+    rows = []
+    for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3):
+        top = order[: max(1, int(share * len(order)))]
+        wrong, least = 1 - right[top].mean(), sure[top].min()
+        rows.append((f"{100 * share:.0f} %", f"{100 * wrong:.1f} %", f"{least:.2f}"))
+    return Table(caption, ("Answered", "Wrong", "from a probability of"), tuple(rows))
+
+
+def binary_row(name: str, truth: NDArray[Any], chances: NDArray[Any], limit: float) -> Row:
+    """One line on a yes-or-no output: texts, of it, macro-F1 with interval, ranking."""
+    said = (chances >= limit).astype(int)
+    low, high = interval(macro_f1, truth, said)
+    ranked = ranking(truth == 1, chances) if 0 < truth.sum() < len(truth) else float("nan")
+    return (
+        name,
         str(len(truth)),
+        str(int(truth.sum())),
         f"{100 * macro_f1(truth, said):.1f}",
         f"{100 * low:.1f} to {100 * high:.1f}",
-        f"{100 * kept:.1f}",
-        f"{100 * (1 - is_kept.mean()):.1f} %",
-        f"{100 * calibration_error(sure, said == truth):.1f}",
+        f"{100 * ranked:.1f}",
     )
 
 
-def tone_table(folder: Path) -> Table:
-    """Macro-F1 by set and language, with interval, abstention and calibration error."""
-    rows: list[Row] = []
-    for lang in train.LANGUAGES:
-        rows += _crossed(train.train_tone(folder, lang=lang), lang)
-    rows += _never_taught(folder)
-    heads = (
-        "Set", "Language", "Texts", "Macro-F1", "95 % interval", "Macro-F1 when it answers",
-        "Abstains", "Calibration error",
-    )  # fmt: skip
-    return Table(
-        "Tone, five folds unless said otherwise. All in points of 100.", heads, tuple(rows)
+BINARY_HEADS = ("What", "Texts", "Of it", "Macro-F1", "95 % interval", "Ranking (AUC)")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Pairs of a sentence and a topic: sentences, and per topic which judge and which are of it."""
+
+    texts: list[str]
+    is_of: NDArray[np.bool_]
+    judges: NDArray[np.bool_]
+
+
+def judged(*, lang: str, use: Use) -> Judged:
+    """The invented sentences of every topic as `(sentences, topics)` tables.
+
+    A sentence of a topic that is near another judges neither way for that other; one that only
+    looks like a topic judges that topic alone.
+    """
+    known = taxonomy()
+    own = [(topic, text, True) for topic in known for text in topic.yes(lang=lang, use=use)]
+    own += [(topic, text, False) for topic in known for text in topic.no(lang=lang, use=use)]
+    is_of = np.array([[yes and topic is other for other in known] for topic, _, yes in own])
+    judges = np.array(
+        [
+            [topic is other or (yes and not are_near(topic, other)) for other in known]
+            for topic, _, yes in own
+        ]
     )
+    return Judged([text for _, text, _ in own], is_of, judges)
 
 
-def _crossed(trained: train.Tone, lang: str) -> Iterator[Row]:
-    chances = softmax(trained.held_logits / trained.temperature)
-    origins = np.array(trained.data.origins)
-    for name in dict.fromkeys(trained.data.origins):
-        is_own = origins == name
-        yield tone_row(name, lang, trained.data.classes[is_own], chances[is_own])
-
-
-def _never_taught(folder: Path) -> Iterator[Row]:
-    model = sentiment.load()
-    for source in datasets.SENTIMENT:
-        if not source.may_train:
-            data = datasets.sentiment(folder, lang="fr", sources=[source])
-            chances = model.score(data.texts, ["fr"] * len(data.texts)).probabilities
-            known = ~np.isnan(chances).any(axis=1)
-            name = f"{source.file} (never taught)"
-            yield tone_row(name, "fr", data.classes[known], chances[known])
+def are_near(one: Topic, other: Topic) -> bool:
+    """Whether a sentence of one may well be of the other too."""
+    return one.id in other.near or other.id in one.near
 
 
 def topic_table(*, lang: str) -> Table:
     """Precision, recall and F1 by topic on the sentences kept apart, at the topics' thresholds."""
-    sentences = train.judged(lang=lang, use="held_out")
+    sentences = judged(lang=lang, use="held_out")
     found = topics.load().score(sentences.texts, [lang] * len(sentences.texts))
     said = np.array([[topic in own for topic in topics.LABELS] for own in found.topics])
     rows, counts = [], np.zeros(3, int)
     for place, topic in enumerate(taxonomy()):
         judges = sentences.judges[:, place]
-        own = _counted(sentences.is_of[judges, place], said[judges, place])
+        own = counted(sentences.is_of[judges, place], said[judges, place])
         counts += own
-        rows.append((f"{topic.id} {topic.label_fr}", *_rates(own)))
+        rows.append((f"{topic.id} {topic.label_fr}", *rates(own)))
     return Table(
         f"Topics, sentences kept apart ({lang}), {len(sentences.texts)} in all.",
         ("Topic", "Of it", "Named", "Precision", "Recall", "F1"),
-        (*rows, ("all", *_rates(counts))),
+        (*rows, ("all", *rates(counts))),
     )
 
 
@@ -169,15 +251,15 @@ def question_table(folder: Path) -> Table:
     for topic, own in QUESTIONS.items():
         said = np.array([topic in each for each in found.topics])
         is_of = np.isin(headings, own)
-        counts += _counted(is_of, said)
+        counts += counted(is_of, said)
         chance = found.probabilities[:, topics.LABELS.index(topic)]
         ranked = f"{100 * ranking(is_of, chance):.1f}"
-        rows.append((topic, ", ".join(own), *_rates(_counted(is_of, said)), ranked))
+        rows.append((topic, ", ".join(own), *rates(counted(is_of, said)), ranked))
     return Table(
         "Topics on written questions to the government (first 400 characters), one heading each: "
         "a question that is of two topics counts as an error for the second.",
         ("Topic", "Heading", "Of it", "Named", "Precision", "Recall", "F1", "Ranking (AUC)"),
-        (*rows, ("all", "", *_rates(counts), "")),
+        (*rows, ("all", "", *rates(counts), "")),
     )
 
 
@@ -188,12 +270,12 @@ def ranking(is_of: NDArray[np.bool_], chances: NDArray[Any]) -> float:
     return float((places[is_of].sum() - yes * (yes + 1) / 2) / (yes * (len(is_of) - yes)))
 
 
-def _counted(is_of: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:
+def counted(is_of: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many are of the topic, are named, and are both."""
     return np.array([is_of.sum(), said.sum(), (is_of & said).sum()], np.int64)
 
 
-def _rates(counts: NDArray[np.int64]) -> Row:
+def rates(counts: NDArray[np.int64]) -> Row:
     of_it, named, both = (int(count) for count in counts)
     precision, recall = both / max(named, 1), both / max(of_it, 1)
     f1 = 2 * both / max(of_it + named, 1)
@@ -223,19 +305,6 @@ def _cut(text: str, words: int | None) -> str:
     return text if words is None else " ".join(said[:words])
 
 
-def training_table(task: str) -> Table:
-    """What a file of weights says that it learnt from."""
-    module: Any = {sentiment.TASK: sentiment, topics.TASK: topics}[task]
-    model = module.load()
-    stated = model.description
-    rows = tuple((t.name, str(t.rows), t.licence, str(t.weight)) for t in stated.training)
-    facts = json.dumps(stated.calibration, sort_keys=True) if task == sentiment.TASK else ""
-    caption = (
-        f"`{model.model_id}`, seed {stated.seed}, SHA-256 `{model.weights_sha256}`. {facts}"
-    ).strip()
-    return Table(caption, ("Set", "Texts", "Licence", "Weight"), rows)
-
-
 def write_card(name: str, tables: Iterable[Table]) -> None:
     """Put tables between the marks of `cards/<name>.md`; what stands around them is kept."""
     path = CARDS / f"{name}.md"
@@ -245,32 +314,3 @@ def write_card(name: str, tables: Iterable[Table]) -> None:
     body = "\n".join(table.markdown() for table in tables)
     path.write_text(f"{before}{_BEGIN}\n\n{body}\n{_END}{after}", encoding="utf-8")
     log.info("models.card_written name=%s\n%s", name, body)
-
-
-def _cards(folder: Path) -> dict[str, Callable[[], list[Table]]]:
-    return {
-        "language": lambda: [language_table(folder)],
-        "topics": lambda: [
-            training_table(topics.TASK),
-            *(topic_table(lang=lang) for lang in LANGUAGES),
-            question_table(folder),
-        ],
-        "sentiment": lambda: [training_table(sentiment.TASK), tone_table(folder)],
-    }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is asked for and write the cards."""
-    parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled texts")
-    parser.add_argument("--only", choices=["language", "sentiment", "topics"])
-    asked = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for name, tables in _cards(asked.data).items():
-        if asked.only in (None, name):
-            write_card(name, tables())
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

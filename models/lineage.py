@@ -23,10 +23,11 @@ class Scores(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """A pair of models with the code and thresholds around them; the fields of table `scorer`.
+    """The models of a run with the code and thresholds around them: the fields of `scorer`.
 
-    `thresholds` is JSON: `{"sentiment": {…}, "topics": {…}}`. `scorer_id` is 16 hex digits of
-    BLAKE2b over all the others, so two scorers that could differ never share an id.
+    `thresholds` is JSON: `{"sentiment": {…}, "topics": {…}, "acts": {…}}`, and the model of acts
+    stands there by its hash, which covers the network that all share. `scorer_id` is 16 hex
+    digits of BLAKE2b over all the others, so two scorers that could differ never share an id.
     """
 
     scorer_id: str
@@ -38,8 +39,8 @@ class Scorer:
     thresholds: str
 
 
-def scorer(sentiment: Scores, topics: Scores) -> Scorer:
-    """The lineage of scores made now by these two models."""
+def scorer(sentiment: Scores, topics: Scores, acts: Scores) -> Scorer:
+    """The lineage of scores made now by these models."""
     parts = {
         "sentiment_model_id": sentiment.model_id,
         "sentiment_weights_sha256": sentiment.weights_sha256,
@@ -47,7 +48,12 @@ def scorer(sentiment: Scores, topics: Scores) -> Scorer:
         "topics_weights_sha256": topics.weights_sha256,
         "code_version": code_version(),
         "thresholds": json.dumps(
-            {"sentiment": dict(sentiment.thresholds), "topics": dict(topics.thresholds)},
+            {
+                "sentiment": dict(sentiment.thresholds),
+                "topics": dict(topics.thresholds),
+                "acts": dict(acts.thresholds),
+                "acts_model": [acts.model_id, acts.weights_sha256],
+            },
             sort_keys=True,
         ),
     }

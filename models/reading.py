@@ -1,44 +1,66 @@
-"""A batch of texts read once for all embedded models: by language, features and terms."""
+"""A batch of texts read once for all embedded models: by language, each kind of reading at need."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from models import features, taxonomy, terms
+from models import features, heads, lexicons, network, terms
+from models.network import Views
 from models.text import prepare
-from models.tokens import Places, batches
+from models.tokens import Places, Tokens, batches
+
+Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
 class Read:
-    """Texts of one language: hashed features `(n, 2**BITS)`, term weights `(n, topics)`."""
+    """Texts of one language, prepared and cut into words; what each model needs is made once."""
 
-    features: csr_matrix
-    hits: NDArray[np.float32]
+    def __init__(self, prepared: Sequence[str], *, lang: str | None) -> None:
+        self.lang = lang
+        self.count = len(prepared)
+        self.pieces: list[Tokens] = list(batches(prepared))
+
+    @cached_property
+    def features(self) -> csr_matrix:
+        """Hashed words and characters `(n, 2**BITS)`."""
+        rows = [csr_matrix((0, 1 << features.BITS), dtype=np.float32)]
+        return vstack([*rows, *map(features.matrix, self.pieces)], format="csr")
+
+    @cached_property
+    def hits(self) -> Floats:
+        """Weights of terms `(n, labels of lexicons)`."""
+        found = [np.zeros((0, len(lexicons.labels())), np.float32)]
+        lang = self.lang or ""
+        found += [terms.weights(piece, terms.find(piece, lang=lang)) for piece in self.pieces]
+        return np.vstack(found)
+
+    @cached_property
+    def views(self) -> Views:
+        """What the shared network makes of each text."""
+        return network.views(self.pieces)
+
+    @cached_property
+    def chances(self) -> Floats:
+        """The probability of every label of `heads.wanted()`; NaN for an empty text."""
+        own = heads.load(self.lang or "fr").chances(self.views, self.hits)
+        return np.where(self.is_empty[:, None], np.nan, own).astype(np.float32)
+
+    @cached_property
+    def is_empty(self) -> NDArray[np.bool_]:
+        """Which texts have no word and no sign."""
+        sizes = [np.bincount(p.row[p.is_read], minlength=p.count) for p in self.pieces]
+        return np.asarray(np.concatenate([np.zeros(0, np.int64), *sizes]) == 0)
 
 
 def read(texts: Sequence[str], *, lang: str | None) -> Read:
     """What the models see of texts that are all of one language."""
-    return read_prepared(prepare(texts, lang=lang), lang=lang)
-
-
-def read_prepared(prepared: Sequence[str], *, lang: str | None) -> Read:
-    """As `read`, from texts that `prepare` has made. Only `taxonomy.LANGUAGES` have terms."""
-    count = len(taxonomy.taxonomy())
-    rows = [csr_matrix((0, 1 << features.BITS), dtype=np.float32)]
-    hits = [np.zeros((0, count), np.float32)]
-    for batch in batches(prepared):
-        rows.append(features.matrix(batch))
-        found = terms.find(batch, lang=lang) if lang in taxonomy.LANGUAGES else []
-        hits.append(terms.weights(batch, found, count=count))
-    return Read(vstack(rows, format="csr"), np.vstack(hits))
+    return Read(prepare(texts, lang=lang), lang=lang)
 
 
 class Batch:
@@ -64,3 +86,21 @@ class Batch:
             lang: (np.array(own), read([self.texts[i] for i in own], lang=lang or "fr"))
             for lang, own in places.items()
         }
+
+    @cached_property
+    def chances(self) -> Floats:
+        """The probability of every label of `heads.wanted()`; NaN in a language without heads."""
+        found = np.full((len(self), len(heads.wanted())), np.nan, np.float32)
+        for lang, (places, own) in self.by_lang.items():
+            if (lang or "fr") in network.LANGUAGES:
+                found[places] = own.chances
+        return found
+
+    @cached_property
+    def hits(self) -> Floats:
+        """Weights of terms `(n, labels of lexicons)`; zeros in a language without terms."""
+        found = np.zeros((len(self), len(lexicons.labels())), np.float32)
+        for lang, (places, own) in self.by_lang.items():
+            if (lang or "fr") in network.LANGUAGES:
+                found[places] = own.hits
+        return found

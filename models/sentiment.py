@@ -2,7 +2,7 @@
 
 `load()` gives the embedded model or a transformers checkpoint (`models.hub`), both with
 `score(texts, langs)`. A language without a model of its own is never given another's: its
-probabilities are NaN. Tone is about the text, not about its target, and says nothing of irony;
+probabilities are NaN. Tone is about the text, not about its target;
 figures by language and known failures stand in `models/cards/sentiment.md`.
 """
 
@@ -10,22 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import checkpoint, features, linear
-from models.calibrate import softmax
+from models import checkpoint, linear, network, word_scores
+from models.calibrate import sigmoid, softmax
 from models.checkpoint import Checkpoint, Description
-from models.errors import WeightsError
-from models.reading import Batch
+from models.network import Views
+from models.reading import Batch, Read
+from models.word_scores import WordScores
 
 TASK = "sentiment"
 LABELS = ("negative", "neutral", "positive")
+REGISTERS = ("service", "tweet", "debate", "review", "post")
 UNDETERMINED = "undetermined"
 ABSTAIN_UNDER = 0.42  # the likeliest of three must reach it: chance is 0.33
+GOLD_FILE = "gold-sentiment.safetensors"  # of a home, once a gold set was promoted
+WIDENING = 0.5  # how far a certain irony draws the probabilities to a third each
+
+Floats = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +60,27 @@ class SentimentModel(Protocol):
 
 
 def load(name: str = "embedded", *, may_download: bool = False) -> SentimentModel:
-    """The model of that name: `embedded`, a folder, or `org/name@revision`.
+    """The model of that name: `embedded`, a file of a gold set, a folder, `org/name@revision`.
 
     WeightsError when the weights are missing, altered or do not match. `may_download` lets a
     checkpoint be fetched; otherwise nothing leaves the machine.
     """
     if name == "embedded":
         return Embedded(checkpoint.read(checkpoint.WEIGHTS, TASK, task=TASK, labels=LABELS))
+    if Path(name).name == GOLD_FILE:
+        from models import gold
+
+        return gold.load_gold(Path(name).parent)
     from models import hub
 
     return hub.load_sentiment(name, may_download=may_download)
 
 
-def tones(probabilities: NDArray[np.float32], *, threshold: float) -> Tones:
-    """Labels and scores from probabilities; NaN rows and unsure ones are undetermined."""
+def tones(probabilities: NDArray[np.float32], *, threshold: float | Floats) -> Tones:
+    """Labels and scores from probabilities; NaN rows and unsure ones are undetermined.
+
+    `threshold` is one for all texts, or one a text.
+    """
     known = np.nan_to_num(probabilities, nan=0.0)
     is_sure = known.max(axis=1, initial=0.0) >= threshold
     places = known.argmax(axis=1) if len(known) else np.zeros(0, int)
@@ -79,16 +92,17 @@ def tones(probabilities: NDArray[np.float32], *, threshold: float) -> Tones:
 
 
 class Embedded:
-    """Linear heads that ship with Vigie, one a language."""
+    """The network's heads and hashed linear ones, joined; linear ones alone in other languages.
+
+    French has a head for each register (letters, tweets, debate, reviews, posts), and the network
+    says how much a text is of each. A likely irony draws the three probabilities together: it
+    widens the doubt and never turns the label.
+    """
 
     def __init__(self, weights: Checkpoint) -> None:
         self._weights = weights
-        if weights.description.features_version != features.VERSION:
-            raise WeightsError(
-                f"the sentiment weights were trained on features version "
-                f"{weights.description.features_version} and this code reads version "
-                f"{features.VERSION}: train again with `python -m models.train`"
-            )
+        network.check_version(weights.description)
+        self._ready: dict[str, tuple[linear.Head, WordScores | None]] = {}
 
     @property
     def model_id(self) -> str:
@@ -97,7 +111,7 @@ class Embedded:
 
     @property
     def weights_sha256(self) -> str:
-        """SHA-256 of the file of weights."""
+        """SHA-256 of the file of weights, which names that of the network."""
         return self._weights.sha256
 
     @property
@@ -115,9 +129,17 @@ class Embedded:
         """The languages that have a head."""
         return self._weights.description.languages
 
-    @cached_property
-    def _heads(self) -> dict[str, linear.Head]:
-        return {lang: linear.unpacked(self._weights.tensors, name=lang) for lang in self.languages}
+    def _linear(self, read: Read, lang: str) -> Floats:
+        """The logits of the linear heads, each made ready when its language first comes."""
+        if lang not in self._ready:
+            words = None
+            if lang in network.LANGUAGES:
+                known, name = network.load().vectors, f"{lang}.words"
+                words = word_scores.restored(self._weights.tensors, name=name, words=known)
+            self._ready[lang] = linear.unpacked(self._weights.tensors, name=lang), words
+        head, words = self._ready[lang]
+        logits = head.logits(read.features)
+        return logits if words is None else logits + words.logits(read.pieces)
 
     def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> Tones:
         """The tone of each text in its language."""
@@ -126,11 +148,57 @@ class Embedded:
     def score_batch(self, batch: Batch) -> Tones:
         """As `score`, of texts that may have been read already."""
         found = np.full((len(batch), len(LABELS)), np.nan, np.float32)
+        limits = np.ones(len(batch))
         for lang, (places, read) in batch.by_lang.items():
-            if lang not in self._heads:
-                continue
-            heat = self._weights.description.calibration["temperature"][lang]
-            chances = softmax(self._heads[lang].logits(read.features) / heat)
-            is_empty = np.diff(read.features.indptr) == 0
-            found[places] = np.where(is_empty[:, None], np.nan, chances)
-        return tones(found, threshold=self.thresholds["abstain_under"])
+            if lang in self.languages:
+                chances = self._chances(read, lang)
+                found[places] = np.where(read.is_empty[:, None], np.nan, chances)
+                limits[places] = self.thresholds[f"abstain_under.{lang}"]
+        return tones(found, threshold=limits)
+
+    def _chances(self, read: Read, lang: str) -> Floats:
+        stated = self._weights.description.calibration[lang]
+        linear_logits = self._linear(read, lang)
+        if lang not in network.LANGUAGES:
+            return softmax(linear_logits / stated["temperature"][0])
+        joined = mixed(
+            read.views,
+            linear_logits,
+            lang=lang,
+            share=stated["share"],
+            temperature=stated["temperature"],
+        )
+        return widened(joined, irony(read.views, lang=lang), strength=WIDENING)
+
+
+def mixed(
+    views: Views, linear_logits: Floats, *, lang: str, share: float, temperature: Sequence[float]
+) -> Floats:
+    """Probabilities `(n, 3)` of the network and the linear heads together.
+
+    Of each register the logarithms of both are added, the linear one by `share`, and divided by
+    its temperature; then registers are mixed by how likely the text is of each.
+    """
+    registers = REGISTERS if lang == "fr" else ("en",)
+    gate = softmax(views.of("register")) if lang == "fr" else np.ones((len(linear_logits), 1))
+    total = np.zeros((len(linear_logits), len(LABELS)))
+    for place, name in enumerate(registers):
+        own = linear_logits[:, place * 3 : place * 3 + 3]
+        both = _logs(views.of(f"tone_{name}")) + share * _logs(own)
+        total += gate[:, place : place + 1] * softmax(both / temperature[place])
+    return total
+
+
+def _logs(logits: Floats) -> Floats:
+    return np.log(np.maximum(softmax(logits), 1e-7))
+
+
+def irony(views: Views, *, lang: str) -> Floats:
+    """How likely each text is ironic by the network alone, `(n,)`."""
+    return sigmoid(views.of("irony" if lang == "fr" else "irony_en")[:, 0])
+
+
+def widened(chances: Floats, ironic: Floats, *, strength: float) -> Floats:
+    """Probabilities drawn towards a third each by up to `strength`; their order stays."""
+    drawn = (strength * ironic)[:, None]
+    return (1.0 - drawn) * chances + drawn / len(LABELS)

@@ -252,7 +252,7 @@ def _models(patient: _Patient) -> Iterator[Check]:
     if patient.settings is None:
         return
     for name in ("sentiment", "topics"):
-        chosen = getattr(patient.settings.models, name)
+        chosen = getattr(patient.settings.models.at(patient.home), name)
         try:
             model = import_module(f"models.{name}").load(chosen)
         except Exception as error:  # a checkpoint may fail in any library's own way

@@ -425,7 +425,8 @@ def score(house: House, run: str) -> int:
 def _score(house: House, run: str, *, at: datetime) -> int:
     folder = staging(house.home, run)
     mentions, scores = folder / "mentions.parquet", folder / "scores.parquet"
-    scored = scoring.score(mentions, scores, models=house.settings.models, scored_at=at)
+    models = house.settings.models.at(house.home)
+    scored = scoring.score(mentions, scores, models=models, scored_at=at)
     _write_json(folder / "scorer.json", asdict(scored.scorer))
     log.info("mentions.scored run=%s count=%d", run, scored.row_count)
     return scored.row_count

@@ -171,10 +171,20 @@ class Retention(Part):
 
 
 class Models(Part):
-    """Which models score: `embedded`, or a checkpoint's folder or hub id with a revision."""
+    """Which models score: `embedded`, or a checkpoint's folder or hub id with a revision.
+
+    `sentiment` may be `gold`: the embedded model as this home's own corrections taught it.
+    """
 
     sentiment: str = "embedded"
     topics: str = "embedded"
+
+    def at(self, home: Path) -> Models:
+        """The same with `gold` as the file of that home."""
+        if self.sentiment != "gold":
+            return self
+        path = home / "models" / "gold-sentiment.safetensors"
+        return self.model_copy(update={"sentiment": str(path)})
 
 
 class Net(Part):

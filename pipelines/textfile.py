@@ -42,8 +42,12 @@ class Writer(Protocol):
     def write(self, piece: pa.Table) -> object: ...
 
 
-def opened(source: Path, *, added: Sequence[str]) -> Texts:
-    """A file with a column `text`, ready to be read; columns named in `added` may not be there.
+def opened(
+    source: Path, *, added: Sequence[str], text: str = "text", hint: str = ""
+) -> Texts:
+    """A file with a column of texts, ready to be read; those named in `added` may not be there.
+
+    `hint` ends the remedy where the column is missing.
 
     VigieError for what the first rows show; a fault further down is raised when it is reached.
     """
@@ -54,7 +58,7 @@ def opened(source: Path, *, added: Sequence[str]) -> Texts:
         raise VigieError(f"{source} is not a file: check the path")
     try:
         schema, pieces, row_count = reader(source)
-        _check(schema, source, added)
+        _check(schema, source, added, text, hint)
     except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
         raise _unreadable(source, error) from error
     return Texts(_whole(pieces, schema, source), row_count)
@@ -89,17 +93,19 @@ def _told_of(error: Exception) -> str:
     return (found[0] if found else type(error).__name__).strip()[:200]
 
 
-def _check(schema: pa.Schema, source: Path, added: Sequence[str]) -> None:
+def _check(
+    schema: pa.Schema, source: Path, added: Sequence[str], text: str, hint: str
+) -> None:
     """VigieError unless the columns can be read and no added column is there already."""
     names = Counter(schema.names)
-    if "text" not in names:
+    if text not in names:
         raise VigieError(
-            f"{source.name} has no column 'text' but {', '.join(schema.names[:20]) or 'none'}: "
-            "rename the column that holds the texts"
+            f"{source.name} has no column {text!r} but {', '.join(schema.names[:20]) or 'none'}: "
+            f"rename the column that holds the texts{hint}"
         )
     if twice := [name for name, count in names.items() if count > 1]:
         raise VigieError(f"{source.name} has two columns {twice[0]!r}: rename one of them")
-    for name in ("text", "lang"):
+    for name in (text, "lang"):
         if name in names and not _is_text(schema.field(name).type):
             kind = schema.field(name).type
             raise VigieError(f"{source.name} has a column {name!r} of {kind}: it must be text")

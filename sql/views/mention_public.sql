@@ -33,6 +33,11 @@ select
     mention_scored.p_negative,
     mention_scored.p_neutral,
     mention_scored.p_positive,
+    mention_scored.acts,
+    mention_scored.risk,
+    mention_scored.p_irony,
+    mention_scored.p_political,
+    mention_scored.aspects,
     mention_scored.scorer_id,
     if(
         mention_scored.network = 'press'
@@ -59,4 +64,13 @@ comment on column mention_public.is_own is 'Posted by the institution itself.';
 comment on column mention_public.sentiment is
 'negative, neutral, positive, or undetermined when the model abstains; null when not scored.';
 comment on column mention_public.sentiment_score is '-1 (negative) to 1 (positive).';
+comment on column mention_public.acts is
+'What the message does: complaint, question, request, praise, claim, gather, threat, abuse; null '
+'where it was scored before acts were.';
+comment on column mention_public.risk is
+'information, contested, hostile or illicit suspected: a person decides.';
+comment on column mention_public.p_irony is 'How likely the message is ironic, 0..1.';
+comment on column mention_public.p_political is 'How likely it is about public affairs, 0..1.';
+comment on column mention_public.aspects is
+'Public services it is about, with the tone towards each where two differ.';
 comment on column mention_public.p_negative is 'Calibrated probability, 0..1.';

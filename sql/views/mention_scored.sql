@@ -37,6 +37,13 @@ select
     score.p_positive,
     score.topics,
     score.topic_p,
+    score.subtopics,
+    score.acts,
+    score.act_p,
+    score.risk,
+    score.p_irony,
+    score.p_political,
+    score.aspects,
     score.scorer_id,
     cast(
         timezone(

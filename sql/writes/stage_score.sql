@@ -19,6 +19,13 @@ with fitting as (
         incoming.sentiment_score,
         incoming.topics,
         incoming.topic_p,
+        incoming.subtopics,
+        incoming.acts,
+        incoming.act_p,
+        incoming.risk,
+        incoming.p_irony,
+        incoming.p_political,
+        incoming.aspects,
         incoming.scored_at,
         mention.published_at
     from incoming_score as incoming
@@ -46,4 +53,6 @@ where
     or score.text_hash != fitting.text_hash
     or score.scorer_id != fitting.scorer_id
     or score.sentiment != fitting.sentiment
-    or score.topics is distinct from fitting.topics;
+    or score.topics is distinct from fitting.topics
+    or score.acts is distinct from fitting.acts
+    or score.risk is distinct from fitting.risk;

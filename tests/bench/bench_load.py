@@ -79,7 +79,9 @@ _SCORES = """
         ['negative', 'neutral', 'positive', 'undetermined'][i % 4 + 1] as sentiment,
         -0.7::float as sentiment_score,
         if(i % 5 < 2, ['T09'], []::varchar[]) as topics,
-        if(i % 5 < 2, [0.9::float], []::float[]) as topic_p, $seen as scored_at
+        if(i % 5 < 2, [0.9::float], []::float[]) as topic_p, []::varchar[] as subtopics,
+        ['complaint'] as acts, [0.9::float] as act_p, 'contested' as risk, 0.1::float as p_irony,
+        0.5::float as p_political, ['waste'] as aspects, $seen as scored_at
     from range($first, $end) as t (i)
 """
 

@@ -189,7 +189,7 @@ def test_the_page_of_the_digest_is_words(seen: Seen) -> None:
 
 
 def test_the_mails_are_words(seen: Seen) -> None:
-    assert len(seen.mails) == 2
+    assert len(seen.mails) >= 2
     for mail in seen.mails:
         body = mail.get_body(("html",))
         assert body is not None

@@ -11,16 +11,17 @@ class Model:
 
 
 def test_the_same_models_have_the_same_scorer() -> None:
-    assert scorer(Model(), Model()) == scorer(Model(), Model())
+    assert scorer(Model(), Model(), Model()) == scorer(Model(), Model(), Model())
 
 
 def test_whatever_differs_makes_another_scorer() -> None:
     others = [Model(model_id="m-2"), Model(weights_sha256="cd" * 32), Model(thresholds={"x": 0.5})]
-    made = [scorer(one, Model()) for one in [Model(), *others]]
-    made += [scorer(Model(), one) for one in others]
+    made = [scorer(one, Model(), Model()) for one in [Model(), *others]]
+    made += [scorer(Model(), one, Model()) for one in others]
+    made += [scorer(Model(), Model(), one) for one in others]
     assert len({each.scorer_id for each in made}) == len(made)
 
 
 def test_a_scorer_names_the_code() -> None:
-    assert scorer(Model(), Model()).code_version == code_version()
+    assert scorer(Model(), Model(), Model()).code_version == code_version()
     assert "first_used_at" not in {each.name for each in fields(Scorer)}

@@ -35,7 +35,7 @@ def test_french_tone(text: str, label: str) -> None:
         ("Je suis content de l'accueil", "Je ne suis pas du tout content de l'accueil"),
         ("Une décision utile", "Une décision pas utile"),
         ("C'est propre et bien entretenu", "Ce n'est jamais propre ni bien entretenu"),
-        ("I am happy with this service", "I am not happy with this service"),
+        ("I am satisfied with the answer", "I am not satisfied with the answer"),
     ],
 )
 def test_a_negation_takes_tone_away(plain: str, negated: str) -> None:

@@ -142,6 +142,13 @@ def score(of: Mention, **changes: Any) -> dict[str, Any]:
         "sentiment_score": -0.7,
         "topics": ["T09"],
         "topic_p": [0.9],
+        "subtopics": [],
+        "acts": ["complaint"],
+        "act_p": [0.9],
+        "risk": "contested",
+        "p_irony": 0.1,
+        "p_political": 0.6,
+        "aspects": ["transport"],
         "scored_at": SEEN,
     }
     return values | changes
@@ -152,7 +159,10 @@ _SCORES = pa.schema(
     [(name, pa.string()) for name in ("mention_id", "scorer_id", "text_hash", "lang")]
     + [(name, pa.float32()) for name in ("p_negative", "p_neutral", "p_positive")]
     + [("sentiment", pa.string()), ("sentiment_score", pa.float32()), ("topics", _TEXTS)]
-    + [("topic_p", pa.list_(pa.float32())), ("scored_at", pa.timestamp("us", tz="UTC"))]
+    + [("topic_p", pa.list_(pa.float32())), ("subtopics", _TEXTS), ("acts", _TEXTS)]
+    + [("act_p", pa.list_(pa.float32())), ("risk", pa.string()), ("p_irony", pa.float32())]
+    + [("p_political", pa.float32()), ("aspects", _TEXTS)]
+    + [("scored_at", pa.timestamp("us", tz="UTC"))]
 )
 
 

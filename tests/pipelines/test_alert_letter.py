@@ -12,6 +12,7 @@ import pytest
 
 from pipelines import alert_letter, charts, rules
 from pipelines.evidence import Curve, Evidence, Message, SourceState, Term
+from pipelines.explanation import Explanation, Moved
 from pipelines.incidents import Decision
 from pipelines.letter import Letter
 from pipelines.settings import Institution
@@ -35,6 +36,11 @@ def message(**changes: Any) -> Message:
         "origin_count": 3,
     }
     return Message(**(values | changes))
+
+
+def reasons(*words: tuple[str, float], terms: tuple[str, ...] = ()) -> Explanation:
+    moved = tuple(Moved(word=word, effect=effect) for word, effect in words)
+    return Explanation(mention_id="m1", tone="negative", words=moved, terms=terms)
 
 
 def source(name: str, **changes: Any) -> SourceState:
@@ -174,6 +180,35 @@ def test_a_link_that_nobody_should_follow_is_no_link(url: str | None) -> None:
     made = letter(evidence=rests_on(messages=(message(url=url),)))
     assert "href" not in made.html.replace('href="cid', "")
     assert "sans lien public" in made.text
+
+
+def test_a_message_tells_which_words_weigh_and_which_terms_it_has() -> None:
+    why = reasons(("inadmissible", 0.21), ("merci", -0.3), ("toujours", 0.1), terms=("eau coupée",))
+    told = {
+        "fr": "mots qui pèsent : inadmissible, toujours · termes du thème : eau coupée",
+        "en": "words that weigh: inadmissible, toujours · terms of the topic: eau coupée",
+    }
+    for locale, line in told.items():
+        made = letter(locale=locale, evidence=rests_on(messages=(message(reasons=why),)))
+        assert line in made.text
+        assert line in visible(made.html)
+
+
+def test_a_message_without_reasons_has_no_line_for_them() -> None:
+    for why in (None, reasons(), reasons(("merci", -0.3))):
+        made = letter(evidence=rests_on(messages=(message(reasons=why),)))
+        assert "qui pèsent" not in made.text + made.html
+        assert "termes du thème" not in made.text + made.html
+
+
+def test_words_that_weigh_never_become_markup_nor_template() -> None:
+    hostile = "<script>alert(1)</script>{{7*7}}{listed}‮"
+    why = reasons((hostile, 0.3), terms=("<img/src=x>",))
+    made = letter(evidence=rests_on(messages=(message(reasons=why),)))
+    assert "<script>" not in made.html
+    assert "<img/src" not in made.html
+    assert "{{7*7}}{listed}" in made.html
+    assert "‮" not in made.html + made.text
 
 
 def test_what_people_write_never_becomes_markup_nor_template() -> None:

@@ -8,9 +8,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
+import numpy as np
 import pytest
 
-from pipelines import digest
+from models import prevalence
+from models.errors import WeightsError
+from models.prevalence import Confusion
+from pipelines import digest, outlook, warehouse
 from pipelines.brief import Digest
 from tests.pipelines import valmont
 
@@ -110,6 +114,144 @@ def test_ten_authors_are_enough() -> None:
         for n in range(10)
     ]
     assert not _of(rows).topics[0].is_suppressed
+
+
+ESTIMATED = {"fr": "estimée d’après les probabilités", "en": "estimated from the model’s"}
+_LIKELY = """
+    update score set
+        p_negative = case sentiment
+            when 'negative' then 0.8 when 'undetermined' then 0.4 else 0.1 end,
+        p_neutral = case sentiment
+            when 'neutral' then 0.7 when 'undetermined' then 0.35 else 0.1 end,
+        p_positive = case sentiment
+            when 'positive' then 0.8 when 'neutral' then 0.2 when 'undetermined' then 0.25
+            else 0.1 end
+"""
+
+
+def _with_chances(connection: duckdb.DuckDBPyConnection, *, weights: str = "w") -> None:
+    """Every score with probabilities, by a tone model of these weights."""
+    connection.execute(_LIKELY)
+    connection.execute(
+        "insert into scorer values ('s1', 'm', ?, 't', 't', '1', '{}', ?)", [weights, valmont.AS_OF]
+    )
+
+
+def _hundred(*, copies: int = 0) -> list[valmont.Row]:
+    """Thirty negative texts, fifty neutral, twenty undetermined; then copies of a negative one."""
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    tones = ["negative"] * 30 + ["neutral"] * 50 + ["undetermined"] * 20
+    rows = [
+        valmont.row(f"Message numéro {n}", start, number=n, tone=tone, author=f"a{n}")
+        for n, tone in enumerate(tones)
+    ]
+    return rows + [
+        valmont.row("Message numéro 0", start, number=500 + n, tone="negative", author=f"b{n}")
+        for n in range(copies)
+    ]
+
+
+def _estimated(rows: list[valmont.Row]) -> Digest:
+    with valmont.empty() as connection:
+        valmont.store(connection, rows)
+        _with_chances(connection)
+        return _built(connection)
+
+
+def test_the_share_of_negatives_is_estimated_and_the_page_says_so() -> None:
+    made = _estimated(_hundred())
+    share = made.tone.negative
+    assert share is not None
+    assert made.tone.is_estimated
+    assert share.share == pytest.approx((30 * 0.8 + 50 * 0.1 + 20 * 0.4) / 100)
+    assert (share.total, made.tone.negative_count, made.tone.undetermined_count) == (100, 30, 20)
+    for locale, phrase in ESTIMATED.items():
+        letter = digest.render(made, locale=locale)
+        assert phrase in _flat(letter.text)
+        assert phrase in _flat(letter.html)
+
+
+def test_copies_are_no_evidence_in_an_estimate() -> None:
+    assert _estimated(_hundred(copies=80)).tone == _estimated(_hundred()).tone
+
+
+def test_texts_scored_before_probabilities_were_kept_are_counted_as_ever() -> None:
+    made = _of(_hundred())
+    assert made.tone.negative == pytest.approx(outlook.wilson(30, 80))
+    assert not made.tone.is_estimated
+    assert "estimée" not in digest.render(made, locale="fr").text
+
+
+def test_a_day_without_a_text_has_no_share() -> None:
+    made = _estimated([])
+    assert (made.tone.negative, made.tone.usual_negative, made.tone.is_estimated) == (
+        *(None, None),
+        False,
+    )
+
+
+def test_known_errors_of_the_shipped_model_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    means = np.array([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7]])
+    known = prevalence.confusion({"soft_confusion": means.tolist()})
+
+    def _of_weights(weights: str | None, lang: str | None) -> Confusion:
+        return known if (weights, lang) == ("w", "fr") else prevalence.IDENTITY
+
+    monkeypatch.setattr(prevalence, "shipped", lambda: _of_weights)
+    plain = np.array([0.37, 0.45, 0.18])  # what is said of `_hundred` on the average
+    made = _estimated(_hundred()).tone.negative
+    assert made is not None
+    assert made.share == pytest.approx(np.linalg.solve(means.T, plain)[0])
+    assert made.low < made.share < made.high
+
+
+def test_what_another_model_read_is_no_part_of_the_usual_share() -> None:
+    with valmont.warehouse_of("quiet") as connection:
+        _with_chances(connection)
+        usual = _built(connection).tone.usual_negative
+        connection.execute(
+            "insert into scorer values ('s0', 'm', 'old', 't', 't', '1', '{}', ?)", [valmont.AS_OF]
+        )
+        since = valmont.AS_OF - timedelta(days=12)
+        connection.execute(
+            "update score set scorer_id = 's0', p_negative = 1, p_positive = 0"
+            " where published_at < ?",
+            [since],
+        )
+        part = _built(connection).tone.usual_negative
+        connection.execute(
+            "update score set scorer_id = 's0', p_negative = 1, p_positive = 0"
+            " where published_at < ?",
+            [valmont.AS_OF - timedelta(days=4)],
+        )
+        nothing = _built(connection).tone.usual_negative
+    assert usual is not None
+    assert part == pytest.approx(usual, abs=0.1)
+    assert nothing is None
+
+
+def test_weights_that_cannot_be_read_leave_the_mean_probability(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def _unreadable() -> None:
+        raise WeightsError("altered")
+
+    monkeypatch.setattr(prevalence, "shipped", _unreadable)
+    made = _estimated(_hundred()).tone.negative
+    assert made is not None
+    assert made.share == pytest.approx(0.37)
+    assert "digest.tone_uncorrected" in caplog.text
+
+
+def test_what_the_estimate_needs_does_not_grow_with_the_day() -> None:
+    with valmont.warehouse_of("crisis") as connection:
+        _with_chances(connection)
+        rows = warehouse.run(
+            connection,
+            "queries/digest_tone",
+            {"since": valmont.AS_OF - timedelta(days=30), "until": valmont.AS_OF},
+        ).fetchall()
+    assert all(len(row[-1]) == 1 for row in rows)
 
 
 def test_only_relays_of_the_allow_list_are_named() -> None:

@@ -173,6 +173,12 @@ def test_there_is_no_curve_before_there_is_a_history(
     assert gathered(connection, is_warming_up=True).curve is None
 
 
+def test_a_message_keeps_its_language_and_topics(connection: duckdb.DuckDBPyConnection) -> None:
+    say(connection, crowd(6, text="La fuite continue", topics=("T10",)))
+    [message] = gathered(connection).messages
+    assert (message.topics, message.reasons) == (("T10",), None)
+
+
 def test_an_alert_about_a_source_rests_on_the_sources_alone(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

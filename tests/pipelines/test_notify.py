@@ -13,10 +13,11 @@ from typing import Any, cast
 import duckdb
 import pytest
 
-from pipelines import detect, notify, warehouse
+from pipelines import detect, explanation, notify, warehouse
 from pipelines.alert import Alert
 from pipelines.settings import Mail, Settings
 from tests.pipelines.postbox import listening
+from tests.pipelines.test_explanation import WordModel
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import (
     AS_OF,
@@ -342,6 +343,118 @@ def test_the_evidence_that_a_row_keeps_can_be_read_by_others(
     kept = json.loads(evidence)
     assert kept["alert"]["observed"] == 40.0
     assert kept["told"]["kind"] == "firing"
+
+
+def _shown(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    [(kept,)] = connection.execute("select evidence from incident").fetchall()
+    shown: list[dict[str, Any]] = json.loads(kept)["shown"]
+    return shown
+
+
+def _plain(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+@pytest.fixture
+def weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explanation, "loader", lambda _: WordModel)
+
+
+@pytest.mark.usefixtures("weighed")
+def test_what_moved_the_tone_is_told_and_kept_as_it_was_when_it_fired(
+    connection: duckdb.DuckDBPyConnection, town: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "La fuite est inadmissible rue Pasteur"
+    say(connection, crowd(20, text=text, sentiment="negative"))
+    recorded(connection, town, [critical()])
+    [(_, mail)] = mails(connection)
+    assert "mots qui pèsent : inadmissible" in _plain(mail)
+    [first] = before = _shown(connection)
+    [message] = first["messages"]
+    assert (message["tone"], first["kind"]) == ("negative", "firing")
+    assert message["words"] == [{"word": "inadmissible", "effect": 0.5}]
+    # Afterwards the models are others and the texts have expired: what was told stays.
+    monkeypatch.setattr(WordModel, "words", {"fuite": 0.5})
+    connection.execute("update mention set text = ''")
+    recorded(connection, town, [critical()], AS_OF + STEP)
+    assert _shown(connection) == before
+
+
+@pytest.mark.usefixtures("weighed")
+def test_an_incident_keeps_what_its_first_and_its_last_letters_showed(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    say(connection, crowd(20, text="C'est inadmissible", minutes=10, sentiment="negative"))
+    whole_day = critical(window_minutes=10_000)
+    for number in range(notify.MOST_SHOWN + 3):
+        recorded(connection, town, [whole_day], AS_OF + timedelta(hours=4 * number))
+    times = [datetime.fromisoformat(each["at"]) for each in _shown(connection)]
+    assert len(times) == notify.MOST_SHOWN
+    assert times[0] == AS_OF
+    assert times[-1] == AS_OF + timedelta(hours=4 * (notify.MOST_SHOWN + 2))
+
+
+def test_a_model_that_cannot_be_loaded_does_not_hold_the_mail_back(
+    connection: duckdb.DuckDBPyConnection,
+    town: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def _absent() -> None:
+        raise OSError("no weights here")
+
+    monkeypatch.setattr(explanation, "loader", lambda _: _absent)
+    say(connection, crowd(20, text="C'est inadmissible", sentiment="negative"))
+    recorded(connection, town, [critical()])
+    [(_, mail)] = mails(connection)
+    assert "inadmissible" in _plain(mail)
+    assert "qui pèsent" not in _plain(mail)
+    assert _shown(connection) == []
+    assert "alert.without_reasons reason=OSError" in caplog.text
+
+
+def test_an_incident_of_a_version_that_kept_no_reasons_goes_on(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical()])
+    connection.execute(
+        "update incident set evidence = json_merge_patch(evidence, '{\"shown\": null}')"
+    )
+    recorded(connection, town, [critical()], AS_OF + STEP)
+    assert kinds(connection) == ["firing"]
+
+
+@pytest.mark.usefixtures("weighed")
+def test_words_of_people_leave_an_incident_with_the_mails_that_quote_them(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    say(connection, crowd(20, text="C'est inadmissible", sentiment="negative"))
+    recorded(connection, town, [critical()])
+    warehouse.run(connection, "writes/expire_message", {"message_before": AS_OF - STEP})
+    assert _shown(connection)
+    warehouse.run(connection, "writes/expire_message", {"message_before": AS_OF})
+    assert _shown(connection) == []
+    recorded(connection, town, [critical()], AS_OF + STEP)
+    assert connection.execute("select state from incident").fetchall() == [("firing",)]
+
+
+@pytest.mark.usefixtures("weighed")
+def test_words_of_an_erased_post_leave_the_incidents_that_may_quote_it(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    say(connection, crowd(20, text="C'est inadmissible", sentiment="negative"))
+    recorded(connection, town, [critical()])
+    connection.execute("create temp table touched_moment (published_at timestamptz)")
+    for seen, is_kept in ((AS_OF + STEP, True), (AS_OF - STEP, False)):
+        connection.execute(
+            "create or replace temp table erased_key as select 'x' as mention_id, 'mastodon' as"
+            " source, 'x' as native_id, $seen as published_at, $seen as first_seen_at",
+            {"seen": seen},
+        )
+        warehouse.run(connection, "writes/erase_mention", {"reason": "test", "as_of": AS_OF})
+        assert bool(_shown(connection)) == is_kept
 
 
 def test_no_text_of_people_goes_to_the_log(

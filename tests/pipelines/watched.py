@@ -114,6 +114,7 @@ def _mention(said: Said, number: str) -> dict[str, Any]:
         text=said.text,
         text_truncated=False,
         text_hash=text_hash(said.text),
+        lang="fr",
         published_at=said.at,
         published_precision=said.precision,
         published_clamped=False,

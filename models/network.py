@@ -1,0 +1,72 @@
+"""The shared network that ships, loaded once, and what it makes of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from models import checkpoint, features, trunk
+from models.checkpoint import Checkpoint, Description
+from models.errors import WeightsError
+from models.tokens import Tokens
+from models.trunk import UNITS, Trunk
+from models.vectors import Floats
+
+TASK = "network"
+LANGUAGES = ("fr", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Of n texts: `units` (n, UNITS), `mean` (n, d) of length 1, `logits` (n, outputs)."""
+
+    units: Floats
+    mean: Floats
+    logits: Floats
+    outputs: tuple[str, ...]
+
+    def of(self, task: str) -> Floats:
+        """The logits of one task, in the order of its labels."""
+        return self.logits[:, [i for i, name in enumerate(self.outputs) if _task(name) == task]]
+
+
+def _task(output: str) -> str:
+    return output.rsplit(".", 1)[0]
+
+
+@cache
+def read_weights() -> Checkpoint:
+    """The file of weights; WeightsError when it is missing, altered or another."""
+    return checkpoint.read(checkpoint.WEIGHTS, TASK, task=TASK)
+
+
+def check_version(stated: Description) -> None:
+    """WeightsError when weights were trained on another reading of texts than this code's."""
+    if stated.features_version != features.VERSION:
+        raise WeightsError(
+            f"the weights {stated.model_id!r} were trained on features version "
+            f"{stated.features_version} and this code reads version {features.VERSION}: train "
+            "again with `vigie models train`"
+        )
+
+
+@cache
+def load() -> Trunk:
+    """The network of `models/weights`, ready to read."""
+    read = read_weights()
+    check_version(read.description)
+    return trunk.restored(read.tensors, outputs=read.description.labels)
+
+
+def views(pieces: Sequence[Tokens], *, own: Trunk | None = None) -> Views:
+    """What the network makes of batches of words; `own` is another than the one that ships."""
+    chosen = own or load()
+    both = [chosen.units(piece) for piece in pieces]
+    units = np.vstack([np.zeros((0, UNITS), np.float32), *(units for units, _ in both)])
+    size = chosen.vectors.rows.shape[1]
+    mean = np.vstack([np.zeros((0, size), np.float32), *(mean for _, mean in both)])
+    length = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
+    return Views(units, mean / length, chosen.logits(units), chosen.outputs)
