@@ -34,6 +34,15 @@ run: $(STAMP) ## Run Airflow with its web interface on HOME_DIR (default .vigie/
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest
 
+$(VENV)/.extras: $(STAMP)
+	$(BIN)/pip install --quiet 'torch>=2.13,<3' 'onnx>=1.19' 'floret>=0.10.5'
+	@touch $@
+
+.PHONY: test-training
+test-training: $(VENV)/.extras ## The tests that need torch: training, export and quantising of checkpoints
+	$(BIN)/python -m pytest tests/models/test_hub.py tests/models/test_hub_kinds.py tests/models/test_export.py \
+		tests/models/test_pull.py tests/models/test_train.py
+
 .PHONY: check
 check: $(STAMP) ## Formatter, linter, types, import contracts, SQL linter, tests
 	$(BIN)/ruff format --check .

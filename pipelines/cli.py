@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from pipelines import orchestrator
+from pipelines import models_commands, orchestrator
 from pipelines.errors import VigieError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Vigie: hear in public what is said of a public institution, lawfully.",
 )
+app.add_typer(models_commands.models_app, name="models")
 out = Console(highlight=False)
 Home = Annotated[
     Path,
@@ -242,6 +243,26 @@ def score(
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     out.print(_words(f"{count} texts scored into {out_path}"))
+
+
+@app.command()
+def explain(
+    text: Annotated[str, typer.Argument(help="A message, in quotes.")],
+    lang: Annotated[
+        str | None, typer.Option(help="Its language, for example fr. Default: found.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="embedded, a folder, or org/name@revision")
+    ] = "embedded",
+) -> None:
+    """Score one message and show which words moved each score."""
+    from pipelines import explained
+
+    found = explained.explain(text, lang=lang, model=model)
+    table = Table("what", "says", "words that moved it", box=box.SIMPLE_HEAD, pad_edge=False)
+    for line in found:
+        table.add_row(_words(line.what), _words(line.says), _words(line.words))
+    out.print(table)
 
 
 # What the operator asks of a source first, in the order of the view's columns named here.

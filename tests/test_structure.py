@@ -17,7 +17,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 # Part -> the modules of `pipelines` in it; `models` and `dags` are parts of their own.
 PARTS = {
-    "cli": ("cli", "init", "doctor", "orchestrator"),
+    "cli": ("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
@@ -30,7 +30,10 @@ PARTS = {
     "counts": ("counts",),
     "detect": ("detect",),
     "baseline": ("baseline", "holidays", "rules"),
-    "notify": ("notify", "alert_letter", "evidence", "incidents", "oncall", "outbox", "channels"),
+    "notify": (
+        *("notify", "alert_letter", "evidence", "explanation", "incidents"),
+        *("oncall", "outbox", "channels"),
+    ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
     "wording": ("wording",),
     "copies": ("copies",),

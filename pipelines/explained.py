@@ -1,0 +1,97 @@
+"""One message through every model, with the words that moved each score (`vigie explain`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import acts, explain as explaining, heads, sentiment, suite, topics
+from models.errors import TaxonomyError, WeightsError as Unusable
+from models.explain import Effect
+from models.language import detect
+from models.reading import Batch
+from models.suite import Scores, Suite
+from models.taxonomy import taxonomy
+from pipelines.errors import VigieError, WeightsError
+
+WORDS = 5  # shown of each score
+
+Chances = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One score: its name, what it says, the words that moved it with their effect in points."""
+
+    what: str
+    says: str
+    words: str
+
+
+def explain(text: str, *, lang: str | None = None, model: str = "embedded") -> list[Line]:
+    """What every model says of a text. VigieError for an empty one or a model that is not there."""
+    if not text.strip():
+        raise VigieError("there is no text: write the message in quotes")
+    try:
+        own = suite.load(tone=model)
+    except (Unusable, TaxonomyError) as error:
+        raise WeightsError(str(error)) from error
+    found = lang or detect([text])[0]
+    said = own.score([text], [found])
+    return [Line("language", found or "undetermined", ""), *_lines(text, found, own, said)]
+
+
+def _lines(text: str, lang: str | None, own: Suite, said: Scores) -> Iterator[Line]:
+    def moved(score: Callable[[Batch], Chances]) -> str:
+        return _moved(text, lambda texts: score(Batch(texts, [lang] * len(texts))))
+
+    chances = said.tone.probabilities[0]
+    if np.isnan(chances).any():
+        yield Line("tone", "undetermined: no model reads this language", "")
+    else:
+        place = int(chances.argmax())
+        says = ", ".join(
+            f"{name} {100 * chance:.0f} %"
+            for name, chance in zip(sentiment.LABELS, chances, strict=True)
+        )
+        if said.tone.labels[0] == sentiment.UNDETERMINED:
+            says += ": undetermined"
+        yield Line("tone", says, moved(lambda b: own.tone.score_batch(b).probabilities[:, place]))
+    if np.isnan(said.p_political[0]):
+        return
+    for name, chance in (("irony", said.p_irony[0]), ("political", said.p_political[0])):
+        column = heads.columns_of([name])[0]
+        yield Line(name, f"{100 * chance:.0f} %", moved(lambda b, c=column: b.chances[:, c]))  # type: ignore[misc]
+    yield from _named(said, moved, own)
+
+
+def _named(
+    said: Scores, moved: Callable[[Callable[[Batch], Chances]], str], own: Suite
+) -> Iterator[Line]:
+    """Topics, acts, risk and services that were found."""
+    labels = {topic.id: topic.label_fr for topic in taxonomy()}
+    for topic in said.found.topics[0]:
+        place = topics.LABELS.index(topic)
+        chance = said.found.probabilities[0, place]
+        seconds = [s.split("/")[1] for s in said.subtopics[0] if s.startswith(f"{topic}/")]
+        says = f"{labels[topic]} {100 * chance:.0f} %" + (
+            f" ({', '.join(seconds)})" * bool(seconds)
+        )
+        words = moved(lambda b, p=place: own.subject.score_batch(b).probabilities[:, p])  # type: ignore[misc]
+        yield Line(f"topic {topic}", says, words)
+    for act in said.done.acts[0]:
+        place = acts.ACTS.index(act)
+        chance = said.done.probabilities[0, place]
+        words = moved(lambda b, p=place: own.doing.score_batch(b).probabilities[:, p])  # type: ignore[misc]
+        yield Line(f"act {act}", f"{100 * chance:.0f} %", words)
+    yield Line("risk", said.done.risks[0] or "undetermined", "")
+    if said.services[0]:
+        yield Line("services", ", ".join(said.services[0]), "")
+
+
+def _moved(text: str, score: explaining.Score) -> str:
+    top: list[Effect] = explaining.strongest(explaining.effects(text, score), count=WORDS)
+    return ", ".join(f"{each.word} {100 * each.effect:+.0f}" for each in top)
