@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from models import heads, lexicons
 from models.reading import Batch
 from models.sentiment import LABELS, SentimentModel
+from models.text import READ_LIMIT
 
 SERVICES = tuple(
     name.removeprefix("aspects/") for name in heads.wanted() if name.startswith("aspects/")
 )
 THRESHOLD = 0.5
 _CLAUSES = re.compile(
-    r"(?<=[.!?…;])\s+|,\s+|\s+(?:mais|par contre|en revanche|sauf|alors que|tandis que|hormis|but"
-    r"|however|although|though|except|while)\s+",
+    r"(?<=[.!?…;])\s+|,\s+|(?<!\s)\s+(?:mais|par contre|en revanche|sauf|alors que|tandis que"
+    r"|hormis|but|however|although|though|except|while)\s+",
     re.IGNORECASE,
 )
 _SHORTEST = 8  # characters of a clause that can have a tone
+_PIECE = 256  # texts cut at a time: one text may have some hundred clauses
 
 
 def aspects(batch: Batch, tone: SentimentModel) -> list[tuple[str, ...]]:
@@ -35,8 +37,10 @@ def aspects(batch: Batch, tone: SentimentModel) -> list[tuple[str, ...]]:
     named = np.nan_to_num(chances, nan=0.0) >= THRESHOLD
     found = heads.named(named, SERVICES)
     several = [place for place, own in enumerate(found) if len(own) > 1]
-    for place, own in zip(several, _toned(batch, several, named, tone), strict=True):
-        found[place] = own
+    for first in range(0, len(several), _PIECE):
+        places = several[first : first + _PIECE]
+        for place, own in zip(places, _toned(batch, places, named, tone), strict=True):
+            found[place] = own
     return found
 
 
@@ -58,7 +62,7 @@ def _toned(
 
 
 def _cut(text: str) -> list[str]:
-    return [part for part in _CLAUSES.split(text) if len(part) >= _SHORTEST] or [text]
+    return [part for part in _CLAUSES.split(text[:READ_LIMIT]) if len(part) >= _SHORTEST] or [text]
 
 
 def _names(

@@ -73,7 +73,11 @@ def write(data: Path, work: Path) -> list[str]:
 def training_table(description: Description, sha256: str) -> Table:
     """What a file of weights says that it learnt from."""
     rows = tuple((t.name, str(t.rows), t.licence, str(t.weight)) for t in description.training)
-    facts = json.dumps(description.calibration, sort_keys=True) if description.calibration else ""
+    chosen = {
+        lang: {key: value for key, value in own.items() if not key.startswith("soft_")}
+        for lang, own in description.calibration.items()
+    }
+    facts = json.dumps(chosen, sort_keys=True) if chosen else ""
     name = f"`{description.model_id}-{description.version}`, seed {description.seed}"
     caption = f"{name}, SHA-256 `{sha256}`. {facts}".strip()
     return Table(caption, ("Set", "Texts", "Licence", "Weight"), rows)
@@ -171,6 +175,7 @@ def director_table(own: Suite) -> Table:
     )
     return Table(
         f"Sixty sentences for a director, invented; right tone: {right_count} of {len(cases)}. "
+        "The language was given. "
         "Probabilities of negative, neutral, positive in points of 100; ✗ marks an error; the last "
         "column is what each word adds to the likeliest tone.",
         ("Sentence", "Why", "Tone", "Said", "N Z P", "Topics, acts", "Words that moved it"),

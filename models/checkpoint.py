@@ -97,7 +97,7 @@ def read(folder: Path, name: str, *, task: str, labels: Sequence[str] | None = N
     if description.task != task or (labels and description.labels != tuple(labels)):
         raise WeightsError(
             f"{path} holds task {description.task!r} with labels {list(description.labels)}, "
-            f"and {task!r} needs {list(labels or ())}: train again with `python -m models.train`"
+            f"and {task!r} needs {list(labels or ())}: train again with `vigie models train`"
         )
     return Checkpoint(description, tensors, digest)
 
@@ -112,7 +112,7 @@ def _description(text: str) -> Description:
 
 def _checked(path: Path) -> str:
     """The hash of a file, once it is the one that SHA256SUMS states."""
-    remedy = "restore the folder from the distribution, or train with `python -m models.train`"
+    remedy = "restore the folder from the distribution, or train with `vigie models train`"
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -30,9 +30,28 @@ class Drilled:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Toned:
+    """One invented message and its tone."""
+
+    text: str
+    tone: str
+
+
+def toned(*, lang: str, count: int, seed: int) -> list[Toned]:
+    """`count` messages of each class of each tone, none twice."""
+    read, random = _file(lang, "tone"), np.random.default_rng(seed)
+    made: dict[str, Toned] = {}
+    for tone in ("negative", "neutral", "positive"):
+        for templates in read[tone].values():
+            for text in _filled(read, templates, random, count=count):
+                made.setdefault(text, Toned(_capital(text, random), tone))
+    return list(made.values())
+
+
 @cache
-def _file(lang: str) -> dict[str, Any]:
-    path = files("models") / "drills" / f"abuse_{lang}.toml"
+def _file(lang: str, kind: str = "abuse") -> dict[str, Any]:
+    path = files("models") / "drills" / f"{kind}_{lang}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 

@@ -8,7 +8,6 @@ is the idea).
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,7 +22,7 @@ import pyarrow.parquet as pq
 from models import datasets, drills, posts, tone
 from models.acts import ABUSE_REGISTERS, ACTS
 from models.checkpoint import Training
-from models.datasets import Source
+from models.datasets import TOXIFRENCH, Source
 from models.sentiment import LABELS, REGISTERS
 from models.taxonomy import taxonomy
 
@@ -77,7 +76,7 @@ _TONE_SETS = {
 }
 _ABUSE_SETS = {
     "racism": Source(file="abuse_ftr_fr", licence="MIT"),
-    "forum": Source(file="abuse_toxifrench_fr", licence="MIT"),
+    "forum": Source(file="abuse_toxifrench_fr", licence=TOXIFRENCH),
     "keyword": Source(file="abuse_mlma", licence="MIT", weight=0.7),
 }
 _ENGLISH_TONE = (
@@ -88,7 +87,7 @@ _ENGLISH_ABUSE = (
     Source(file="abuse_davidson_en", licence="MIT", weight=0.3, limit=6_000),
     Source(file="abuse_mlma", licence="MIT", weight=0.5),
 )
-_DRILLS = 140  # invented posts a class
+_DRILLS, _TONE_DRILLS = 140, 90  # invented posts a class
 _CALM: Answers = {
     "abuse_drill": (0.0,),
     "abuse_post": (0.0,),
@@ -109,7 +108,7 @@ def examples(folder: Path, *, seed: int) -> list[Example]:
         *_abuse(folder, seed=seed),
         *_posts(folder),
         *_calm(),
-        *_sentences(),
+        *_sentences(seed=seed),
         *_other_english(folder),
     ]
 
@@ -203,7 +202,7 @@ def _calm() -> Iterator[Example]:
             yield Example(text, "en", {"abuse_en": (0.0,)}, "sentences (invented)", 0.7)
 
 
-def _sentences() -> Iterator[Example]:
+def _sentences(*, seed: int) -> Iterator[Example]:
     for name, lang, text, is_so in sentences():
         if name in ACTS:
             said = tuple(float(is_so) if act == name else None for act in ACTS)
@@ -217,6 +216,9 @@ def _sentences() -> Iterator[Example]:
         answers = {"tone_service": one(LABELS, row["tone"])} | _CALM
         yield Example(row["text"], "fr", answers, "messages (invented)", 0.7)
     for lang, task in (("fr", "tone_post"), ("en", "tone_en")):
+        for drilled in drills.toned(lang=lang, count=_TONE_DRILLS, seed=seed):
+            answers = {task: one(LABELS, drilled.tone)} | (_CALM if lang == "fr" else {})
+            yield Example(drilled.text, lang, answers, "drills (invented)", 0.4)
         for text, place in tone.phrases(lang):
             answers = {task: one(LABELS, LABELS[place])}
             yield Example(text, lang, answers, "phrases (invented)", tone.WEIGHT)
@@ -233,7 +235,13 @@ def _other_english(folder: Path) -> Iterator[Example]:
 
 _LICENCES = {
     source.file: source.licence
-    for source in (*_TONE_SETS.values(), *_ABUSE_SETS.values(), *_ENGLISH_TONE, *_ENGLISH_ABUSE)
+    for source in (
+        *datasets.SENTIMENT,
+        *_TONE_SETS.values(),
+        *_ABUSE_SETS.values(),
+        *_ENGLISH_TONE,
+        *_ENGLISH_ABUSE,
+    )
 } | dict.fromkeys(
     ("irony_tweeteval_en", "emo_tweeteval_en"), "TweetEval (without any restrictions)"
 )
@@ -241,22 +249,26 @@ _LICENCES = {
 
 def licence(origin: str) -> str:
     """The licence of what a set holds."""
-    return _LICENCES.get(origin, "Apache-2.0 (written for Vigie)")
+    own = POSTS_LICENCE if origin == "posts read for Vigie" else "Apache-2.0 (written for Vigie)"
+    return _LICENCES.get(origin, own)
+
+
+POSTS_LICENCE = (
+    "labels Apache-2.0 (made for Vigie); texts Licence Ouverte, CeCILL, Apache-2.0, MIT, CC BY-SA"
+)
 
 
 def training(taught: Iterable[Example]) -> tuple[Training, ...]:
     """How many examples came from where, under which licence."""
-    rows = Counter(each.origin for each in taught)
+    known = list(taught)
+    rows = Counter(each.origin for each in known)
+    weights = {each.origin: each.weight for each in known}
     return tuple(
-        Training(name=name, rows=rows[name], licence=licence(name)) for name in sorted(rows)
+        Training(name=name, rows=rows[name], licence=licence(name), weight=weights[name])
+        for name in sorted(rows)
     )
 
 
 def fold(example: Example) -> int:
     """The fold of an example, by its letters."""
     return datasets.fold(example.text)
-
-
-def described() -> str:
-    """The tasks and their outputs as JSON, for the card."""
-    return json.dumps({task.name: task.labels for task in TASKS}, ensure_ascii=False)

@@ -90,7 +90,7 @@ def _need_extra() -> None:
     if missing:
         raise WeightsError(
             f"exporting needs {' and '.join(missing)}, which is not installed: "
-            "`pip install 'vigie[checkpoint]'`, on this or another machine"
+            "`pip install -e '.[checkpoint]'`, on this or another machine"
         )
 
 

@@ -47,9 +47,9 @@ _LEAST, _LEAST_READ = 1e-7, 1e-3  # probabilities, as they are kept and as the h
 _SAMPLES = 2_000
 _TENSORS = ("moved", "mean", "scale", "trust", "log_heat")
 _SYNONYMS = {
-    "negative": ("negative", "neg", "negatif", "defavorable", "mecontent", "insatisfait"),
+    "negative": ("negative", "neg", "negatif", "defavorable", "insatisfait"),
     "neutral": ("neutral", "neu", "neutre"),
-    "positive": ("positive", "pos", "positif", "favorable", "content", "satisfait"),
+    "positive": ("positive", "pos", "positif", "favorable", "satisfait"),
 }
 _SIGNS = {"-1": 0, "0": 1, "1": 2, "+1": 2}
 

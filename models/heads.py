@@ -2,8 +2,9 @@
 
 A head reads five views of a text: the units, mean vector and outputs of the shared network
 (`models.network`), and the weight and presence of terms (`models.lexicons`). Every head was
-fitted alone, from its own file and its own answers, so that a topic which is added or changed
-never moves another's scores. A topic that was never trained is judged by its terms alone.
+fitted alone, from its own file and its own answers, on a network that is left as it is, so that a
+topic that is added or changed never moves another's scores. One that was never trained is judged
+by its terms alone.
 """
 
 from __future__ import annotations
@@ -89,6 +90,11 @@ def named(marks: NDArray[np.bool_], names: Sequence[str]) -> list[tuple[str, ...
     for row, column in zip(*(each.tolist() for each in np.nonzero(marks)), strict=True):
         found[row] = (*found[row], names[column])
     return found
+
+
+def topic_count() -> int:
+    """How many of `wanted()` are topics: they come first."""
+    return len(taxonomy())
 
 
 @cache

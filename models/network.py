@@ -11,9 +11,9 @@ import numpy as np
 from models import checkpoint, features, trunk
 from models.checkpoint import Checkpoint, Description
 from models.errors import WeightsError
-from models.tokens import Tokens
+from models.tokens import Places, Tokens
 from models.trunk import UNITS, Trunk
-from models.vectors import Floats
+from models.vectors import Floats, known
 
 TASK = "network"
 LANGUAGES = ("fr", "en")
@@ -61,10 +61,19 @@ def load() -> Trunk:
     return trunk.restored(read.tensors, outputs=read.description.labels)
 
 
-def views(pieces: Sequence[Tokens], *, own: Trunk | None = None) -> Views:
+def places(pieces: Sequence[Tokens], *, own: Trunk | None = None) -> list[Places]:
+    """Where the words of each batch stand among the vectors, -1 for one that is not known."""
+    chosen = own or load()
+    return [known(piece, chosen.vectors)[0] for piece in pieces]
+
+
+def views(
+    pieces: Sequence[Tokens], found: Sequence[Places] | None = None, *, own: Trunk | None = None
+) -> Views:
     """What the network makes of batches of words; `own` is another than the one that ships."""
     chosen = own or load()
-    both = [chosen.units(piece) for piece in pieces]
+    spots = found or places(pieces, own=chosen)
+    both = [chosen.units(piece, spot) for piece, spot in zip(pieces, spots, strict=True)]
     units = np.vstack([np.zeros((0, UNITS), np.float32), *(units for units, _ in both)])
     size = chosen.vectors.rows.shape[1]
     mean = np.vstack([np.zeros((0, size), np.float32), *(mean for _, mean in both)])

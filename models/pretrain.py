@@ -4,7 +4,7 @@ The text is prepared and cut exactly as scoring does, so that a vector stands fo
 sees. floret (a fork of fastText) trains on one thread, which makes a second run equal to the
 first. 30 million words, four passes and 128 values take about 25 minutes.
 
-Two libraries are needed for training only: `pip install 'vigie[train]'`.
+Two libraries are needed for training only: `pip install -e '.[train]'`.
 """
 
 from __future__ import annotations

@@ -219,7 +219,7 @@ def _weights(repo: str, named: dict[str, Remote]) -> str:
     if SAFE in named:
         raise WeightsError(
             f"{repo} has {SAFE} and no ONNX file, and what exports it is not installed here: "
-            "`pip install 'vigie[checkpoint]'`, or pull on another machine and copy the folder"
+            "`pip install -e '.[checkpoint]'`, or pull on another machine and copy the folder"
         )
     raise WeightsError(
         f"{repo} has neither {SAFE} nor {FP32}, only forms that may run code when they are read: "

@@ -43,7 +43,12 @@ class Read:
     @cached_property
     def views(self) -> Views:
         """What the shared network makes of each text."""
-        return network.views(self.pieces)
+        return network.views(self.pieces, self.places)
+
+    @cached_property
+    def places(self) -> list[Places]:
+        """Where the words of each piece stand among the network's."""
+        return network.places(self.pieces)
 
     @cached_property
     def chances(self) -> Floats:
@@ -94,6 +99,8 @@ class Batch:
         for lang, (places, own) in self.by_lang.items():
             if (lang or "fr") in network.LANGUAGES:
                 found[places] = own.chances
+                if lang is None:  # only an alarm is looked for in what may be another language
+                    found[np.ix_(places, np.arange(heads.topic_count(), found.shape[1]))] = np.nan
         return found
 
     @cached_property

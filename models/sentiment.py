@@ -111,7 +111,7 @@ class Embedded:
 
     @property
     def weights_sha256(self) -> str:
-        """SHA-256 of the file of weights, which names that of the network."""
+        """SHA-256 of the file of weights; that of the network stands in the lineage beside it."""
         return self._weights.sha256
 
     @property
@@ -139,7 +139,7 @@ class Embedded:
             self._ready[lang] = linear.unpacked(self._weights.tensors, name=lang), words
         head, words = self._ready[lang]
         logits = head.logits(read.features)
-        return logits if words is None else logits + words.logits(read.pieces)
+        return logits if words is None else logits + words.logits(read.pieces, read.places)
 
     def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> Tones:
         """The tone of each text in its language."""

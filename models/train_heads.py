@@ -20,7 +20,6 @@ from models import checkpoint, examples, features, heads, lexicons, network, pos
 from models.acts import ACTS
 from models.checkpoint import Description, Training
 from models.datasets import FOLDS
-from models.evaluate import are_near
 from models.reading import Read
 from models.taxonomy import taxonomy
 from models.text import prepare
@@ -66,6 +65,7 @@ def train(setting: Setting) -> str:
         _keep(setting, lang, taught, views)
         log.info("heads.trained lang=%s texts=%d", lang, len(taught.texts))
     post_count = sum(post.may_train for post in posts.posts(setting.data))
+    sentence_count = sum(len(_sentences(lang)) for lang in network.LANGUAGES)
     own = "Apache-2.0 (written for Vigie)"
     description = Description(
         model_id="vigie-heads",
@@ -76,8 +76,8 @@ def train(setting: Setting) -> str:
         features_version=features.VERSION,
         seed=setting.seed,
         training=(
-            Training(name="posts read for Vigie", rows=post_count, licence=own),
-            Training(name="sentences (invented)", rows=len(_sentences("fr")), licence=own),
+            Training(name="posts read for Vigie", rows=post_count, licence=examples.POSTS_LICENCE),
+            Training(name="sentences (invented)", rows=sentence_count, licence=own),
         ),
         thresholds={},
     )
@@ -111,7 +111,7 @@ def answers(post: posts.Post) -> dict[str, float]:
 
 
 def _sentences(lang: str) -> list[tuple[str, dict[str, float]]]:
-    """Invented sentences of every label with what they say of it, and of labels far from it."""
+    """Invented sentences of every label with what they say of it, and of no other."""
     found = list(_topic_sentences(lang))
     for name, own, text, is_so in examples.sentences():
         if own == lang:
@@ -128,8 +128,7 @@ def _sentences(lang: str) -> list[tuple[str, dict[str, float]]]:
 def _topic_sentences(lang: str) -> Iterator[tuple[str, dict[str, float]]]:
     for topic in taxonomy():
         for text in topic.yes(lang=lang, use="dev"):
-            far = {o.id: 0.0 for o in taxonomy() if o is not topic and not are_near(topic, o)}
-            yield text, {**far, topic.id: 1.0}
+            yield text, {topic.id: 1.0}
         for text in topic.no(lang=lang, use="dev"):
             yield text, {topic.id: 0.0}
 

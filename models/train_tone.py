@@ -53,9 +53,10 @@ def train(setting: Setting) -> str:
         taught = tone_sets(setting, lang)
         arrays, held, chances = _language(setting, taught, lang, networks)
         tensors |= arrays
-        sources = [name for name, own in chances.items() for _ in own]
-        classes = np.concatenate([taught[name].classes for name in chances])
-        whole = np.concatenate(list(chances.values()))
+        real = {name: _is_real(taught[name]) for name in chances}
+        sources = [name for name in chances for _ in range(int(real[name].sum()))]
+        classes = np.concatenate([taught[name].classes[real[name]] for name in chances])
+        whole = np.concatenate([chances[name][real[name]] for name in chances])
         calibration[lang] = held | prevalence.measured(whole, classes, sources=sources)
         thresholds[f"abstain_under.{lang}"] = _threshold(taught, chances)
         training += _training(taught)
@@ -163,7 +164,13 @@ def _heat(
 
 
 def _loss(chances: Floats, own: Labelled) -> float:
-    return float(-np.log(np.maximum(chances[np.arange(len(chances)), own.classes], 1e-9)).mean())
+    """The mean loss on texts that people wrote: invented ones share templates across folds."""
+    each = -np.log(np.maximum(chances[np.arange(len(chances)), own.classes], 1e-9))
+    return float(each[_is_real(own)].mean())
+
+
+def _is_real(own: Labelled) -> NDArray[np.bool_]:
+    return np.array([not origin.endswith("(invented)") for origin in own.origins])
 
 
 def _threshold(taught: dict[str, Labelled], chances: dict[str, Floats]) -> float:
@@ -171,9 +178,10 @@ def _threshold(taught: dict[str, Labelled], chances: dict[str, Floats]) -> float
 
     Read off unseen texts of like sureness (a window of 0.04); at least 0.36.
     """
-    sure = np.concatenate([own.max(axis=1) for own in chances.values()])
+    real = {name: _is_real(taught[name]) for name in chances}
+    sure = np.concatenate([own[real[name]].max(axis=1) for name, own in chances.items()])
     right = np.concatenate(
-        [own.argmax(axis=1) == taught[name].classes for name, own in chances.items()]
+        [(own.argmax(axis=1) == taught[name].classes)[real[name]] for name, own in chances.items()]
     )
     for limit in np.arange(0.36, 0.7, 0.01):
         near = (sure >= limit - 0.02) & (sure < limit + 0.02)
@@ -186,8 +194,9 @@ def _training(taught: dict[str, Labelled]) -> list[Training]:
     found: list[Training] = []
     for own in taught.values():
         for name in sorted(set(own.origins)):
-            rows = own.origins.count(name)
-            found.append(Training(name=name, rows=rows, licence=examples.licence(name)))
+            rows, weight = own.origins.count(name), own.weights[own.origins.index(name)]
+            licence = examples.licence(name)
+            found.append(Training(name=name, rows=rows, licence=licence, weight=float(weight)))
     return found
 
 

@@ -5,7 +5,7 @@ their parts make them, so that training sees what scoring will. A step draws tex
 whatever their set, and a task counts the texts of the step that answer it. One run takes about
 five minutes on a core. The same seed, data and versions of the libraries give the same bytes.
 
-torch is needed for training only: `pip install 'vigie[train]'`.
+torch is needed for training only: `pip install -e '.[train]'`.
 """
 
 from __future__ import annotations

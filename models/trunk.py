@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.tokens import Places, Tokens
-from models.vectors import Floats, Vectors, composed, known, packed, unpacked
+from models.vectors import Floats, Vectors, composed, packed, unpacked
 
 LENGTH = 3.0  # of a vector made from parts, and of every vector before it is tuned
 TOKENS_LIMIT = 300  # that are read of one text
@@ -81,14 +81,13 @@ class Trunk:
         kernels = np.concatenate([self.layers.one, *self.layers.three], axis=1)
         return np.asarray(rows @ kernels, np.float32)
 
-    def units(self, read: Tokens) -> tuple[Floats, Floats]:
+    def units(self, read: Tokens, places: Places) -> tuple[Floats, Floats]:
         """Of each text the units `(n, UNITS)`, at least 0, and its mean vector `(n, d)`.
 
-        Zeros for a text without a word.
+        Zeros for a text without a word. `places` are those of its words among the vectors.
         """
         size = self.vectors.rows.shape[1]
         found, means = (np.zeros((read.count, width), np.float32) for width in (UNITS, size))
-        places, _ = known(read, self.vectors)
         own, others = self._others(read, places)
         kept = np.flatnonzero(_within(read.row))
         sizes = np.bincount(read.row[kept], minlength=read.count)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.tokens import Tokens
+from models.tokens import Places, Tokens
 from models.vectors import Floats, Vectors, composed, known, packed, unpacked
 
 RARITY = 1e-3
@@ -30,9 +30,12 @@ class WordScores:
     scores: Vectors
     gain: Floats
 
-    def logits(self, pieces: Sequence[Tokens]) -> Floats:
-        """`(n, outputs)`: the mean of the words of each text, 0 for a text without a word."""
-        return means(pieces, self.scores, self.gain)
+    def logits(self, pieces: Sequence[Tokens], places: Sequence[Places]) -> Floats:
+        """`(n, outputs)`: the mean of the words of each text, 0 for a text without a word.
+
+        `places` are those of the words of each piece among the network's, which has the same.
+        """
+        return means(pieces, self.scores, self.gain, places=places)
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -52,16 +55,23 @@ def gains(pieces: Sequence[Tokens], vectors: Vectors) -> Floats:
     return np.append(RARITY / (RARITY + share), 1.0).astype(np.float32)
 
 
-def means(pieces: Sequence[Tokens], vectors: Vectors, gain: Floats) -> Floats:
+def means(
+    pieces: Sequence[Tokens],
+    vectors: Vectors,
+    gain: Floats,
+    *,
+    places: Sequence[Places] | None = None,
+) -> Floats:
     """The weighted mean of the rows of the words of each text `(n, d)`."""
+    found = places or [known(piece, vectors)[0] for piece in pieces]
     nothing = np.zeros((0, vectors.rows.shape[1]), np.float32)
-    return np.concatenate([nothing, *(_mean(piece, vectors, gain) for piece in pieces)])
+    both = zip(pieces, found, strict=True)
+    return np.concatenate([nothing, *(_mean(piece, own, vectors, gain) for piece, own in both)])
 
 
-def _mean(read: Tokens, vectors: Vectors, gain: Floats) -> Floats:
-    places, is_known = known(read, vectors)
+def _mean(read: Tokens, places: Places, vectors: Vectors, gain: Floats) -> Floats:
     rows = vectors.rows[places]
-    strange = np.flatnonzero(~is_known)
+    strange = np.flatnonzero(places < 0)
     rows[strange] = composed(read, strange, vectors.parts)
     shape = (read.count, len(places))
     weights = csr_matrix((gain[places], (read.row, np.arange(len(places)))), shape)

@@ -218,20 +218,25 @@ def score(
     ],
     out_path: Annotated[Path, typer.Option("--out", help="Where to write; the ending tells how.")],
     model: Annotated[
-        str, typer.Option(help="embedded, a folder, or org/name@revision")
+        str, typer.Option(help="embedded, gold (of --home), a folder, or org/name@revision")
     ] = "embedded",
+    home: Home = HERE,
     spreadsheet_safe: Annotated[
         bool,
         typer.Option(help="Put ' before what a spreadsheet would take for a formula (CSV only)."),
     ] = False,
 ) -> None:
-    """Score any file of texts: its columns kept, tone and topics added.
+    """Score any file of texts: its columns kept, tone, topics, acts and more added.
 
     Texts are written as they are. A CSV of strangers' texts can hold formulas that a spreadsheet
     runs on opening: give --spreadsheet-safe, or write .parquet or .jsonl for programs.
     """
     from pipelines import score as scoring
+    from pipelines.settings import Models
 
+    if source.resolve() == out_path.resolve():
+        raise VigieError(f"{out_path} would be written over what is read: choose another --out")
+    model = Models(sentiment=model).at(home).sentiment
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task("score", total=None)

@@ -17,7 +17,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models import export as exporting, language, pull as pulling, sentiment, topics
+from models import (
+    export as exporting,
+    gold as gold_set,
+    language,
+    pull as pulling,
+    sentiment,
+    topics,
+)
 from models.errors import TaxonomyError, WeightsError as Unusable
 from models.hub import trial
 from models.hub.trial import Labelled, Line, Task, Trial
@@ -28,7 +35,7 @@ models_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Models: list, pull and export checkpoints.",
+    help="Models: compare, train and watch them; checkpoints.",
 )
 out = Console(highlight=False)
 Home = Annotated[
@@ -162,6 +169,10 @@ def _gold(path: Path, task: Task) -> Labelled:
         )
     texts = [row["text"] or "" for row in rows]
     labels = [str(row["label"] or "").strip() for row in rows]
+    if task == "sentiment":  # French names and signs too, as everywhere
+        places = gold_set.classes(labels)
+        both = zip(places, labels, strict=True)
+        labels = [own if place is None else sentiment.LABELS[place] for place, own in both]
     found = trial.marks(labels, task=task)
     _check_labels(path, labels, [bool(row.any()) for row in found], task)
     given = [row.get("lang") for row in rows]

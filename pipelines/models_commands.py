@@ -229,7 +229,7 @@ def _check_libraries() -> None:
     if missing:
         raise VigieError(
             f"training needs {' and '.join(missing)}, which this environment lacks: "
-            "pip install 'vigie[train]'"
+            "pip install -e '.[train]'"
         )
 
 

@@ -42,9 +42,7 @@ class Writer(Protocol):
     def write(self, piece: pa.Table) -> object: ...
 
 
-def opened(
-    source: Path, *, added: Sequence[str], text: str = "text", hint: str = ""
-) -> Texts:
+def opened(source: Path, *, added: Sequence[str], text: str = "text", hint: str = "") -> Texts:
     """A file with a column of texts, ready to be read; those named in `added` may not be there.
 
     `hint` ends the remedy where the column is missing.
@@ -93,9 +91,7 @@ def _told_of(error: Exception) -> str:
     return (found[0] if found else type(error).__name__).strip()[:200]
 
 
-def _check(
-    schema: pa.Schema, source: Path, added: Sequence[str], text: str, hint: str
-) -> None:
+def _check(schema: pa.Schema, source: Path, added: Sequence[str], text: str, hint: str) -> None:
     """VigieError unless the columns can be read and no added column is there already."""
     names = Counter(schema.names)
     if text not in names:

@@ -46,7 +46,7 @@ def backend(folder: Path, kind: Kind) -> Backend:
         raise WeightsError(_without_weights(folder))
     if find_spec("torch") is None:
         raise WeightsError(
-            f"{folder} holds safetensors, which need torch: `pip install 'vigie[checkpoint]'`, or "
+            f"{folder} holds safetensors, which need torch: `pip install -e '.[checkpoint]'`, or "
             "put an exported model.onnx beside them (`vigie models export` on another machine)"
         )
     return Backend(folder / SAFE, _torch(folder, kind), 1)

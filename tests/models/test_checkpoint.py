@@ -102,7 +102,7 @@ def test_weights_of_other_features_are_refused() -> None:
 
 
 def test_what_ships_names_the_licence_of_all_it_learnt_from() -> None:
-    forbidden = ("NC", "SA", "GPL", "not stated", "unstated")
+    forbidden = ("NC", "GPL", "not stated", "unstated")
     for name in (network.TASK, sentiment.TASK, acts.TASK, heads.TASK):
         stated = checkpoint.read(checkpoint.WEIGHTS, name, task=name).description
         assert stated.training

@@ -120,5 +120,5 @@ def test_without_the_extra_an_export_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "find_spec", lambda _name: None)
-    with pytest.raises(WeightsError, match=r"needs torch and onnx.*vigie\[checkpoint\]"):
+    with pytest.raises(WeightsError, match=r"needs torch and onnx.*\.\[checkpoint\]"):
         export(tmp_path, tmp_path / "out")

@@ -189,7 +189,7 @@ def test_safetensors_without_torch_are_refused_before_they_are_fetched(
 ) -> None:
     hub.files["model.safetensors"] = hub.files.pop("model.onnx")
     monkeypatch.setattr(pulling, "can_export", lambda: False)
-    with pytest.raises(VigieError, match=r"pip install 'vigie\[checkpoint\]'"):
+    with pytest.raises(VigieError, match=r"pip install -e '\.\[checkpoint\]'"):
         pull(REPO, "--home", str(tmp_path / "home"), "--yes")
     assert hub.fetched() == set()
 

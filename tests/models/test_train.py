@@ -82,6 +82,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_trunk, "EPOCHS", 1)
     monkeypatch.setattr(train_trunk, "_CROWD", 60)
     monkeypatch.setattr(examples, "_DRILLS", 2)
+    monkeypatch.setattr(examples, "_TONE_DRILLS", 2)
     monkeypatch.setattr("models.posts.posts", lambda _folder: [])
 
 

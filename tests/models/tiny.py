@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 NEEDS_TORCH = pytest.mark.skipif(
     not (find_spec("torch") and find_spec("onnx")),
-    reason="needs the extra vigie[checkpoint]: `make test-checkpoint`",
+    reason="needs the extra vigie[checkpoint]: `make test-training`",
 )
 TONES = ("negative", "neutral", "positive")
 FAMILIES = ("Bert", "Camembert", "Roberta", "XLMRoberta", "DebertaV2")

@@ -245,7 +245,7 @@ def test_one_step_alone_needs_no_torch(
     assert trained[0][0].out == checkpoint.WEIGHTS
     told = refused("train", "--data", tmp_path)
     assert "training needs torch and floret" in told
-    assert "pip install 'vigie[train]'" in told
+    assert "pip install -e '.[train]'" in told
 
 
 def test_what_training_lacks_is_told(
