@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 OTHERS = ("de", "es", "it", "pt", "ar")
 _KEPT_ROWS = 120_000  # keeps a language under 2.5 MB
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
-_RISK = 0.5  # of the texts that are just sure enough, at most this share is judged wrongly
+_RISK = 0.58  # of the texts that are just sure enough, at most this share is judged wrongly
 
 Floats = NDArray[Any]
 
