@@ -67,7 +67,7 @@ def test_a_text_may_have_several_topics() -> None:
 
 
 def test_undetermined_texts_are_read_as_french_and_others_not_at_all() -> None:
-    assert of("incendie gare", None) == ("T20",)
+    assert "T20" in of("incendie gare", None)
     found = MODEL.score(["Wat een mooie stad", "brand in de straat"], ["nl", "nl"])
     assert np.isnan(found.probabilities).all()
     assert found.topics == [(), ()]

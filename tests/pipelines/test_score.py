@@ -68,7 +68,7 @@ def test_an_unknown_language_has_no_tone_and_no_topics(tmp_path: Path) -> None:
 
 def test_a_short_alarm_of_unknown_language_still_has_topics(tmp_path: Path) -> None:
     (row,) = scored(tmp_path, {"text": "incendie gare", "lang": None})
-    assert row["topics"] == ["T20"]
+    assert "T20" in row["topics"]
     assert row["sentiment"] == "undetermined"
 
 
