@@ -117,6 +117,5 @@ def _keep(
     for name, own in taught.items():
         plain = acts.is_plain(read[name].read.hits)
         chances = acts.abuse(read[name].views(), held[name], plain, lang=lang, **stated)
-        chances = acts.floored(chances, read[name].read.hits)
         path = setting.work / f"abuse-{lang}-{name}.npz"
         np.savez(path, chances=chances, classes=own.classes, texts=np.array(own.texts))

@@ -53,6 +53,7 @@ def train(setting: Setting) -> str:
     networks = fold_networks(setting)
     tensors: dict[str, NDArray[Any]] = {}
     usual: dict[str, float] = {}
+    topic_ids = {topic.id for topic in taxonomy()}
     for lang in network.LANGUAGES:
         taught = corpus(setting, lang)
         views = _Views(taught, lang, networks, own_network(setting))
@@ -60,7 +61,9 @@ def train(setting: Setting) -> str:
         if lang == "fr":
             usual = {name: _share(taught, name) for name in fitted}
         else:
-            fitted = {n: _rarer(own, taught, n, usual[n]) for n, own in fitted.items()}
+            # No English post was read: topics stand on their terms, which err less.
+            others = {name: own for name, own in fitted.items() if name not in topic_ids}
+            fitted = {n: _rarer(own, taught, n, usual[n]) for n, own in others.items()}
         tensors |= heads.stored(fitted, lang=lang)
         _keep(setting, lang, taught, views)
         log.info("heads.trained lang=%s texts=%d", lang, len(taught.texts))
