@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[Any]
-_DRAW = 0.5  # penalty on what a topic has of its own, in the unit of one sentence's loss
-_CONTEXT_UNIT = 4.0  # about the spread of context logits
 
 
 def softmax(logits: Floats) -> Floats:
@@ -49,33 +47,3 @@ def calibration_error(chances: Floats, is_right: NDArray[np.bool_], *, bins: int
         if inside.any():
             total += inside.mean() * abs(chances[inside].mean() - is_right[inside].mean())
     return float(total)
-
-
-def evidence(
-    context: Floats, hits: Floats, is_of: NDArray[Any], topic: NDArray[Any], *, topic_count: int
-) -> dict[str, list[float]]:
-    """How context and terms make a probability: logit = a[t]·context + b[t]·hits + c[t].
-
-    Each topic has few sentences, so what it has of its own is drawn to what all share by a
-    quadratic penalty. Rows are pairs of a sentence and a topic.
-    """
-    from scipy.optimize import minimize
-
-    inputs = np.stack([context / _CONTEXT_UNIT, hits, np.ones(len(hits))])
-
-    def loss(values: Floats) -> tuple[float, Floats]:
-        shared, own = values[:3], values[3:].reshape(3, topic_count)
-        logits = ((shared[:, None] + own[:, topic]) * inputs).sum(axis=0)
-        each = (sigmoid(logits) - is_of) * inputs
-        gradient = np.stack([np.bincount(topic, row, minlength=topic_count) for row in each])
-        likely = np.logaddexp(0.0, logits) - is_of * logits
-        total = likely.sum() + _DRAW / 2 * (own**2).sum()
-        return total, np.concatenate([each.sum(axis=1), (gradient + _DRAW * own).ravel()])
-
-    count = 3 + 3 * topic_count
-    limits = [(0.0, None), (0.0, None)] + [(None, None)] * (count - 2)
-    found = minimize(loss, np.zeros(count), jac=True, method="L-BFGS-B", bounds=limits).x
-    by_topic = found[:3, None] + found[3:].reshape(3, topic_count)
-    by_topic[0] = np.maximum(by_topic[0], 0.0) / _CONTEXT_UNIT
-    names = ("context", "hits", "offsets")
-    return {name: np.round(row, 4).tolist() for name, row in zip(names, by_topic, strict=True)}

@@ -147,7 +147,7 @@ def test_the_same_scorer_gives_the_same_shifts() -> None:
     assert shifts(unfair) == shifts(unfair)
 
 
-def test_swaps_move_the_shipped_tone_within_the_tolerance() -> None:
+def test_few_swaps_move_the_shipped_tone_over_the_tolerance() -> None:
     outputs = [f"p_{label}" for label in sentiment.LABELS]
     found = shifts(neutrality.scorer(sentiment.load().score, outputs))
     negative = [shift for shift in found if shift.output == "p_negative"]
