@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 HOME_DIR ?= .vigie/home
+# What a first score imports: compiled here, since an account that may not write would do it anew each time.
+READ_FIRST := numpy scipy pyarrow typer rich py3langid safetensors
 
 .DEFAULT_GOAL := help
 
@@ -17,6 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@$(BIN)/python -m compileall -q -j 0 models pipelines $(addprefix $(VENV)/lib/python3*/site-packages/,$(READ_FIRST)) || true
 	@touch $(STAMP)
 
 .PHONY: setup

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import checkpoint, heads, lexicons, linear, network, word_scores
-from models.calibrate import sigmoid, softmax
+from models.calibrate import sigmoid
 from models.checkpoint import Checkpoint, Description
 from models.network import Views
 from models.reading import Batch, Read
+from models.sentiment import gates
 from models.word_scores import WordScores
 
 TASK = "abuse"
@@ -56,7 +57,7 @@ class Embedded:
 
     def __init__(self, weights: Checkpoint) -> None:
         self._weights = weights
-        network.check_version(weights.description)
+        network.check(weights.description)
 
     @property
     def model_id(self) -> str:
@@ -111,7 +112,7 @@ class Embedded:
     def _abuse(self, read: Read, lang: str) -> Floats:
         stated = self._weights.description.calibration[lang]
         joined = self._linear[lang].logits(read.features) + self._words[lang].logits(
-            read.pieces, read.places
+            read.pieces, read.words
         )
         return abuse(read.views, joined, is_plain(read.hits), lang=lang, **stated)
 
@@ -138,11 +139,11 @@ def abuse(
     """
     registers = ABUSE_REGISTERS if lang == "fr" else ("en",)
     joined = np.concatenate([views.of(f"abuse_{name}") for name in registers], axis=1)
-    joined = joined + share * linear_logits
+    joined = joined + share * linear_logits[:, : len(registers)]
     each = sigmoid(joined * np.array(slope) + np.array(offset))
     if lang != "fr":
         return np.asarray(each[:, 0])
-    gate = softmax(views.of("abuse_register"))
+    gate = gates(views.of("abuse_register"), linear_logits[:, -len(registers) :])
     gate = np.where(plain[:, None], gate * np.array(_PLAIN_WEIGHTS), gate)
     return np.asarray((gate * each).sum(axis=1) / gate.sum(axis=1))
 

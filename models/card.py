@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from models import (
     acts,
+    datasets,
     evaluate,
     explain,
     heads,
@@ -139,7 +140,7 @@ def _worst(each: Any, title: str) -> Table:
     right = chances[np.arange(len(truth)), truth]
     rows = tuple(
         (
-            posts.text_key(str(each["texts"][i])),
+            datasets.key(str(each["texts"][i])),
             sentiment.LABELS[truth[i]],
             sentiment.LABELS[int(chances[i].argmax())],
             f"{chances[i].max():.2f}",

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models import language, sentiment, topics
-from models.calibrate import calibration_error
+from models.calibrate import BINS, calibration_error
 from models.taxonomy import Topic, Use, taxonomy
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 CARDS = Path(__file__).parent / "cards"
 SEED = 20261120
 _SAMPLES = 1_000
-BINS = 15
 _BEGIN, _END = "<!-- figures: written by models.card -->", "<!-- end of figures -->"
 _READ_CHARS = 400  # of a written question: its first sentences, nearer to a post
 
@@ -120,7 +119,7 @@ def judgement(truth: NDArray[Any], chances: NDArray[Any], *, threshold: float) -
         f1_answered=100 * macro_f1(truth[is_kept], said[is_kept]) if is_kept.any() else 0.0,
         f1_surest=100 * macro_f1(truth[top], said[top]),
         abstained_share=float(1 - is_kept.mean()),
-        calibration=100 * calibration_error(sure, said == truth, bins=BINS),
+        calibration=100 * calibration_error(sure, said == truth),
     )
 
 
@@ -131,7 +130,8 @@ def macro_recall(truth: NDArray[Any], said: NDArray[Any]) -> float:
 
 TONE_HEADS = (
     "Set", "Language", "Texts", "Macro-F1", "95 % interval", "Macro-recall",
-    "Macro-F1 when it answers", "on the 80 % surest", "Abstains", "Calibration error (15 bins)",
+    "Macro-F1 when it answers", "on the 80 % surest", "Abstains",
+    f"Calibration error ({BINS} bins)",
 )  # fmt: skip
 
 

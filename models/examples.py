@@ -8,6 +8,7 @@ is the idea).
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -51,6 +52,10 @@ class Example:
 
 
 _EMOTIONS = ("anger", "joy", "optimism", "sadness")
+_TICKS = (  # what citizens mark as good or bad beside a letter to a service
+    "Accessibilité", "Information/Explication", "Relation", "Réactivité", "Simplicité/Complexité",
+)  # fmt: skip
+_TICKED = {"positive": 1.0, "neutral": 0.5, "negative": 0.0}
 TASKS = (
     *(Task(f"tone_{register}", LABELS, "one", 4.0) for register in REGISTERS),
     Task("tone_en", LABELS, "one", 2.0),
@@ -63,6 +68,7 @@ TASKS = (
     Task("political", ("political",), "many", 1.0),
     Task("acts", ACTS, "many", 1.0),
     Task("emotion_en", _EMOTIONS, "one", 0.3),
+    Task("ticks", _TICKS, "many", 1.0),
 )
 _TONE_SETS = {
     "service": Source(
@@ -87,6 +93,10 @@ _ENGLISH_ABUSE = (
     Source(file="abuse_davidson_en", licence="MIT", weight=0.3, limit=6_000),
     Source(file="abuse_mlma", licence="MIT", weight=0.5),
 )
+_TWEETEVAL = "TweetEval (without any restrictions)"
+_IRONY = Source(file="irony_tweeteval_en", licence=_TWEETEVAL, weight=0.5)
+_EMOTION = Source(file="emo_tweeteval_en", licence=_TWEETEVAL, weight=0.5)
+_POSTS = "posts read for Vigie"  # an origin
 _DRILLS, _TONE_DRILLS = 140, 90  # invented posts a class
 _CALM: Answers = {
     "abuse_drill": (0.0,),
@@ -121,12 +131,25 @@ def _rows(folder: Path, source: Source, lang: str) -> Iterator[tuple[str, str, s
 
 
 def _french_tone(folder: Path) -> Iterator[Example]:
+    ticked = ticks(folder)
     for register, source in _TONE_SETS.items():
         for text, label, _ in _rows(folder, source, "fr"):
             if label in LABELS:
                 answers: Answers = {f"tone_{register}": one(LABELS, label)}
                 answers["register"] = one(REGISTERS, register)
+                if register == "service":
+                    answers["ticks"] = ticked.get(text, (None,) * len(_TICKS))
                 yield Example(text, "fr", answers, source.file, source.weight)
+
+
+def ticks(folder: Path) -> dict[str, tuple[float | None, ...]]:
+    """What the writer of each letter ticked as good (1) or bad (0), by text."""
+    file = folder / f"{_TONE_SETS['service'].file}.parquet"
+    found: dict[str, tuple[float | None, ...]] = {}
+    for row in pq.read_table(file).to_pylist():
+        told = json.loads(row.get("aux") or "{}").get("aspects") or {}
+        found[row["text"]] = tuple(_TICKED.get(told.get(name, "")) for name in _TICKS)
+    return found
 
 
 def _english_tone(folder: Path) -> Iterator[Example]:
@@ -173,7 +196,7 @@ def _posts(folder: Path) -> Iterator[Example]:
             answers["register"] = one(REGISTERS, "post")
         if not post.file.startswith("abuse_"):
             answers["abuse_register"] = one(ABUSE_REGISTERS, "post")
-        yield Example(post.text, "fr", answers, "posts read for Vigie")
+        yield Example(post.text, "fr", answers, _POSTS)
 
 
 def _toml(*path: str) -> dict[str, Any]:
@@ -194,7 +217,11 @@ def sentences() -> tuple[tuple[str, str, str, bool], ...]:
 
 
 def _calm() -> Iterator[Example]:
-    """Invented sentences of every topic, none of which is abuse, whatever its register."""
+    """Invented sentences of every topic, none of which is abuse, whatever its register.
+
+    By them an edit of one topic reaches the network when that is trained again, and with it every
+    score; heads trained on the network as it is move no score but that of their own topic.
+    """
     for topic in taxonomy():
         for text in (*topic.yes(lang="fr", use="dev"), *topic.no(lang="fr", use="dev")):
             yield Example(text, "fr", dict(_CALM), "sentences (invented)", 0.7)
@@ -225,14 +252,18 @@ def _sentences(*, seed: int) -> Iterator[Example]:
 
 
 def _other_english(folder: Path) -> Iterator[Example]:
-    irony = Source(file="irony_tweeteval_en", licence="as TweetEval")
-    for text, label, _ in _rows(folder, irony, "en"):
-        yield Example(text, "en", {"irony_en": (float(label == "irony"),)}, irony.file, 0.5)
-    emotion = Source(file="emo_tweeteval_en", licence="as TweetEval")
-    for text, label, _ in _rows(folder, emotion, "en"):
-        yield Example(text, "en", {"emotion_en": one(_EMOTIONS, label)}, emotion.file, 0.5)
+    for text, label, _ in _rows(folder, _IRONY, "en"):
+        answers: Answers = {"irony_en": (float(label == "irony"),)}
+        yield Example(text, "en", answers, _IRONY.file, _IRONY.weight)
+    for text, label, _ in _rows(folder, _EMOTION, "en"):
+        answers = {"emotion_en": one(_EMOTIONS, label)}
+        yield Example(text, "en", answers, _EMOTION.file, _EMOTION.weight)
 
 
+OWN_LICENCE = "Apache-2.0 (written for Vigie)"
+POSTS_LICENCE = (
+    "labels Apache-2.0 (made for Vigie); texts Licence Ouverte, CeCILL, Apache-2.0, MIT, CC BY-SA"
+)
 _LICENCES = {
     source.file: source.licence
     for source in (
@@ -241,21 +272,15 @@ _LICENCES = {
         *_ABUSE_SETS.values(),
         *_ENGLISH_TONE,
         *_ENGLISH_ABUSE,
+        _IRONY,
+        _EMOTION,
     )
-} | dict.fromkeys(
-    ("irony_tweeteval_en", "emo_tweeteval_en"), "TweetEval (without any restrictions)"
-)
+} | {_POSTS: POSTS_LICENCE}
 
 
 def licence(origin: str) -> str:
-    """The licence of what a set holds."""
-    own = POSTS_LICENCE if origin == "posts read for Vigie" else "Apache-2.0 (written for Vigie)"
-    return _LICENCES.get(origin, own)
-
-
-POSTS_LICENCE = (
-    "labels Apache-2.0 (made for Vigie); texts Licence Ouverte, CeCILL, Apache-2.0, MIT, CC BY-SA"
-)
+    """The licence of what a set holds; KeyError for a set that states none."""
+    return OWN_LICENCE if origin.endswith("(invented)") else _LICENCES[origin]
 
 
 def training(taught: Iterable[Example]) -> tuple[Training, ...]:

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.text import unaccented
-from models.tokens import WORD, Hashes, Marks, Places, Spans, Tokens, word_hash
+from models.hashing import Hashes, Marks, Places, word_hash
+from models.tokens import WORD, Tokens
 
-VERSION = 2  # rises when the same text would give other features: older weights are then refused
+VERSION = 3  # rises when the same text would give other features: older weights are then refused
 BITS = 18
 CHAR_SIZES = (3, 4, 5)
 NEGATION_REACH = 3
@@ -59,7 +59,7 @@ def matrix(tokens: Tokens) -> csr_matrix:
 def _word_groups(tokens: Tokens) -> Iterator[Group]:
     """Words, pairs of neighbours, and words under a negation."""
     row, is_read = tokens.row, tokens.is_read
-    hashes = Spans(tokens.codes).hashes(tokens.starts, tokens.ends)
+    hashes = tokens.hashes
     yield row[is_read], hashes[is_read]
     is_pair = tokens.follows & is_read[1:] & is_read[:-1]
     pairs = hashes[:-1] * np.uint64(_MIXER) + hashes[1:]
@@ -83,14 +83,13 @@ def _under_negation(negates: Marks, tokens: Tokens) -> Marks:
 def _char_groups(tokens: Tokens) -> Iterator[Group]:
     """Runs of characters inside one word, the space at its edges included."""
     is_inside = tokens.classes == WORD
-    spaced = np.where(is_inside, unaccented(tokens.codes), np.uint32(32))
     outside = np.concatenate([[0], np.cumsum(~is_inside)])
-    spans = Spans(spaced)
     for size in CHAR_SIZES:
-        starts = np.arange(max(len(spaced) - size + 1, 0))
-        inner = outside[starts + size - 1] - outside[starts + 1]
-        starts = starts[inner == 0]
-        yield tokens.rows[starts + 1], spans.hashes(starts, starts + size) ^ np.uint64(_CHARS)
+        count = max(len(is_inside) - size + 1, 0)
+        inner = outside[size - 1 : size - 1 + count] - outside[1 : 1 + count]
+        starts = np.flatnonzero(inner == 0)
+        hashes = tokens.bare_words.hashes(starts, starts + size)
+        yield tokens.rows[starts + 1], hashes ^ np.uint64(_CHARS)
 
 
 def _assembled(kinds: list[list[Group]], count: int) -> csr_matrix:

@@ -2,9 +2,11 @@
 
 A head reads five views of a text: the units, mean vector and outputs of the shared network
 (`models.network`), and the weight and presence of terms (`models.lexicons`). Every head was
-fitted alone, from its own file and its own answers, on a network that is left as it is, so that a
-topic that is added or changed never moves another's scores. One that was never trained is judged
-by its terms alone.
+fitted alone, from its own file and its own answers, on a network that is left as it is: as long
+as the network is not trained again, a topic that is added or changed never moves another's scores.
+(The network learns from the sentences of all topics that none of them is abuse, so that training
+it again may move every score a little.) A label that was never trained is judged by its terms
+alone.
 """
 
 from __future__ import annotations
@@ -74,13 +76,14 @@ class Heads:
 @cache
 def read_weights() -> Checkpoint:
     """The weights of the heads; WeightsError when they are missing, altered or do not match."""
-    return checkpoint.read(checkpoint.WEIGHTS, TASK, task=TASK)
+    read = checkpoint.read(checkpoint.WEIGHTS, TASK, task=TASK)
+    network.check(read.description)
+    return read
 
 
 @cache
 def load(lang: str) -> Heads:
     """The heads of a language, in the order of `wanted()`."""
-    network.check_version(read_weights().description)
     return restored(read_weights().tensors, lang=lang)
 
 

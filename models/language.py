@@ -23,8 +23,9 @@ from importlib.resources import files
 import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from models.hashing import Hashes, word_hash
 from models.text import SEPARATOR
-from models.tokens import Hashes, Spans, batches, word_hash
+from models.tokens import batches
 
 LANGUAGES = ("fr", "en", "de", "es", "it", "pt", "ar")
 THRESHOLD = 0.65  # measured on tweets of seven languages; the card gives the errors it leaves
@@ -102,13 +103,24 @@ _SHARE = 0.15  # of the words of a text, from which plain words settle its langu
 _APOSTROPHE = re.compile(r"[’ʼ`´]")
 _SKIPPED = re.compile(r"https?[^\s\x1e]*|www\.[^\s\x1e]+|@[^\s\x1e]+|[#_\d]+")
 _WORD = re.compile(r"[^\W\d_]+")
+_FEELING = re.compile("[\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff]")
+_EMOTICON = re.compile(r"(?<!\w)(?:[:;=]-?'?[()\[\]DdPp/\\|*oO]+|[xX]D+|<3+|\^_*\^|T_T|-_+-)(?!\w)")
 
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(LANGUAGES + _OTHERS)
-    return identifier
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    whole.set_languages(LANGUAGES + _OTHERS)
+    # One of these languages alone: the other, for 97, is 60 MB.
+    return LanguageIdentifier(
+        whole.nb_ptc,
+        whole.nb_pc,
+        whole.nb_classes,
+        whole.tk_nextmove,
+        whole.tk_output,
+        norm_probs=True,
+        tk_row=whole.tk_row,
+    )
 
 
 @cache
@@ -124,8 +136,9 @@ def _telling() -> dict[str, tuple[str, ...]]:
 def detect(texts: Sequence[str]) -> list[str | None]:
     """The language of each text as ISO 639-1 (one of `LANGUAGES`), None when undetermined.
 
-    None too for a text in another language, without letters, or too short to tell. Plain words
-    settle most French and English texts; n-grams are asked of the others.
+    None too for a text in another language, without letters, or too short to tell; but emoji and
+    emoticons alone, which say the same in every language, are read as French. Plain words settle
+    most French and English texts; n-grams are asked of the others.
     """
     return [lang or _detect(text) for lang, text in zip(_settled(texts), texts, strict=True)]
 
@@ -138,9 +151,10 @@ def _settled(texts: Sequence[str]) -> list[str | None]:
     joined = _APOSTROPHE.sub("'", _SKIPPED.sub(" ", SEPARATOR.join(cut)))
     found: list[str | None] = []
     for piece in batches(joined.split(SEPARATOR)):
-        hashes = Spans(piece.codes).hashes(piece.starts, piece.ends)
         french, english, shared, others = (
-            np.bincount(piece.row[np.isin(hashes, _plain_hashes(kind))], minlength=piece.count)
+            np.bincount(
+                piece.row[np.isin(piece.hashes, _plain_hashes(kind))], minlength=piece.count
+            )
             for kind in _PLAIN
         )
         sizes = np.bincount(piece.row[piece.is_read], minlength=piece.count)
@@ -166,9 +180,10 @@ def _frequent() -> dict[str, str]:
 
 
 def _detect(text: str) -> str | None:
-    read = _SKIPPED.sub(" ", text[:READ_LIMIT]).strip()
-    if not any(map(str.isalpha, read)):
-        return None
+    cut = text[:READ_LIMIT]
+    read = _SKIPPED.sub(" ", cut).strip()
+    if not any(map(str.isalpha, _SKIPPED.sub(" ", _EMOTICON.sub(" ", cut)))):
+        return "fr" if _FEELING.search(read) or _EMOTICON.search(cut) else None
     if len(read) < SHORT_LIMIT:
         lang, chance = _detect_short(read.lower())
     else:

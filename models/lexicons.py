@@ -7,8 +7,6 @@ A *label* here is a name with terms: a topic (`T01`), what excludes it (`T01!`),
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from models import checkpoint
 from models.taxonomy import taxonomy
 
 LANGUAGES = ("fr", "en")
@@ -87,5 +86,30 @@ def exclusions() -> tuple[tuple[int, int], ...]:
 
 @cache
 def digest() -> str:
-    """What all terms are, as SHA-256."""
-    return hashlib.sha256(json.dumps(table(), sort_keys=True).encode()).hexdigest()
+    """What packed terms depend on, as SHA-256: all terms, how they are put together, how read.
+
+    `vigie models train --only terms` packs them again.
+    """
+    from models import terms  # which reads this module
+
+    return checkpoint.digest([table(), reading(), checkpoint.constants(terms)])
+
+
+@cache
+def reading() -> str:
+    """What decides how a text is read, as SHA-256: the version of features, words and spellings.
+
+    Covers `models/impartial`, `models/spelling` and the constants of `exchange`, `text` and
+    `tokens`; for what their functions do with them stands `features.VERSION`.
+    """
+    from models import exchange, features, text, tokens
+
+    constants = [checkpoint.constants(module) for module in (exchange, text, tokens)]
+    return checkpoint.digest([features.VERSION, _words(), *constants])
+
+
+def _words() -> dict[str, str]:
+    """The files of words that are read as others, by name."""
+    folders = [files("models") / name for name in ("impartial", "spelling")]
+    found = (file for folder in folders for file in folder.iterdir() if file.is_file())
+    return {file.name: file.read_text(encoding="utf-8") for file in found}

@@ -52,8 +52,11 @@ def fit(
         np.zeros((features.shape[1], class_count), np.float32),
         np.full(class_count, -20.0, np.float32),
     )
-    head.weights[:, model.classes_] = model.coef_.T
-    head.bias[model.classes_] = model.intercept_
+    slopes, bias = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # then scikit-learn gives the difference of the two alone
+        slopes, bias = np.hstack([-slopes / 2, slopes / 2]), np.append(-bias / 2, bias / 2)
+    head.weights[:, model.classes_] = slopes
+    head.bias[model.classes_] = bias
     return head
 
 

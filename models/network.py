@@ -8,12 +8,12 @@ from functools import cache
 
 import numpy as np
 
-from models import checkpoint, features, trunk
+from models import checkpoint, features, trunk, vectors
 from models.checkpoint import Checkpoint, Description
 from models.errors import WeightsError
-from models.tokens import Places, Tokens
+from models.tokens import Tokens
 from models.trunk import UNITS, Trunk
-from models.vectors import Floats, known
+from models.vectors import Floats, Found
 
 TASK = "network"
 LANGUAGES = ("fr", "en")
@@ -53,6 +53,21 @@ def check_version(stated: Description) -> None:
         )
 
 
+def check(stated: Description) -> None:
+    """WeightsError when weights read texts otherwise or stand on another network than that here.
+
+    Costs one small file: the hash of the network is the one to which its own file is held.
+    """
+    check_version(stated)
+    own, here = stated.stands_on.get(TASK), checkpoint.stated(checkpoint.WEIGHTS, TASK)
+    if own != here:
+        raise WeightsError(
+            f"the weights {stated.model_id!r} stand on network {(own or 'none')[:12]}… and "
+            f"{checkpoint.WEIGHTS / TASK}.safetensors is {(here or 'none')[:12]}…: train again "
+            "with `vigie models train`, or restore the folder from the distribution"
+        )
+
+
 @cache
 def load() -> Trunk:
     """The network of `models/weights`, ready to read."""
@@ -61,18 +76,18 @@ def load() -> Trunk:
     return trunk.restored(read.tensors, outputs=read.description.labels)
 
 
-def places(pieces: Sequence[Tokens], *, own: Trunk | None = None) -> list[Places]:
-    """Where the words of each batch stand among the vectors, -1 for one that is not known."""
+def find(pieces: Sequence[Tokens], *, own: Trunk | None = None) -> list[Found]:
+    """Where the words of each batch stand among the vectors."""
     chosen = own or load()
-    return [known(piece, chosen.vectors)[0] for piece in pieces]
+    return [vectors.find(piece, chosen.vectors) for piece in pieces]
 
 
 def views(
-    pieces: Sequence[Tokens], found: Sequence[Places] | None = None, *, own: Trunk | None = None
+    pieces: Sequence[Tokens], found: Sequence[Found] | None = None, *, own: Trunk | None = None
 ) -> Views:
     """What the network makes of batches of words; `own` is another than the one that ships."""
     chosen = own or load()
-    spots = found or places(pieces, own=chosen)
+    spots = found or find(pieces, own=chosen)
     both = [chosen.units(piece, spot) for piece, spot in zip(pieces, spots, strict=True)]
     units = np.vstack([np.zeros((0, UNITS), np.float32), *(units for units, _ in both)])
     size = chosen.vectors.rows.shape[1]

@@ -1,7 +1,7 @@
 """Public French posts read and labelled for Vigie: tone, topics, political, acts, irony, services.
 
 `posts/labels.csv` holds no text: a post is named by the file of the data folder that has it
-and by a key of its letters. 3,608 posts, each read once by one of eight readers who followed one
+and by `datasets.key`. 3,608 posts, each read once by one of eight readers who followed one
 written guide; they did not agree among themselves beforehand and no second reading was made, so a
 figure on them has their noise. Posts of a file that states no licence judge and never teach.
 """
@@ -9,7 +9,6 @@ figure on them has their noise. Posts of a file that states no licence judge and
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pyarrow.parquet as pq
+
+from models import datasets
 
 _TONES = {"N": "negative", "Z": "neutral", "P": "positive"}
 _UNSTATED = ("deft2017_team_tweets",)  # sources without a licence
@@ -37,12 +38,6 @@ class Post:
     aspects: dict[str, str]
 
 
-def text_key(text: str) -> str:
-    """16 hexadecimal digits that name a text by its letters and digits."""
-    letters = "".join(filter(str.isalnum, text.lower())) or text
-    return hashlib.sha256(letters.encode()).hexdigest()[:16]
-
-
 @cache
 def _labels() -> dict[tuple[str, str], dict[str, str]]:
     path = files("models") / "posts" / "labels.csv"
@@ -56,7 +51,7 @@ def posts(folder: Path) -> list[Post]:
     found: dict[tuple[str, str], Post] = {}
     for file in sorted({file for file, _ in wanted}):
         for text, source in _texts(folder / f"{file}.parquet"):
-            own = (file, text_key(text))
+            own = (file, datasets.key(text))
             if own in wanted:
                 found[own] = _post(text, wanted[own], may_train=source not in _UNSTATED)
     return [found[own] for own in sorted(found, key=lambda each: each[1])]

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from models import datasets
+from models.hashing import Hashes, Spans
 from models.text import prepare, unaccented
-from models.tokens import Hashes, Spans, batches, tokens, words
+from models.tokens import batches, tokens, words
 from models.vectors import PART_BITS, PART_SIZES, Floats, Vectors, part_bucket
 
 log = logging.getLogger(__name__)

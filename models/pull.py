@@ -28,7 +28,7 @@ from models.errors import WeightsError
 from models.export import Report, export
 from models.hub.address import NOTE, card_languages, read_json, refuse_code
 from models.hub.kind import kind_of
-from models.hub.running import FP32, SAFE
+from models.hub.running import FP32, SAFE, file_sha256
 
 Task = Literal["sentiment", "topics"]
 # SPDX names as the hub writes them. All allow any use; CC BY asks that the authors be named.
@@ -283,18 +283,13 @@ def fetch(found: Offer, into: Path) -> Path:
 def _check(path: Path, file: Remote, pinned: str) -> None:
     """WeightsError unless a file has the digest that the hub states."""
     said = file.sha256 or file.blob_id
-    got = _sha256(path) if file.sha256 else _blob_id(path)
+    got = file_sha256(path) if file.sha256 else _blob_id(path)
     if path.stat().st_size != file.size or got != said:
         path.unlink()
         raise WeightsError(
             f"{file.path} of {pinned} has the digest {got[:12]}… and the hub states "
             f"{str(said)[:12]}…: it is removed; pull again, and if that fails tell its authors"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _blob_id(path: Path) -> str:
@@ -339,7 +334,7 @@ def _note(found: Offer, folder: Path, languages: Sequence[str]) -> None:
     text = json.dumps({"model_id": found.pinned, "languages": list(languages)}, sort_keys=True)
     (folder / NOTE).write_text(f"{text}\n", encoding="utf-8")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    lines = [f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths]
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths]
     (folder / SUMS).write_text("".join(lines), encoding="ascii")
 
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from models import features, heads, lexicons, network, terms
+from models.hashing import Places
 from models.network import Views
 from models.text import prepare
-from models.tokens import Places, Tokens, batches
+from models.tokens import Tokens, batches
+from models.vectors import Found
 
 Floats = NDArray[np.float32]
 
@@ -43,12 +45,12 @@ class Read:
     @cached_property
     def views(self) -> Views:
         """What the shared network makes of each text."""
-        return network.views(self.pieces, self.places)
+        return network.views(self.pieces, self.words)
 
     @cached_property
-    def places(self) -> list[Places]:
+    def words(self) -> list[Found]:
         """Where the words of each piece stand among the network's."""
-        return network.places(self.pieces)
+        return network.find(self.pieces)
 
     @cached_property
     def chances(self) -> Floats:
@@ -75,7 +77,7 @@ class Batch:
         if len(texts) != len(langs):
             raise ValueError(f"{len(texts)} texts with {len(langs)} languages")
         self.texts = texts
-        self.langs = langs
+        self.langs = [lang or None for lang in langs]
 
     def __len__(self) -> int:
         return len(self.texts)

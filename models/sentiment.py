@@ -101,7 +101,7 @@ class Embedded:
 
     def __init__(self, weights: Checkpoint) -> None:
         self._weights = weights
-        network.check_version(weights.description)
+        network.check(weights.description)
         self._ready: dict[str, tuple[linear.Head, WordScores | None]] = {}
 
     @property
@@ -139,7 +139,7 @@ class Embedded:
             self._ready[lang] = linear.unpacked(self._weights.tensors, name=lang), words
         head, words = self._ready[lang]
         logits = head.logits(read.features)
-        return logits if words is None else logits + words.logits(read.pieces, read.places)
+        return logits if words is None else logits + words.logits(read.pieces, read.words)
 
     def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> Tones:
         """The tone of each text in its language."""
@@ -167,29 +167,49 @@ class Embedded:
             lang=lang,
             share=stated["share"],
             temperature=stated["temperature"],
+            lean=stated["lean"],
         )
         return widened(joined, irony(read.views, lang=lang), strength=WIDENING)
 
 
 def mixed(
-    views: Views, linear_logits: Floats, *, lang: str, share: float, temperature: Sequence[float]
+    views: Views,
+    linear_logits: Floats,
+    *,
+    lang: str,
+    share: Sequence[float],
+    temperature: Sequence[float],
+    lean: Sequence[float],
 ) -> Floats:
     """Probabilities `(n, 3)` of the network and the linear heads together.
 
-    Of each register the logarithms of both are added, the linear one by `share`, and divided by
-    its temperature; then registers are mixed by how likely the text is of each.
+    Of each register the logarithms of both are added, the linear one by its share, divided by its
+    temperature, and less `lean` (of each tone, how much training texts lean to it); then registers
+    are mixed by how likely the text is of each.
     """
     registers = REGISTERS if lang == "fr" else ("en",)
-    gate = softmax(views.of("register")) if lang == "fr" else np.ones((len(linear_logits), 1))
+    gate = np.ones((len(linear_logits), 1))
+    if lang == "fr":
+        gate = gates(views.of("register"), linear_logits[:, -len(REGISTERS) :])
     total = np.zeros((len(linear_logits), len(LABELS)))
     for place, name in enumerate(registers):
         own = linear_logits[:, place * 3 : place * 3 + 3]
-        both = _logs(views.of(f"tone_{name}")) + share * _logs(own)
-        total += gate[:, place : place + 1] * softmax(both / temperature[place])
+        both = logs(views.of(f"tone_{name}")) + share[place] * logs(own)
+        total += gate[:, place : place + 1] * softmax(both / temperature[place] - np.array(lean))
     return total
 
 
-def _logs(logits: Floats) -> Floats:
+def gates(network_logits: Floats, linear_logits: Floats) -> Floats:
+    """How much each text is of each register `(n, registers)`.
+
+    The geometric mean of what the network and a linear head say (a logarithmic opinion pool,
+    Hinton 2002): either alone takes a tweet for debate too often.
+    """
+    return softmax((logs(network_logits) + logs(linear_logits)) / 2)
+
+
+def logs(logits: Floats) -> Floats:
+    """The logarithms of probabilities, at least that of 1e-7."""
     return np.log(np.maximum(softmax(logits), 1e-7))
 
 

@@ -46,7 +46,11 @@ class Suite:
         return f"{self.tone.model_id}+{self.subject.model_id}+{self.doing.model_id}"
 
     def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> Scores:
-        """Every score of each text, each text read once, a few thousand at a time."""
+        """Every score of each text, copies read once, a few thousand texts at a time."""
+        firsts, places = _distinct(texts, langs)
+        if len(firsts) < len(texts):
+            own = self.score([texts[i] for i in firsts], [langs[i] for i in firsts])
+            return _at(own, places)
         parts = [
             self._score(texts[first : first + _PIECE], langs[first : first + _PIECE])
             for first in range(0, max(1, len(texts)), _PIECE)
@@ -66,6 +70,42 @@ class Suite:
             services=aspects.aspects(batch, self.tone),
             subtopics=topics.second_level(batch.hits, found.topics),
         )
+
+
+def _distinct(
+    texts: Sequence[str], langs: Sequence[str | None]
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Where each different text of a language stands first, and which of these each text is.
+
+    What is copied and shared comes many times in a crisis.
+    """
+    known: dict[tuple[str, str | None], int] = {}
+    firsts: list[int] = []
+    places = np.zeros(len(texts), np.int64)
+    for place, both in enumerate(zip(texts, langs, strict=True)):
+        own = known.setdefault(both, len(known))
+        if own == len(firsts):
+            firsts.append(place)
+        places[place] = own
+    return firsts, places
+
+
+def _at(own: Scores, places: NDArray[np.int64]) -> Scores:
+    """The scores of the texts at some places, which may repeat."""
+
+    def names(every: list[Any]) -> list[Any]:
+        return [every[place] for place in places]
+
+    tone, found, done = own.tone, own.found, own.done
+    return Scores(
+        tone=Tones(tone.probabilities[places], names(tone.labels), tone.scores[places]),
+        found=Found(found.probabilities[places], names(found.topics)),
+        done=Done(done.probabilities[places], names(done.acts), names(done.risks)),
+        p_irony=own.p_irony[places],
+        p_political=own.p_political[places],
+        services=names(own.services),
+        subtopics=names(own.subtopics),
+    )
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:

@@ -1,9 +1,10 @@
 """The twenty sensitive topics as `models/taxonomy/*.toml` describe them, one file a topic.
 
-A topic says what a text is about, never what its author thinks. Each file holds the words that
-find weak examples, contexts that those words must not be taken from, and invented sentences of
-both political directions. Sentences at even places teach and calibrate; those at odd places are
-never trained on and judge.
+A topic says what a text is about, never what its author thinks. Editing one moves no other's
+scores until the shared network is trained again, which learns from the sentences of all topics
+that none is abuse (`models.examples`). Each file holds the words that find weak examples, contexts
+that those words must not be taken from, and invented sentences of both political directions.
+Sentences at even places teach and calibrate; those at odd places are never trained on and judge.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ class Topic:
     """One topic: what it covers, how it is found, and sentences that are of it or are not.
 
     `near` names the topics whose sentences may well be of this one too: they judge neither way.
-    `drill` holds parts of invented posts, where open texts have too few: `calm` ones look alike
-    and are not of the topic. `second` holds, for each sub-topic, the terms that prove it.
+    `second` holds, for each sub-topic, the terms that prove it.
     """
 
     id: str
@@ -41,7 +41,6 @@ class Topic:
     keywords: dict[str, tuple[str, ...]]
     exclude: dict[str, tuple[str, ...]]
     sentences: dict[str, tuple[str, ...]]
-    drill: dict[str, tuple[str, ...]]
     second: dict[str, tuple[str, ...]]
 
     def yes(self, *, lang: str, use: Use) -> tuple[str, ...]:
@@ -95,7 +94,6 @@ def _topic(read: dict[str, Any]) -> Topic:
         keywords=_texts(read["keywords"]),
         exclude=_texts(read["exclude"]),
         sentences=_texts(read["sentences"]),
-        drill=_texts(read.get("drill", {})),
         second=_texts(read.get("second", {})),
     )
 

@@ -23,15 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import checkpoint, lexicons
-from models.text import SEPARATOR, impartial_words, prepare, unaccented
-from models.tokens import Hashes, Marks, Places, Spans, Tokens, batches
+from models.hashing import CHAIN, Hashes, Marks, Places, Spans
+from models.text import impartial_words, prepare, unaccented
+from models.tokens import Tokens, batches
 
 TASK = "terms"
 _LONGEST = 6
-_CHAIN = np.uint64(0xD6E8FEB86659FD93)
 _SIEVE_BITS = 18
 _ENDINGS = ("", "s", "e", "x", "es")
-_SILENT = {"‹lieu›", "‹origine›", "‹prénom›", "‹nom›", "‹lien›"}
+_SILENT = {"‹lieu›", "‹origine›", "‹prénom›", "‹lien›"}
 _MARK = re.compile(r"‹\w+›|\w+")
 
 
@@ -167,7 +167,8 @@ def _hashed(spelt: Sequence[tuple[str, int]], *, lang: str) -> Iterator[tuple[in
         for row in range(read.count):
             first, last = int(firsts[row]), int(firsts[row + 1])
             size = last - first
-            is_silent = set(_MARK.findall(prepared[at + row])) <= _SILENT
+            said = set(_MARK.findall(prepared[at + row]))
+            is_silent = bool(said) and said <= _SILENT
             if 0 < size <= _LONGEST and not is_silent:
                 yield _chained(hashes[first:last]), size, spelt[at + row][1]
         at += read.count
@@ -176,7 +177,7 @@ def _hashed(spelt: Sequence[tuple[str, int]], *, lang: str) -> Iterator[tuple[in
 def _chained(hashes: Hashes) -> int:
     total = hashes[:1].copy()
     for each in hashes[1:]:
-        total = total * _CHAIN + each
+        total = total * CHAIN + each
     return int(total[0])
 
 
@@ -195,11 +196,11 @@ def _sieve(keys: Hashes) -> Marks:
 
 
 def _token_hashes(read: Tokens) -> Hashes:
-    return Spans(unaccented(read.codes)).hashes(read.starts, read.ends)
+    return Spans(read.bare).hashes(read.starts, read.ends)
 
 
 def _slots(hashes: Hashes) -> Places:
-    return (hashes * _CHAIN >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
+    return (hashes * CHAIN >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
 
 
 def find(read: Tokens, *, lang: str) -> Hits:
@@ -210,12 +211,12 @@ def find(read: Tokens, *, lang: str) -> Hits:
 
 
 def _search(read: Tokens, lexicon: Lexicon) -> Iterator[Places]:
-    spans = Spans(unaccented(read.codes))
+    spans = Spans(read.bare)
     hashes = spans.hashes(read.starts, read.ends)
     chained, is_whole = hashes.copy(), np.ones(len(hashes), np.bool_)
     for size in range(1, max(lexicon.whole, default=0) + 1):
         if size > 1:
-            chained[: 1 - size] = chained[: 1 - size] * _CHAIN + hashes[size - 1 :]
+            chained[: 1 - size] = chained[: 1 - size] * CHAIN + hashes[size - 1 :]
             is_whole[1 - size :] = False
             is_whole[: 1 - size] &= read.follows[size - 2 :]
         if size in lexicon.whole:
@@ -250,8 +251,8 @@ def weights(read: Tokens, hits: Hits) -> NDArray[np.float32]:
     an `exclude` term of a label speaks against has none of it.
     """
     count = len(lexicons.labels())
-    places = np.unique(np.stack([hits.row, hits.label, hits.start]), axis=1)
-    cells = places[0] * count + places[1]
+    size = len(read.codes)
+    cells = np.unique((hits.row * count + hits.label) * size + hits.start) // size
     found = np.bincount(cells, minlength=read.count * count).reshape(read.count, count)
     words = np.bincount(read.row[read.is_read], minlength=read.count)
     scale = np.sqrt(np.maximum(words, 10) / 10.0)
@@ -259,19 +260,6 @@ def weights(read: Tokens, hits: Hits) -> NDArray[np.float32]:
     for label, against in lexicons.exclusions():
         weighed[found[:, against] > 0, label] = 0.0
     return weighed
-
-
-def hidden(prepared: Sequence[str], *, lang: str, label: int) -> list[str]:
-    """Prepared texts without the terms of one label, so that what stands around is learnt."""
-    kept: list[str] = []
-    for read in batches(prepared):
-        is_shown = np.ones(len(read.codes), np.bool_)
-        own = find(read, lang=lang).of(label)
-        for start, end in zip(own.start, own.end, strict=True):
-            is_shown[start:end] = False
-        shown = read.codes[is_shown].tobytes().decode("utf-32-le", "surrogatepass")
-        kept += shown.split(SEPARATOR)[1:-1]
-    return kept
 
 
 def shown(read: Tokens, hits: Hits, chosen: Iterable[int]) -> list[list[str]]:

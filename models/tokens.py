@@ -1,29 +1,21 @@
 """Prepared texts as words: one array of code points for a batch, and the spans that are words.
 
-Every step is an operation on whole arrays, so that Python never loops over words: a polynomial
-prefix hash modulo 2^64 gives the hash of any span by one subtraction and one product (Rabin and
-Karp 1987; the multiplier is odd, hence invertible).
+Every step is an operation on whole arrays, so that Python never loops over words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.text import SEPARATOR
-
-Codes = NDArray[np.uint32]
-Hashes = NDArray[np.uint64]
-Places = NDArray[np.int64]
-Marks = NDArray[np.bool_]
+from models.hashing import Codes, Hashes, Marks, Places, Spans, matching
+from models.text import SEPARATOR, unaccented
 
 BATCH_CHARS = 200_000  # arrays of one batch stay near the processor's cache
-_MULTIPLIER = 0x9E3779B97F4A7C15  # odd: 2^64 divided by the golden ratio (Knuth, TAOCP 3, 6.4)
-_MASK = (1 << 64) - 1
 
 SPACE, WORD, SIGN, STOP, APOSTROPHE = range(5)
 
@@ -32,12 +24,9 @@ SPACE, WORD, SIGN, STOP, APOSTROPHE = range(5)
 def _classes() -> NDArray[np.uint8]:
     """The class of every code point."""
     table = np.zeros(0x110000, np.uint8)
-    for code in range(0x30000):
-        char = chr(code)
-        if char.isalnum() or char == "_":
-            table[code] = WORD
-        elif code >= 0x2190 and not char.isspace():
-            table[code] = SIGN
+    table[0x2190:0x30000] = SIGN
+    table[matching(r"\s")] = SPACE
+    table[matching(r"\w")] = WORD
     table[[ord(c) for c in "!?‹›€%"]] = SIGN
     table[[ord(c) for c in "‹›"]] = WORD
     table[[ord(c) for c in ".,;:…"]] = STOP
@@ -47,42 +36,7 @@ def _classes() -> NDArray[np.uint8]:
     return table
 
 
-@cache
-def _powers(size: int) -> tuple[Hashes, Hashes]:
-    """The powers 0 to `size` of the multiplier and of its inverse, modulo 2^64."""
-    inverse = pow(_MULTIPLIER, -1, 1 << 64)
-    made = []
-    for factor in (_MULTIPLIER, inverse):
-        steps = np.full(size + 1, factor, np.uint64)
-        steps[0] = 1
-        made.append(np.cumprod(steps))
-    return made[0], made[1]
-
-
-class Spans:
-    """Hashes of spans of an array of code points, each in constant time."""
-
-    __slots__ = ("_inverses", "_prefix")
-
-    def __init__(self, codes: Codes) -> None:
-        size = 1 << max(len(codes) + 1, 2).bit_length()
-        powers, self._inverses = _powers(size)
-        terms = (codes.astype(np.uint64) + np.uint64(1)) * powers[: len(codes)]
-        self._prefix = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms)])
-
-    def hashes(self, starts: Places, ends: Places) -> Hashes:
-        """The hash of `codes[start:end]` for each pair; equal spans have equal hashes."""
-        spans: Hashes = self._prefix[ends] - self._prefix[starts]
-        return spans * self._inverses[starts]
-
-
-def word_hash(word: str) -> int:
-    """The hash that `Spans` gives a word, in plain arithmetic."""
-    terms = ((ord(c) + 1) * pow(_MULTIPLIER, i, 1 << 64) for i, c in enumerate(word))
-    return sum(terms) & _MASK
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tokens:
     """The words, signs and stops of a batch.
 
@@ -100,6 +54,21 @@ class Tokens:
     row: Places
     follows: Marks
     is_read: Marks
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """The hash of each token."""
+        return Spans(self.codes).hashes(self.starts, self.ends)
+
+    @cached_property
+    def bare(self) -> Codes:
+        """The code points without accents."""
+        return unaccented(self.codes)
+
+    @cached_property
+    def bare_words(self) -> Spans:
+        """Spans of words without accents; what is no part of a word is a space."""
+        return Spans(np.where(self.classes == WORD, self.bare, np.uint32(ord(" "))))
 
 
 def batches(prepared: Sequence[str]) -> Iterator[Tokens]:

@@ -12,7 +12,7 @@ from models import acts, checkpoint, examples, features, linear, network, train_
 from models.acts import ABUSE_REGISTERS, ACTS
 from models.checkpoint import Description
 from models.datasets import Labelled, labelled
-from models.train import VERSION, Setting, Unseen, fold_networks, own_vectors, unseen
+from models.train import VERSION, Setting, Unseen, ground, keep, unseen
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +29,15 @@ Floats = NDArray[Any]
 
 def train(setting: Setting) -> str:
     """Write the weights of abuse; their SHA-256."""
-    networks = fold_networks(setting)
+    under = ground(setting)
     tensors: dict[str, NDArray[Any]] = {}
     calibration: dict[str, Any] = {}
     for lang in network.LANGUAGES:
         taught = _sets(setting, lang)
-        read = {name: unseen(o.texts, lang=lang, networks=networks) for name, o in taught.items()}
-        view = train_linear.seen({n: o.read for n, o in read.items()}, own_vectors(setting))
+        read = {
+            name: unseen(o.texts, lang=lang, networks=under.folds) for name, o in taught.items()
+        }
+        view = train_linear.seen({n: o.read for n, o in read.items()}, under.vectors)
         every = train_linear.held_out(view, taught, {n: o.folds for n, o in read.items()}, 2)
         held = {name: every[name][:, place] for place, name in enumerate(taught)}
         head, words = train_linear.shipped(view, taught, 2)
@@ -58,6 +60,7 @@ def train(setting: Setting) -> str:
         training=examples.training(used),
         thresholds=THRESHOLDS,
         calibration=calibration,
+        stands_on=under.stands_on,
     )
     return checkpoint.write(setting.out, acts.TASK, description, tensors)
 
@@ -118,4 +121,4 @@ def _keep(
         plain = acts.is_plain(read[name].read.hits)
         chances = acts.abuse(read[name].views(), held[name], plain, lang=lang, **stated)
         path = setting.work / f"abuse-{lang}-{name}.npz"
-        np.savez(path, chances=chances, classes=own.classes, texts=np.array(own.texts))
+        keep(path, chances=chances, classes=own.classes, texts=np.array(own.texts))

@@ -1,21 +1,23 @@
 """Fits the linear heads that stand beside the network: hashed features and the mean word vector.
 
 Both are one logistic regression; the part on the mean is then kept as scores of words
-(`models.word_scores`). Languages that the network does not read have hashed features alone.
+(`models.word_scores`). Languages that the network does not read have hashed features alone. Where
+a language has several registers, one more head tells them apart.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, hstack, vstack
 
 from models import linear, word_scores
-from models.datasets import FOLDS, Labelled
+from models.datasets import FOLDS, Labelled, key
 from models.reading import Read
 from models.vectors import Vectors
 from models.word_scores import WordScores
@@ -78,31 +80,78 @@ def fit(rows: csr_matrix, own: Labelled, class_count: int, kept: Any = slice(Non
 def held_out(
     view: Seen, taught: dict[str, Labelled], folds: dict[str, Floats], class_count: int
 ) -> dict[str, Floats]:
-    """What texts get of the heads of all registers, unseen: `(n, registers · outputs)`."""
-    width = class_count if class_count > 2 else 1
-    found = {name: np.zeros((len(own.texts), width * len(taught))) for name, own in taught.items()}
+    """What texts get of the heads of all registers, and of the one that tells registers apart.
+
+    Unseen: `(n, registers · outputs + registers)`, without the last part where there is one
+    register.
+    """
+    parts: dict[str, list[Floats]] = {name: [] for name in taught}
+    kept = _of_one_register(taught)
     for fold in range(FOLDS):
-        for place, (name, own) in enumerate(taught.items()):
-            head = fit(view.rows[name], own, class_count, folds[name] != fold)
-            for other in taught:
-                is_held = folds[other] == fold
-                said = head.logits(view.rows[other][is_held])
-                found[other][is_held, place * width : (place + 1) * width] = said
+        is_taught = {name: folds[name] != fold for name in taught}
+        head = _side_by_side(
+            [
+                *(fit(view.rows[n], own, class_count, is_taught[n]) for n, own in taught.items()),
+                *_telling(view, {name: kept[name] & is_taught[name] for name in taught}),
+            ]
+        )
+        for name in taught:
+            parts[name].append(head.logits(view.rows[name][~is_taught[name]]))
+    return {name: _in_place(parts[name], folds[name]) for name in taught}
+
+
+def _in_place(parts: Sequence[Floats], folds: Floats) -> Floats:
+    """The rows of all folds in the order of the texts."""
+    found = np.zeros((len(folds), parts[0].shape[1]))
+    for fold, own in enumerate(parts):
+        found[folds == fold] = own
     return found
+
+
+def _of_one_register(taught: dict[str, Labelled]) -> dict[str, Floats]:
+    """Which texts say what a register is like: those of no other, and that people wrote.
+
+    Where a register holds nothing that people wrote, its invented texts do.
+    """
+    count = Counter(key(text) for own in taught.values() for text in own.texts)
+    found = {}
+    for name, own in taught.items():
+        is_alone = np.array([count[key(text)] == 1 for text in own.texts])
+        is_real = np.array([not origin.endswith("(invented)") for origin in own.origins])
+        found[name] = is_alone & is_real if is_real.any() else is_alone
+    return found
+
+
+def _telling(view: Seen, kept: dict[str, Floats]) -> list[linear.Head]:
+    """The head that tells registers apart; none where there is one register."""
+    if len(kept) == 1:
+        return []
+    rows = vstack([view.rows[name][is_kept] for name, is_kept in kept.items()], format="csr")
+    sizes = [int(is_kept.sum()) for is_kept in kept.values()]
+    classes = np.repeat(np.arange(len(sizes)), sizes)
+    ones = np.ones(len(classes))
+    count = len(sizes)
+    return [linear.fit(rows, classes, row_weights=ones, strength=STRENGTH, class_count=count)]
+
+
+def _side_by_side(heads: Sequence[linear.Head]) -> linear.Head:
+    weights = np.concatenate([head.weights for head in heads], axis=1)
+    return linear.Head(weights, np.concatenate([head.bias for head in heads]))
 
 
 def shipped(
     view: Seen, taught: dict[str, Labelled], class_count: int
 ) -> tuple[linear.Head, WordScores | None]:
-    """The heads of all registers side by side, hashed and by words."""
-    heads: Sequence[linear.Head] = [
-        fit(view.rows[name], own, class_count) for name, own in taught.items()
-    ]
-    weights = np.concatenate([head.weights for head in heads], axis=1)
-    bias = np.concatenate([head.bias for head in heads])
+    """The heads of all registers side by side, then the one that tells them apart.
+
+    Once hashed and once by words.
+    """
+    heads = [fit(view.rows[name], own, class_count) for name, own in taught.items()]
+    both = _side_by_side([*heads, *_telling(view, _of_one_register(taught))])
     if view.vectors is None:
-        return linear.Head(weights, bias), None
+        return both, None
     size = len(view.center)
-    theta = (weights[-size:] * view.scale).astype(np.float32)
-    bias = (bias - view.center @ theta).astype(np.float32)
-    return linear.Head(weights[:-size], bias), word_scores.scored(view.vectors, view.gain, theta)
+    theta = (both.weights[-size:] * view.scale).astype(np.float32)
+    bias = (both.bias - view.center @ theta).astype(np.float32)
+    words = word_scores.scored(view.vectors, view.gain, theta)
+    return linear.Head(both.weights[:-size], bias), words

@@ -7,7 +7,6 @@ on answers of models that had not seen the text: five folds, copies of a text al
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,14 +28,13 @@ from models import (
 from models.checkpoint import Description, Training
 from models.datasets import Labelled
 from models.sentiment import LABELS, REGISTERS
-from models.train import VERSION, Setting, Unseen, fold_networks, own_vectors, unseen
-from models.trunk import Trunk
+from models.train import VERSION, Ground, Setting, Unseen, ground, keep, unseen
 
 log = logging.getLogger(__name__)
 
 OTHERS = ("de", "es", "it", "pt", "ar")
 _KEPT_ROWS = 120_000  # keeps a language under 2.5 MB
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 _RISK = 0.58  # of the texts that are just sure enough, at most this share is judged wrongly
 
 Floats = NDArray[Any]
@@ -44,14 +42,14 @@ Floats = NDArray[Any]
 
 def train(setting: Setting) -> str:
     """Write the sentiment weights; their SHA-256."""
-    networks = fold_networks(setting)
+    under = ground(setting)
     tensors: dict[str, NDArray[Any]] = {}
     calibration: dict[str, Any] = {}
     thresholds: dict[str, float] = {}
     training: list[Training] = []
     for lang in ("fr", "en", *OTHERS):
         taught = tone_sets(setting, lang)
-        arrays, held, chances = _language(setting, taught, lang, networks)
+        arrays, held, chances = _language(taught, lang, under)
         tensors |= arrays
         real = {name: _is_real(taught[name]) for name in chances}
         sources = [name for name in chances for _ in range(int(real[name].sum()))]
@@ -73,6 +71,7 @@ def train(setting: Setting) -> str:
         training=tuple(training),
         thresholds=thresholds,
         calibration=calibration,
+        stands_on=under.stands_on,
     )
     return checkpoint.write(setting.out, sentiment.TASK, description, tensors)
 
@@ -80,8 +79,7 @@ def train(setting: Setting) -> str:
 def tone_sets(setting: Setting, lang: str) -> dict[str, Labelled]:
     """The labelled texts of a language by register; one register where a language has one."""
     if lang in OTHERS:
-        sources = datasets.trainable(datasets.SENTIMENT)
-        return {lang: datasets.sentiment(setting.data, lang=lang, sources=sources)}
+        return {lang: datasets.sentiment(setting.data, lang=lang)}
     names = {f"tone_{name}": name for name in (*REGISTERS, "en")}
     rows: dict[str, list[tuple[str, int, str, float]]] = {}
     for each in examples.examples(setting.data, seed=setting.seed):
@@ -95,13 +93,15 @@ def tone_sets(setting: Setting, lang: str) -> dict[str, Labelled]:
 
 
 def _language(
-    setting: Setting, taught: dict[str, Labelled], lang: str, networks: Sequence[Trunk]
+    taught: dict[str, Labelled], lang: str, under: Ground
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any], dict[str, Floats]]:
     """The arrays of a language, what joins them to the network, and chances of unseen texts."""
-    read = {name: unseen(own.texts, lang=lang, networks=networks) for name, own in taught.items()}
+    read = {
+        name: unseen(own.texts, lang=lang, networks=under.folds) for name, own in taught.items()
+    }
     reads = {name: own.read for name, own in read.items()}
     is_read = lang in network.LANGUAGES
-    view = train_linear.seen(reads, own_vectors(setting) if is_read else None)
+    view = train_linear.seen(reads, under.vectors if is_read else None)
     folds = {name: own.folds for name, own in read.items()}
     held = train_linear.held_out(view, taught, folds, len(LABELS))
     head, words = train_linear.shipped(view, taught, len(LABELS))
@@ -118,23 +118,36 @@ def _language(
 def _joined(
     taught: dict[str, Labelled], read: dict[str, Unseen], held: dict[str, Floats], lang: str
 ) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """The share of the linear heads and the temperatures that make unseen texts likeliest."""
-    best: tuple[float, dict[str, Any], dict[str, Floats]] | None = None
+    """The share of the linear heads and the temperature of each register, and what they make.
+
+    A share is the one that makes the register's own texts likeliest; temperatures are then found
+    for the mixture.
+    """
+    shares = [
+        _best_share(own, read[name].views().of(f"tone_{name}"), held[name][:, 3 * i : 3 * i + 3])
+        for i, (name, own) in enumerate(taught.items())
+    ]
+    stated: dict[str, Any] = {"share": shares, "lean": _lean(taught, lang)}
+    heats = [1.0] * len(taught)
+    for _ in range(2):
+        heats = [
+            _heat(own, read[name], held[name], lang, stated, heats, place)
+            for place, (name, own) in enumerate(taught.items())
+        ]
+    stated["temperature"] = [round(heat, 4) for heat in heats]
+    return stated, {name: _said(read[name], held[name], lang=lang, **stated) for name in taught}
+
+
+def _best_share(own: Labelled, network_logits: Floats, linear_logits: Floats) -> float:
+    real = _is_real(own)
+    classes, losses = own.classes[real], []
     for share in _SHARES:
-        heats = [1.0] * len(taught)
-        for _ in range(2):
-            heats = [
-                _heat(own, read[name], held[name], lang, share, heats, place)
-                for place, (name, own) in enumerate(taught.items())
-            ]
-        stated: dict[str, Any] = {"share": share, "temperature": [round(heat, 4) for heat in heats]}
-        chances = {name: _said(read[name], held[name], lang=lang, **stated) for name in taught}
-        loss = float(np.mean([_loss(chances[name], taught[name]) for name in taught]))
-        log.info("tone.share lang=%s share=%.2f loss=%.4f", lang, share, loss)
-        if best is None or loss < best[0]:
-            best = (loss, stated, chances)
-    assert best is not None  # noqa: S101
-    return best[1], best[2]
+        both = (sentiment.logs(network_logits) + share * sentiment.logs(linear_logits))[real]
+        heat = calibrate.temperature(both, classes, np.ones(len(both)))
+        chances = calibrate.softmax(both / heat)
+        losses.append(float(-np.log(chances[np.arange(len(both)), classes]).mean()))
+    log.info("tone.share losses=%s", [round(loss, 4) for loss in losses])
+    return _SHARES[int(np.argmin(losses))]
 
 
 def _said(read: Unseen, held: Floats, *, lang: str, **stated: Any) -> Floats:
@@ -146,7 +159,13 @@ def _said(read: Unseen, held: Floats, *, lang: str, **stated: Any) -> Floats:
 
 
 def _heat(
-    own: Labelled, read: Unseen, held: Floats, lang: str, share: float, heats: list[float], at: int
+    own: Labelled,
+    read: Unseen,
+    held: Floats,
+    lang: str,
+    stated: dict[str, Any],
+    heats: list[float],
+    at: int,
 ) -> float:
     """The temperature of one register that makes its own set likeliest, the others as they are."""
     from scipy.optimize import minimize_scalar
@@ -156,17 +175,35 @@ def _heat(
 
     def loss(log_heat: float) -> float:
         tried = [*heats[:at], float(np.exp(log_heat)), *heats[at + 1 :]]
-        chances = sentiment.mixed(views, held, lang=lang, share=share, temperature=tried)
-        return _loss(sentiment.widened(chances, ironic, strength=sentiment.WIDENING), own)
+        chances = sentiment.mixed(views, held, lang=lang, temperature=tried, **stated)
+        return _loss(sentiment.widened(chances, ironic, strength=sentiment.WIDENING), own, stated)
 
     found = minimize_scalar(loss, bounds=(np.log(0.4), np.log(4.0)), method="bounded")
     return float(np.exp(found.x))
 
 
-def _loss(chances: Floats, own: Labelled) -> float:
-    """The mean loss on texts that people wrote: invented ones share templates across folds."""
-    each = -np.log(np.maximum(chances[np.arange(len(chances)), own.classes], 1e-9))
-    return float(each[_is_real(own)].mean())
+def _loss(chances: Floats, own: Labelled, stated: dict[str, Any]) -> float:
+    """The mean loss on texts that people wrote: invented ones share templates across folds.
+
+    A tone that training texts lean to weighs less, as far as they are not leant with.
+    """
+    real = _is_real(own)
+    said = chances[np.arange(len(chances)), own.classes]
+    weights = np.exp(-np.array(stated["lean"]))[own.classes[real]]
+    return float(np.average(-np.log(np.maximum(said[real], 1e-9)), weights=weights))
+
+
+def _lean(taught: dict[str, Labelled], lang: str) -> list[float]:
+    """Half the logarithm of each tone's share, in English; nothing in French.
+
+    English tweets were taken as they came, one in six negative; around an institution more are.
+    Half-way to even shares, macro-recall rises from 62.8 to 65.5. French sets are even or near it.
+    """
+    if lang != "en":
+        return [0.0] * len(LABELS)
+    classes = np.concatenate([own.classes[_is_real(own)] for own in taught.values()])
+    shares = np.bincount(classes, minlength=len(LABELS)) / len(classes)
+    return [round(float(value), 4) for value in 0.5 * np.log(shares)]
 
 
 def _is_real(own: Labelled) -> NDArray[np.bool_]:
@@ -205,9 +242,8 @@ def _keep(
 ) -> None:
     """What unseen texts were given, for the card."""
     for name, own in chances.items():
-        path = setting.work / f"tone-{lang}-{name}.npz"
-        np.savez(
-            path,
+        keep(
+            setting.work / f"tone-{lang}-{name}.npz",
             chances=own,
             classes=taught[name].classes,
             origins=np.array(taught[name].origins),

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.examples import TASKS, Example
+from models.hashing import Places
 from models.text import prepare
-from models.tokens import Places, batches
+from models.tokens import batches
 from models.trunk import LENGTH, TOKENS_LIMIT, UNITS, Layers, Trunk
 from models.vectors import Floats, Vectors, composed, known
 
@@ -198,7 +199,7 @@ def fit(taught: Lesson, vectors: Vectors, chosen: Places, *, seed: int) -> Trunk
         sparse.step()
         dense.step()
         if place % 1000 == 0:
-            log.info("trunk.step done=%d of=%d loss=%.3f", place, len(plan), float(loss))
+            log.info("trunk.step done=%d of=%d loss=%.3f", place, len(plan), float(loss.detach()))
     rows_now = network.rows.weight.detach().numpy()[1:].copy()
     return Trunk(Vectors(vectors.hashes, rows_now, vectors.parts), network.layers(), outputs())
 

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.tokens import Places, Tokens
-from models.vectors import Floats, Vectors, composed, packed, unpacked
+from models.hashing import Places
+from models.tokens import Tokens
+from models.vectors import Floats, Found, Vectors, packed, unpacked
 
 LENGTH = 3.0  # of a vector made from parts, and of every vector before it is tuned
 TOKENS_LIMIT = 300  # that are read of one text
@@ -77,18 +78,27 @@ class Trunk:
             return self._through(rows)
         return self._table[places]
 
-    def _through(self, rows: Floats) -> Floats:
-        kernels = np.concatenate([self.layers.one, *self.layers.three], axis=1)
-        return np.asarray(rows @ kernels, np.float32)
+    @cached_property
+    def _kernels(self) -> tuple[Floats, Floats]:
+        """Both convolutions side by side, and their biases where a word stands at its own place."""
+        width = self.layers.one.shape[1]
+        bias = np.zeros(4 * width, np.float32)
+        bias[:width], bias[2 * width : 3 * width] = np.split(self.layers.bias, 2)
+        return np.concatenate([self.layers.one, *self.layers.three], axis=1), bias
 
-    def units(self, read: Tokens, places: Places) -> tuple[Floats, Floats]:
+    def _through(self, rows: Floats) -> Floats:
+        kernels, bias = self._kernels
+        return np.asarray(rows @ kernels + bias, np.float32)
+
+    def units(self, read: Tokens, words: Found) -> tuple[Floats, Floats]:
         """Of each text the units `(n, UNITS)`, at least 0, and its mean vector `(n, d)`.
 
-        Zeros for a text without a word. `places` are those of its words among the vectors.
+        Zeros for a text without a word.
         """
         size = self.vectors.rows.shape[1]
         found, means = (np.zeros((read.count, width), np.float32) for width in (UNITS, size))
-        own, others = self._others(read, places)
+        places = words.places
+        own, others = self._others(words)
         kept = np.flatnonzero(_within(read.row))
         sizes = np.bincount(read.row[kept], minlength=read.count)
         for first, last in _pieces(sizes):
@@ -105,13 +115,12 @@ class Trunk:
         """`(n, outputs)` float32 in the order of `outputs`."""
         return np.asarray(units @ self.layers.heads + self.layers.heads_bias, np.float32)
 
-    def _others(self, read: Tokens, places: Places) -> tuple[Places, Floats]:
+    def _others(self, words: Found) -> tuple[Places, Floats]:
         """For each token that is not known a row of the second array, made from its parts."""
-        strange = np.flatnonzero(places < 0)
-        rows = composed(read, strange, self.vectors.parts)
+        rows = np.asarray(words.shares @ self.vectors.parts, np.float32)
         rows *= LENGTH / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-        own = np.full(len(places), -1)
-        own[strange] = np.arange(len(strange))
+        own = np.full(len(words.places), -1)
+        own[words.strange] = np.arange(len(words.strange))
         return own, rows
 
     def _pooled(self, places: Places, own: Places, others: Floats, sizes: Places) -> Floats:
@@ -129,17 +138,18 @@ class Trunk:
         return np.concatenate([*parts, _mean(rows, np.exp(gain), starts)], axis=1)
 
     def _hidden(self, table: Floats, starts: Places) -> Floats:
-        """Each word alone and with its neighbours, after the threshold at 0."""
+        """Each word alone and with its neighbours, after the threshold at 0; changes `table`."""
         width = self.layers.one.shape[1]
-        hidden = table[:, : 2 * width].copy()
-        hidden[:, width:] = table[:, 2 * width : 3 * width]
-        before, after = table[:-1, width : 2 * width], table[1:, 3 * width :]
-        is_first = np.zeros(len(table), np.bool_)
-        is_first[starts] = True
-        inner = ~is_first[1:, None]
-        hidden[1:, width:] += before * inner
-        hidden[:-1, width:] += after * inner
-        hidden += self.layers.bias
+        alone, before, own, after = (
+            table[:, place * width : (place + 1) * width] for place in range(4)
+        )
+        before[starts[1:] - 1] = 0.0  # a text has no neighbour beyond its edges
+        after[starts[1:]] = 0.0
+        hidden = np.empty((len(table), 2 * width), np.float32)
+        hidden[:, :width] = alone
+        hidden[:, width:] = own
+        hidden[1:, width:] += before[:-1]
+        hidden[:-1, width:] += after[1:]
         return np.maximum(hidden, 0, out=hidden)
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.text import unaccented
-from models.tokens import WORD, Hashes, Marks, Places, Spans, Tokens
+from models.hashing import Hashes, Marks, Places
+from models.tokens import WORD, Tokens
 
 PART_SIZES = (3, 4, 5)
 PART_BITS = 16
@@ -68,17 +68,41 @@ def part_bucket(hashes: Hashes) -> Places:
     return (hashes * _SPREAD >> np.uint64(64 - PART_BITS)).astype(np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The words of a batch among the vectors.
+
+    `places` (tokens,): the row of each, -1 for a strange one; `strange`: the tokens that are;
+    `shares` (len(strange), 2**16): how much each part makes of them, rows that sum to 1.
+    """
+
+    places: Places
+    strange: Places
+    shares: csr_matrix
+
+
+def find(read: Tokens, vectors: Vectors) -> Found:
+    """Where the words of a batch stand; looked up once for all tables that have these words."""
+    places, _ = known(read, vectors)
+    strange = np.flatnonzero(places < 0)
+    return Found(places, strange, _shares(read, strange))
+
+
 def composed(read: Tokens, chosen: Places, parts: Floats) -> Floats:
     """The vectors of some tokens (places in `read`) from their parts: `(len(chosen), d)`."""
-    total = np.zeros((len(chosen), parts.shape[1]), np.float32)
+    return np.asarray(_shares(read, chosen) @ parts, np.float32)
+
+
+def _shares(read: Tokens, chosen: Places) -> csr_matrix:
+    total = csr_matrix((len(chosen), 1 << PART_BITS), dtype=np.float32)
     count = np.zeros(len(chosen), np.int64)
     for rooms, buckets in _part_buckets(read, chosen):
         pointers = np.concatenate([[0], np.cumsum(rooms)])
         ones = np.ones(len(buckets), np.float32)
-        shape = (len(chosen), len(parts))
-        total += csr_matrix((ones, buckets, pointers), shape) @ parts
+        total += csr_matrix((ones, buckets, pointers), total.shape)
         count += rooms
-    return np.asarray(total / np.maximum(count, 1)[:, None], np.float32)
+    total.data /= np.repeat(np.maximum(count, 1), np.diff(total.indptr)).astype(np.float32)
+    return total
 
 
 def _part_buckets(read: Tokens, chosen: Places) -> Iterator[tuple[Places, Places]]:
@@ -86,15 +110,13 @@ def _part_buckets(read: Tokens, chosen: Places) -> Iterator[tuple[Places, Places
 
     The edges of a word count as spaces.
     """
-    is_inside = read.classes == WORD
-    spans = Spans(np.where(is_inside, unaccented(read.codes), np.uint32(32)))
     first, last = read.starts[chosen] - 1, read.starts[chosen] + _word_sizes(read, chosen) + 1
     for size in PART_SIZES:
         rooms = np.maximum(last - first - size + 1, 0)
         owner = np.repeat(np.arange(len(chosen)), rooms)
         step = np.arange(len(owner)) - np.repeat(np.cumsum(rooms) - rooms, rooms)
         starts = first[owner] + step
-        yield rooms, part_bucket(spans.hashes(starts, starts + size))
+        yield rooms, part_bucket(read.bare_words.hashes(starts, starts + size))
 
 
 def _word_sizes(read: Tokens, chosen: Places) -> Places:
@@ -106,6 +128,5 @@ def _word_sizes(read: Tokens, chosen: Places) -> Places:
 
 def known(read: Tokens, vectors: Vectors) -> tuple[Places, Marks]:
     """The row of each token and whether it is known."""
-    hashes = Spans(read.codes).hashes(read.starts, read.ends)
-    places = vectors.places(hashes)
+    places = vectors.places(read.hashes)
     return places, places >= 0

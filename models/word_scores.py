@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.tokens import Places, Tokens
-from models.vectors import Floats, Vectors, composed, known, packed, unpacked
+from models.tokens import Tokens
+from models.vectors import Floats, Found, Vectors, find, known, packed, unpacked
 
 RARITY = 1e-3
 
@@ -30,12 +30,12 @@ class WordScores:
     scores: Vectors
     gain: Floats
 
-    def logits(self, pieces: Sequence[Tokens], places: Sequence[Places]) -> Floats:
+    def logits(self, pieces: Sequence[Tokens], words: Sequence[Found]) -> Floats:
         """`(n, outputs)`: the mean of the words of each text, 0 for a text without a word.
 
-        `places` are those of the words of each piece among the network's, which has the same.
+        `words` are those of each piece among the network's, which has the same.
         """
-        return means(pieces, self.scores, self.gain, places=places)
+        return means(pieces, self.scores, self.gain, words=words)
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -60,19 +60,19 @@ def means(
     vectors: Vectors,
     gain: Floats,
     *,
-    places: Sequence[Places] | None = None,
+    words: Sequence[Found] | None = None,
 ) -> Floats:
     """The weighted mean of the rows of the words of each text `(n, d)`."""
-    found = places or [known(piece, vectors)[0] for piece in pieces]
+    found = words or [find(piece, vectors) for piece in pieces]
     nothing = np.zeros((0, vectors.rows.shape[1]), np.float32)
     both = zip(pieces, found, strict=True)
     return np.concatenate([nothing, *(_mean(piece, own, vectors, gain) for piece, own in both)])
 
 
-def _mean(read: Tokens, places: Places, vectors: Vectors, gain: Floats) -> Floats:
+def _mean(read: Tokens, words: Found, vectors: Vectors, gain: Floats) -> Floats:
+    places = words.places
     rows = vectors.rows[places]
-    strange = np.flatnonzero(places < 0)
-    rows[strange] = composed(read, strange, vectors.parts)
+    rows[words.strange] = words.shares @ vectors.parts
     shape = (read.count, len(places))
     weights = csr_matrix((gain[places], (read.row, np.arange(len(places)))), shape)
     total = np.maximum(np.asarray(weights.sum(axis=1)), 1e-6)

@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from pipelines import models_commands, orchestrator
+from pipelines import orchestrator
+from pipelines.console import HERE, Home, LangName, TextName, bar, print_unknown, table, words
 from pipelines.errors import VigieError
 
 app = typer.Typer(
@@ -30,23 +27,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Vigie: hear in public what is said of a public institution, lawfully.",
 )
-app.add_typer(models_commands.models_app, name="models")
 out = Console(highlight=False)
-Home = Annotated[
-    Path,
-    typer.Option("--home", "-H", envvar="VIGIE_HOME", help="The institution's folder."),
-]
 When = Annotated[
     datetime | None,
     typer.Option(help="End of the window, for example 2026-10-01T16:00 (UTC). Default: now."),
 ]
-HERE = Path(".vigie/home")
-
-
-def _words(value: object, *, style: str = "") -> Text:
-    """A value as it reads: never markup, and no control character of a stranger for a terminal."""
-    signs = (c if c.isprintable() or c == "\n" else " " * c.isspace() for c in str(value))
-    return Text("".join(signs), style=style)
 
 
 def _utc(moment: datetime | None) -> datetime:
@@ -90,8 +75,8 @@ def init(
     from pipelines import init as beginning
 
     path = beginning.write(home, answers={"name": name, "kind": kind})
-    out.print(_words(f"{path} is written."), "Next: open it, follow its comments, then run")
-    out.print(_words(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
+    out.print(words(f"{path} is written."), "Next: open it, follow its comments, then run")
+    out.print(words(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
 
 
 @app.command()
@@ -102,9 +87,9 @@ def doctor(home: Home = HERE) -> None:
     checks = examiner.examine(home, environ=os.environ, now=datetime.now(UTC))
     signs = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
     for check in checks:
-        out.print(signs[check.status], _words(f"{check.name}: {check.what}"))
+        out.print(signs[check.status], words(f"{check.name}: {check.what}"))
         if check.status != "ok" and check.remedy:
-            out.print("   →", _words(check.remedy))
+            out.print("   →", words(check.remedy))
     if any(check.status == "error" for check in checks):
         raise typer.Exit(1)
 
@@ -158,7 +143,7 @@ def digest(
     if page is None:
         out.print("Nothing has been read yet: `vigie watch` first.")
         raise typer.Exit(1)
-    out.print(_words(f"{page} is written. Open it in a browser; readers get it by mail."))
+    out.print(words(f"{page} is written. Open it in a browser; readers get it by mail."))
 
 
 def _today(time_zone: str, now: datetime) -> date:
@@ -174,11 +159,11 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
 
     house, now = run.house(home), _past(as_of, "--as-of")
     receipt = run.expire(house, as_of=now)
-    out.print("expired", _words(json.dumps(receipt, default=str)))
-    out.print("published", _words(str(run.published(house, as_of=now))))
+    out.print("expired", words(json.dumps(receipt, default=str)))
+    out.print("published", words(str(run.published(house, as_of=now))))
     pages = run.docs(house, as_of=now)
     out.print(
-        "data docs", _words(str(pages or "none: nothing accepted lies in staging/ to tell of"))
+        "data docs", words(str(pages or "none: nothing accepted lies in staging/ to tell of"))
     )
 
 
@@ -213,10 +198,10 @@ def rescore(
 
 @app.command()
 def score(
-    source: Annotated[
-        Path, typer.Argument(help="CSV, JSON lines or Parquet with a column `text`.")
-    ],
+    source: Annotated[Path, typer.Argument(help="Texts: CSV, JSON lines or Parquet.")],
     out_path: Annotated[Path, typer.Option("--out", help="Where to write; the ending tells how.")],
+    text: TextName = "text",
+    lang: LangName = "",
     model: Annotated[
         str, typer.Option(help="embedded, gold (of --home), a folder, or org/name@revision")
     ] = "embedded",
@@ -225,6 +210,14 @@ def score(
         bool,
         typer.Option(help="Put ' before what a spreadsheet would take for a formula (CSV only)."),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes of a file over 20,000 rows, about 500 MB each. Default: one a "
+            "processor, at most 4.",
+        ),
+    ] = None,
 ) -> None:
     """Score any file of texts: its columns kept, tone, topics, acts and more added.
 
@@ -237,17 +230,21 @@ def score(
     if source.resolve() == out_path.resolve():
         raise VigieError(f"{out_path} would be written over what is read: choose another --out")
     model = Models(sentiment=model).at(home).sentiment
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("score", total=None)
+    strange = scoring.Unknown()
+    with bar("score") as moved:
         count = scoring.score_file(
             source,
             out_path,
+            text=text,
+            lang=lang,
             model=model,
             spreadsheet_safe=spreadsheet_safe,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            workers=workers,
+            progress=moved,
+            unknown=strange.update,
         )
-    out.print(_words(f"{count} texts scored into {out_path}"))
+    out.print(words(f"{count} texts scored into {out_path}"))
+    print_unknown(strange)
 
 
 @app.command()
@@ -264,10 +261,8 @@ def explain(
     from pipelines import explained
 
     found = explained.explain(text, lang=lang, model=model)
-    table = Table("what", "says", "words that moved it", box=box.SIMPLE_HEAD, pad_edge=False)
-    for line in found:
-        table.add_row(_words(line.what), _words(line.says), _words(line.words))
-    out.print(table)
+    heads = ("what", "says", "words that moved it")
+    out.print(table(heads, [(line.what, line.says, line.words) for line in found]))
 
 
 # What the operator asks of a source first, in the order of the view's columns named here.
@@ -302,22 +297,20 @@ def sources(
         names = ", ".join(COVERAGE)
         rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
         troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
-    table = Table(*COVERAGE.values(), box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_words("" if value is None else value) for value in row))
-    out.print(table)
+    lines = [["" if value is None else value for value in row] for row in rows]
+    out.print(table(list(COVERAGE.values()), lines))
     for name, status, note in troubles:
-        out.print(_words(f"{name}: {status}: {note}"))
+        out.print(words(f"{name}: {status}: {note}"))
 
 
 def _print_manifest(name: str, kind: str) -> None:
     from pipelines import sources as catalogue
 
     manifest = catalogue.load(kind).MANIFEST
-    out.print(_words(f"{name} ({manifest.label})", style="bold"))
+    out.print(words(f"{name} ({manifest.label})", style="bold"))
     for title in ("access", "terms_url", "legal_basis", "cost", "retention_days", "deletion_duty"):
-        out.print(_words(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
-    out.print(_words(f"  fields kept: {', '.join(manifest.fields_kept)}"))
+        out.print(words(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
+    out.print(words(f"  fields kept: {', '.join(manifest.fields_kept)}"))
 
 
 @app.command()
@@ -339,7 +332,7 @@ def erase(
         network=network,
         key=privacy.read_key(house.home, house.environ),
     )
-    out.print("erased", _words(json.dumps(receipt, default=str)))
+    out.print("erased", words(json.dumps(receipt, default=str)))
 
 
 @app.command()
@@ -356,7 +349,7 @@ def up(
             password = orchestrator.set_up(home, os.environ)
         out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
         logs = home / "airflow" / "logs"
-        out.print(_words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
+        out.print(words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
         orchestrator.serve(home, os.environ, port=port)
 
 
@@ -367,17 +360,31 @@ def airflow(context: typer.Context, home: Home = HERE) -> None:
     os.execve(words[0], words, orchestrator.environment(home, os.environ))  # noqa: S606
 
 
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def models(context: typer.Context) -> None:
+    """Models: compare, train and watch them; checkpoints. `vigie models --help` lists how."""
+    from pipelines.models_commands import models_app  # half a second that no other command needs
+
+    models_app(context.args, prog_name="vigie models")
+
+
 def main() -> None:
     """The entry point: errors that a person can act on come without a traceback."""
     logging.basicConfig(level=os.environ.get("VIGIE_LOG", "WARNING"), format="%(message)s")
     try:
         app()
     except VigieError as error:
-        Console(stderr=True, highlight=False).print(_words(str(error)), style="red")
+        Console(stderr=True, highlight=False).print(words(str(error)), style="red")
         sys.exit(2)
     except PermissionError as error:
         text = f"{error}: run as the account that owns the file, or chown or chmod it"
-        Console(stderr=True, highlight=False).print(_words(text), style="red")
+        Console(stderr=True, highlight=False).print(words(text), style="red")
         sys.exit(2)
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import acts, explain as explaining, heads, sentiment, suite, topics
-from models.errors import TaxonomyError, WeightsError as Unusable
-from models.explain import Effect
-from models.language import detect
+from models import acts, explain as explaining, heads, sentiment, stated, topics
+from models.language import LANGUAGES, detect
 from models.reading import Batch
 from models.suite import Scores, Suite
 from models.taxonomy import taxonomy
-from pipelines.errors import VigieError, WeightsError
+from pipelines.errors import VigieError
+from pipelines.score import load_suite
 
 WORDS = 5  # shown of each score
+_LONGEST = 30  # characters of a word that is shown
 
 Chances = NDArray[np.float32]
 
@@ -32,21 +32,30 @@ class Line:
 
 
 def explain(text: str, *, lang: str | None = None, model: str = "embedded") -> list[Line]:
-    """What every model says of a text. VigieError for an empty one or a model that is not there."""
+    """What every model says of a text, in the language stated or else found.
+
+    VigieError for an empty text, a language that is none, or a model that is not there.
+    """
     if not text.strip():
         raise VigieError("there is no text: write the message in quotes")
-    try:
-        own = suite.load(tone=model)
-    except (Unusable, TaxonomyError) as error:
-        raise WeightsError(str(error)) from error
-    found = lang or detect([text])[0]
+    found = _lang(lang) if lang else detect([text])[0]
+    own = load_suite(tone=model)
     said = own.score([text], [found])
     return [Line("language", found or "undetermined", ""), *_lines(text, found, own, said)]
 
 
+def _lang(said: str) -> str:
+    if own := stated.code(said):
+        return own
+    raise VigieError(
+        f"--lang {said[:20]!r} names no language: write two letters ({', '.join(LANGUAGES)}), or "
+        "leave it out, and it is found"
+    )
+
+
 def _lines(text: str, lang: str | None, own: Suite, said: Scores) -> Iterator[Line]:
     def moved(score: Callable[[Batch], Chances]) -> str:
-        return _moved(text, lambda texts: score(Batch(texts, [lang] * len(texts))))
+        return moved_words(text, lambda texts: score(Batch(texts, [lang] * len(texts))))
 
     chances = said.tone.probabilities[0]
     if np.isnan(chances).any():
@@ -92,6 +101,13 @@ def _named(
         yield Line("services", ", ".join(said.services[0]), "")
 
 
-def _moved(text: str, score: explaining.Score) -> str:
-    top: list[Effect] = explaining.strongest(explaining.effects(text, score), count=WORDS)
-    return ", ".join(f"{each.word} {100 * each.effect:+.0f}" for each in top)
+def moved_words(text: str, score: explaining.Score, *, count: int = WORDS) -> str:
+    """The words that moved a score most, for it or against it, each with its effect in points."""
+    top = explaining.strongest(explaining.effects(text, score), count=count)
+    return ", ".join(f"{cut(each.word, _LONGEST)} {100 * each.effect:+.0f}" for each in top)
+
+
+def cut(text: str, limit: int) -> str:
+    """A text on one line, its end left out when it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

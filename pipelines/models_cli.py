@@ -1,21 +1,20 @@
 """`vigie models …`: checkpoints that are listed, pulled when asked for, exported and compared.
 
-Nothing is fetched but by `pull`, once licence and size were shown and agreed to.
+Nothing is fetched but by `pull`, once licence and size were shown and agreed to. How these
+commands read somebody's file stands here too.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from models import (
     export as exporting,
@@ -23,13 +22,28 @@ from models import (
     language,
     pull as pulling,
     sentiment,
+    stated,
     topics,
 )
 from models.errors import TaxonomyError, WeightsError as Unusable
 from models.hub import trial
 from models.hub.trial import Labelled, Line, Task, Trial
+from models.stated import Langs
 from pipelines import textfile
+from pipelines.console import (
+    HERE,
+    Home,
+    LabelName,
+    LangName,
+    TextName,
+    named,
+    out,
+    print_unknown,
+    table,
+    words,
+)
 from pipelines.errors import VigieError, WeightsError
+from pipelines.score import check_column
 
 models_app = typer.Typer(
     no_args_is_help=True,
@@ -37,24 +51,27 @@ models_app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Models: compare, train and watch them; checkpoints.",
 )
-out = Console(highlight=False)
-Home = Annotated[
-    Path,
-    typer.Option("--home", "-H", envvar="VIGIE_HOME", help="The institution's folder."),
-]
-HERE = Path(".vigie/home")
 LIMIT = 2_000  # texts of a set: some tens of seconds for a base model
 SEED = 20261120
+_TONES = (
+    "write negative, neutral or positive (or négatif, neutre, positif), and leave the label empty "
+    "for a text that is not to be judged"
+)
+_TOPICS = "write ids of topics (T01 to T20), several parted by `;`, nothing for a text of no topic"
 
 
-def _words(value: object, *, style: str = "") -> Text:
-    """A value as it reads: never markup, and no control character of a stranger for a terminal."""
-    signs = (c if c.isprintable() or c == "\n" else " " * c.isspace() for c in str(value))
-    return Text("".join(signs), style=style)
+def interval(low: float, high: float) -> str:
+    """The two ends of an interval as a table shows them, short: 80 columns must hold it."""
+    return f"{low:.1f}–{high:.1f}"
+
+
+def gained(low: float, high: float) -> str:
+    """The two ends of the interval of a gain, with their signs."""
+    return f"{low:+.1f} to {high:+.1f}"
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Faults of models as faults that a person can act on."""
     try:
         yield
@@ -62,16 +79,130 @@ def _told() -> Iterator[None]:
         raise WeightsError(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The columns of somebody's file; without `lang` one of that name is used if it is there."""
+
+    text: str = "text"
+    label: str = "label"
+    lang: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Texts of a file with their languages, labels, the numbers of their rows, and the weights as
+    they are written.
+    """
+
+    name: str
+    texts: list[str]
+    langs: list[str | None]
+    labels: list[str]
+    weights: list[str]
+    numbers: list[int]
+    blank_count: int
+
+
+Row = dict[str, Any]
+
+
+def rows(path: Path, columns: Columns) -> Iterator[Row]:
+    """The rows of a file of texts as dictionaries; VigieError where a column is missing."""
+    pieces = textfile.opened(
+        path, added=(), text=columns.text, hint=", or name it with --text"
+    ).pieces
+    for piece in pieces:
+        if columns.lang:
+            check_column(path, piece.column_names, columns.lang, option="--lang")
+        yield from piece.to_pylist()
+
+
+def texts_of(found: Sequence[Row], columns: Columns) -> tuple[list[str], Langs]:
+    """The texts of rows and their languages, as stated or found."""
+    texts = [_cell(row, columns.text) for row in found]
+    return texts, stated.langs(texts, [row.get(columns.lang or "lang") for row in found])
+
+
+def _cell(row: Row, column: str) -> str:
+    value = row.get(column)
+    return "" if value is None else str(value)
+
+
+def labelled(path: Path, columns: Columns, *, keeps_blank: bool = False) -> LabelledRows:
+    """A labelled file; rows without a label are left out unless `keeps_blank`."""
+    every = list(rows(path, columns))
+    if not every:
+        raise VigieError(f"{path.name} has no row: give it texts with labels")
+    check_column(path, list(every[0]), columns.label, option="--label")
+    numbers = [
+        number
+        for number, row in enumerate(every, 1)
+        if keeps_blank or _cell(row, columns.label).strip()
+    ]
+    kept = [every[number - 1] for number in numbers]
+    texts, langs = texts_of(kept, columns)
+    print_unknown(langs.unknown)
+    return LabelledRows(
+        name=path.name,
+        texts=texts,
+        langs=langs.codes,
+        labels=[_cell(row, columns.label).strip() for row in kept],
+        weights=[_cell(row, "weight") for row in kept],
+        numbers=numbers,
+        blank_count=len(every) - len(kept),
+    )
+
+
+def weights(own: LabelledRows) -> list[float]:
+    """What each text counts, 1 where nothing is written; VigieError for what is no weight."""
+    return [_weight(own.name, *each) for each in zip(own.numbers, own.weights, strict=True)]
+
+
+def _weight(name: str, number: int, value: str) -> float:
+    try:
+        weight = float(value.replace(",", ".")) if value else 1.0
+    except ValueError:
+        weight = math.nan
+    if not 0.0 < weight <= 100.0:
+        raise VigieError(
+            f"row {number} of {name} has the weight {named(value)}: "
+            "write a number over 0 and up to 100, or nothing for 1"
+        )
+    return weight
+
+
+def tones(own: LabelledRows) -> list[int]:
+    """The place in `sentiment.LABELS` of each label; VigieError names those that are none."""
+    if not own.labels:
+        raise VigieError(f"{own.name} has no label in any row: {_TONES}")
+    found = gold_set.classes(own.labels)
+    wrong = [place for place, known in enumerate(found) if known is None]
+    _refuse(own, wrong, _TONES)
+    return [place for place in found if place is not None]
+
+
+def _refuse(own: LabelledRows, wrong: Sequence[int], remedy: str) -> None:
+    """VigieError that names the first label of `wrong` and some others."""
+    if not wrong:
+        return
+    first, *rest = dict.fromkeys(named(own.labels[place]) for place in wrong)
+    also = f" (and others hold {', '.join(sorted(rest)[:5])})" if rest else ""
+    raise VigieError(
+        f"row {own.numbers[wrong[0]]} of {own.name} has the label {first}{also}, "
+        f"{len(wrong)} rows in all: {remedy}"
+    )
+
+
 @models_app.command("list")
 def list_(home: Home = HERE) -> None:
     """The recommended checkpoints and those that are installed; no network."""
     for each in pulling.recommended():
-        out.print(_words(each.id, style="bold"), soft_wrap=True)
+        out.print(words(each.id, style="bold"), soft_wrap=True)
         langs = " ".join(each.languages)
-        out.print(_words(f"  {each.task} · {langs} · {each.licence} · {each.size_mb} MB"))
-        out.print(_words(f"  {each.why}"))
+        out.print(words(f"  {each.task} · {langs} · {each.licence} · {each.size_mb} MB"))
+        out.print(words(f"  {each.why}"))
     for folder in _installed(home):
-        out.print(_words(f"installed: {folder}"))
+        out.print(words(f"installed: {folder}"))
 
 
 def _installed(home: Path) -> list[Path]:
@@ -89,8 +220,11 @@ def pull(
     ] = "",
     languages: Annotated[str, typer.Option(help="What it reads, for example fr,en.")] = "",
     gold: Annotated[
-        Path | None, typer.Option(help="CSV, JSON lines or Parquet with `text` and `label`.")
+        Path | None, typer.Option(help="Labelled texts of your own: CSV, JSON lines or Parquet.")
     ] = None,
+    text: TextName = "text",
+    label: LabelName = "label",
+    lang: LangName = "",
     data: Annotated[
         Path | None, typer.Option(help="Folder of the public sets (models/datasets.py).")
     ] = None,
@@ -102,8 +236,10 @@ def pull(
 ) -> None:
     """Fetch a checkpoint, check it, compare it with the embedded model, propose the better."""
     wanted = _task(task, name)
-    sets = _sets(wanted, gold, data, limit)  # a fault of the texts is told before a long download
-    with _told():
+    # A fault of the texts is told before a long download.
+    own = [_own(gold, Columns(text=text, label=label, lang=lang), wanted)] if gold else []
+    sets = _sets(wanted, own, data, limit)
+    with told():
         found = pulling.offer(
             name,
             languages=tuple(languages.split(",")) if languages else (),
@@ -113,9 +249,9 @@ def pull(
     if installed is None:
         out.print("Nothing was fetched.")
         raise typer.Exit(1)
-    out.print(_words(f"{found.pinned} is in {installed.folder}"), soft_wrap=True)
+    out.print(words(f"{found.pinned} is in {installed.folder}"), soft_wrap=True)
     _print_report(installed.report)
-    with _told():
+    with told():
         trials = _trials(wanted, installed.folder, sets)
     _print_trials(trials)
     _propose(found, installed.folder, wanted, trials)
@@ -132,19 +268,19 @@ def _task(said: str, name: str) -> Task:
 
 def _agreed(offer: pulling.Offer, *, yes: bool) -> bool:
     """Whether a download is wanted, once its licence and size were shown."""
-    out.print(_words(offer.pinned, style="bold"))
+    out.print(words(offer.pinned, style="bold"))
     for line in (
         f"licence    {offer.licence}",
         f"languages  {' '.join(offer.languages) or 'as its card says'}",
         f"download   {offer.size_mb} MB, {len(offer.files)} files",
     ):
-        out.print(_words(f"  {line}"))
+        out.print(words(f"  {line}"))
     return yes or typer.confirm("Fetch it?", default=False)
 
 
 def _print_report(report: exporting.Report | None) -> None:
     if report is None:
-        out.print(_words("Its ONNX file is used as it came, not quantised."))
+        out.print(words("Its ONNX file is used as it came, not quantised."))
         return
     out.print(
         f"exported: {report.apart:.1e} from torch, {report.fp32_mb} MB; in 8 bits "
@@ -152,42 +288,22 @@ def _print_report(report: exporting.Report | None) -> None:
     )
 
 
-def _sets(task: Task, gold: Path | None, data: Path | None, limit: int) -> list[Labelled]:
+def _sets(task: Task, own: list[Labelled], data: Path | None, limit: int) -> list[Labelled]:
     """The labelled texts to judge on: the institution's own first."""
-    sets = [_gold(gold, task)] if gold else []
-    if data and task == "sentiment":
-        sets += _public(data)
-    return [_drawn(each, limit) for each in sets]
+    public = _public(data) if data and task == "sentiment" else []
+    return [_drawn(each, limit) for each in own + public]
 
 
-def _gold(path: Path, task: Task) -> Labelled:
+def _own(path: Path, columns: Columns, task: Task) -> Labelled:
     """The institution's own texts; VigieError when a label is none of ours."""
-    rows = [row for piece in textfile.opened(path, added=()).pieces for row in piece.to_pylist()]
-    if not rows or "label" not in rows[0]:
-        raise VigieError(
-            f"{path.name} has no column 'label' with a row under it: give it `text` and `label`"
-        )
-    texts = [row["text"] or "" for row in rows]
-    labels = [str(row["label"] or "").strip() for row in rows]
-    if task == "sentiment":  # French names and signs too, as everywhere
-        places = gold_set.classes(labels)
-        both = zip(places, labels, strict=True)
-        labels = [own if place is None else sentiment.LABELS[place] for place, own in both]
-    found = trial.marks(labels, task=task)
-    _check_labels(path, labels, [bool(row.any()) for row in found], task)
-    given = [row.get("lang") for row in rows]
-    langs = [own or seen for own, seen in zip(given, language.detect(texts), strict=True)]
-    return Labelled(name=path.name, texts=texts, langs=langs, marks=found)
-
-
-def _check_labels(path: Path, labels: list[str], is_known: list[bool], task: Task) -> None:
-    """A text may be of no topic, and then its label is empty; a tone is never empty."""
-    for number, (label, known) in enumerate(zip(labels, is_known, strict=True), start=1):
-        if not known and (label or task == "sentiment"):
-            names = sentiment.LABELS if task == "sentiment" else topics.LABELS
-            raise VigieError(
-                f"row {number} of {path.name} has the label {label[:40]!r}: use {', '.join(names)}"
-            )
+    found = labelled(path, columns, keeps_blank=task == "topics")
+    labels = found.labels
+    if task == "sentiment":
+        labels = [sentiment.LABELS[place] for place in tones(found)]
+    marks = trial.marks(labels, task=task)
+    nameless = [i for i, row in enumerate(marks) if labels[i] and not row.any()]
+    _refuse(found, nameless, _TOPICS)
+    return Labelled(name=path.name, texts=found.texts, langs=found.langs, marks=marks)
 
 
 def _public(folder: Path) -> list[Labelled]:
@@ -225,12 +341,11 @@ def _drawn(labelled: Labelled, limit: int) -> Labelled:
     if count <= limit:
         return labelled
     places = sorted(random.Random(SEED).sample(range(count), limit))  # noqa: S311
-    return Labelled(
-        name=labelled.name,
+    return replace(
+        labelled,
         texts=[labelled.texts[i] for i in places],
         langs=[labelled.langs[i] for i in places],
         marks=labelled.marks[places],
-        is_seen=labelled.is_seen,
     )
 
 
@@ -253,19 +368,17 @@ def _print_trials(trials: list[Trial]) -> None:
     """A small table a set: both models, in points of 100."""
     for each in trials:
         taught = ", which taught the embedded model" if each.is_seen else ""
-        out.print(_words(f"{each.name}, {each.count} texts{taught}"))
+        out.print(words(f"{each.name}, {each.count} texts{taught}"))
         heads = ("model", "F1", "95 % interval", "gain, 95 %", "texts/s")
-        table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
-        gain = f"{100 * each.gain[0]:+.1f} to {100 * each.gain[1]:+.1f}"
-        table.add_row("embedded", *_figures(each.now, ""))
-        table.add_row("checkpoint", *_figures(each.other, gain))
-        out.print(table)
+        gain = gained(*(100 * end for end in each.gain))
+        lines = [("embedded", *_figures(each.now, "")), ("checkpoint", *_figures(each.other, gain))]
+        out.print(table(heads, lines))
 
 
 def _figures(line: Line, gain: str) -> tuple[str, ...]:
     """The cells of a model on a set, in points of 100."""
-    interval = f"{100 * line.low:.1f} to {100 * line.high:.1f}"
-    return f"{100 * line.f1:.1f}", interval, gain, f"{line.texts_per_second:.0f}"
+    ends = interval(100 * line.low, 100 * line.high)
+    return f"{100 * line.f1:.1f}", ends, gain, f"{line.texts_per_second:.0f}"
 
 
 def _propose(offer: pulling.Offer, folder: Path, task: Task, trials: list[Trial]) -> None:
@@ -273,13 +386,13 @@ def _propose(offer: pulling.Offer, folder: Path, task: Task, trials: list[Trial]
     judged = [each for each in trials if not each.is_seen]
     if judged and not judged[0].is_better:
         name = judged[0].name
-        out.print(_words(f"Keep the embedded model: the other is not better on {name}."))
+        out.print(words(f"Keep the embedded model: the other is not better on {name}."))
         out.print("To use it nevertheless, write into vigie.toml:")
     elif judged:
         out.print("The checkpoint is better. To use it, write into vigie.toml:")
     else:
         out.print("Not judged: give --gold FILE with texts of your own. To use it, in vigie.toml:")
-    out.print(_words(pulling.proposal(offer, folder, task)), soft_wrap=True)
+    out.print(words(pulling.proposal(offer, folder, task)), soft_wrap=True)
 
 
 @models_app.command()
@@ -289,9 +402,9 @@ def export(
     quantise: Annotated[bool, typer.Option(help="Also write the 8-bit file.")] = True,
 ) -> None:
     """Export a checkpoint to ONNX, so that it scores without torch."""
-    with _told():
+    with told():
         report = exporting.export(name, folder, is_quantised=quantise)
-    out.print(_words(f"{folder} is written ({report.kind}, {report.fp32_mb} MB)"), soft_wrap=True)
+    out.print(words(f"{folder} is written ({report.kind}, {report.fp32_mb} MB)"), soft_wrap=True)
     out.print(f"at most {report.apart:.1e} from torch")
     if report.int8_agreement is not None:
         out.print(

@@ -7,37 +7,58 @@ Texts of people are shown by `evaluate` only, on the operator's own terminal, fr
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.status import Status
-from rich.table import Table
 
 from models import (
     checkpoint,
     drift as drifting,
     evaluate as measures,
-    explain,
     gold as golden,
-    language,
     sentiment,
+    stated,
     train as training,
 )
 from models.sentiment import LABELS, UNDETERMINED, SentimentModel, Tones
-from pipelines import textfile
+from pipelines.console import (
+    HERE,
+    Home,
+    LabelName,
+    LangName,
+    TextName,
+    bar,
+    out,
+    print_unknown,
+    table,
+    words,
+)
 from pipelines.errors import VigieError
-from pipelines.models_cli import HERE, Home, _told, _words, models_app, out
+from pipelines.explained import cut, moved_words
+from pipelines.models_cli import (
+    Columns,
+    LabelledRows,
+    Row,
+    gained,
+    interval,
+    labelled,
+    models_app,
+    rows,
+    texts_of,
+    told,
+    tones,
+    weights,
+)
 
 __all__ = ["models_app"]  # with the commands of this file registered
 
@@ -45,146 +66,27 @@ WORK = Path(".vigie/training")
 WORST = 10
 _PIECE = 2_000  # texts between two steps of the bar
 _SHOWN = 240  # characters of a text that is shown
-_NAMED = 20  # characters; a longer label is a text of somebody, in the wrong column
 _NEEDS = ("torch", "floret")
-_REMEDY = (
-    "write negative, neutral or positive (or négatif, neutre, positif), and leave the label empty "
-    "for a text that is not to be judged"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Texts of a file with their languages, classes (places in LABELS) and weights."""
-
-    name: str
-    texts: list[str]
-    langs: list[str | None]
-    classes: list[int]
-    weights: list[float]
-    blank_count: int
-
-
-def _rows(path: Path, text: str) -> Iterator[dict[str, Any]]:
-    """The rows of a file whose texts stand in the column `text`, as dictionaries."""
-    for piece in textfile.opened(path, added=(), text=text, hint=", or name it with --text").pieces:
-        yield from piece.to_pylist()
-
-
-def _check_column(path: Path, names: Sequence[str], wanted: str, option: str) -> None:
-    if wanted not in names:
-        raise VigieError(
-            f"{path.name} has no column {wanted!r} but {', '.join(names[:20]) or 'none'}: "
-            f"name it with {option}, or rename it"
-        )
-
-
-def _text(row: dict[str, Any], column: str) -> str:
-    value = row[column]
-    return "" if value is None else str(value)
-
-
-def _langs(texts: Sequence[str], given: Sequence[object]) -> list[str | None]:
-    """The language of each text as given ("fr-FR" is "fr"), found where none is."""
-    said = [str(own or "").lower().replace("_", "-").split("-")[0] or None for own in given]
-    blank = [place for place, own in enumerate(said) if own is None]
-    for place, own in zip(blank, language.detect([texts[i] for i in blank]), strict=True):
-        said[place] = own
-    return said
-
-
-def _labelled(path: Path, *, text: str, label: str, lang: str) -> Labelled:
-    """A labelled file, rows without a label left out; VigieError names what is wrong with it."""
-    rows = list(_rows(path, text))
-    if not rows:
-        raise VigieError(f"{path.name} has no row: give it texts with labels")
-    _check_column(path, list(rows[0]), label, "--label")
-    if lang:
-        _check_column(path, list(rows[0]), lang, "--lang")
-    numbered = [(number, row) for number, row in enumerate(rows, 1) if _text(row, label).strip()]
-    classes = _classes(path, [(number, _text(row, label)) for number, row in numbered])
-    texts = [_text(row, text) for _, row in numbered]
-    return Labelled(
-        name=path.name,
-        texts=texts,
-        langs=_langs(texts, [row.get(lang or "lang") for _, row in numbered]),
-        classes=classes,
-        weights=[_weight(path, number, row.get("weight")) for number, row in numbered],
-        blank_count=len(rows) - len(numbered),
-    )
-
-
-def _classes(path: Path, numbered: Sequence[tuple[int, str]]) -> list[int]:
-    if not numbered:
-        raise VigieError(f"{path.name} has no label in any row: {_REMEDY}")
-    found = golden.classes([label for _, label in numbered])
-    unknown = [own for own, place in zip(numbered, found, strict=True) if place is None]
-    if unknown:
-        number, label = unknown[0]
-        others = sorted({_named(each) for _, each in unknown} - {_named(label)})[:5]
-        also = f" (and others hold {', '.join(others)})" if others else ""
-        raise VigieError(
-            f"row {number} of {path.name} has the label {_named(label)}{also}, "
-            f"{len(unknown)} rows in all: {_REMEDY}"
-        )
-    return [place for place in found if place is not None]
-
-
-def _named(label: str) -> str:
-    """A label as an error may show it: never a person's text."""
-    own = label.strip()
-    return repr(own) if len(own) <= _NAMED else f"a value of {len(own)} characters"
-
-
-def _weight(path: Path, number: int, value: object) -> float:
-    if value is None or value == "":
-        return 1.0
-    try:
-        weight = float(str(value).replace(",", "."))
-    except ValueError:
-        weight = math.nan
-    if not 0.0 < weight <= 100.0:
-        raise VigieError(
-            f"row {number} of {path.name} has the weight {_named(str(value))}: "
-            "write a number over 0 and up to 100, or nothing for 1"
-        )
-    return weight
 
 
 def _model(name: str, home: Path) -> SentimentModel:
-    with _told():
+    with told():
         return golden.load_gold(home / "models") if name == "gold" else sentiment.load(name)
-
-
-@contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Any]:
-    """A function that moves a bar on by some texts."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda count: progress.advance(task, count)
 
 
 def _scored(model: SentimentModel, texts: Sequence[str], langs: Sequence[str | None]) -> Tones:
     """The tone of each text, with a bar."""
     pieces = []
-    with _bar("score", len(texts)) as done, _told():
+    with bar("score") as moved, told():
         for first in range(0, len(texts), _PIECE):
             piece = slice(first, first + _PIECE)
             pieces.append(model.score(texts[piece], langs[piece]))
-            done(len(texts[piece]))
+            moved(min(first + _PIECE, len(texts)), len(texts))
     return Tones(
         np.concatenate([own.probabilities for own in pieces]),
         [label for own in pieces for label in own.labels],
         np.concatenate([own.scores for own in pieces]),
     )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(_words, row))
-    return table
 
 
 @models_app.command()
@@ -213,8 +115,8 @@ def train(
     setting = training.Setting(data=data, out=out_folder, work=work, seed=seed)
     with out.status("train") as status, _telling(status):
         done = _trained(setting, steps, status)
-    out.print(_table(("step", "SHA-256 of its weights"), list(done.items())))
-    out.print(_words(f"{out_folder} is written. Next: vigie models card --data {data}"))
+    out.print(table(("step", "SHA-256 of its weights"), list(done.items())))
+    out.print(words(f"{out_folder} is written. Next: vigie models card --data {data}"))
 
 
 def _steps(only: Sequence[str]) -> list[str]:
@@ -238,7 +140,7 @@ def _trained(setting: training.Setting, steps: Sequence[str], status: Status) ->
     for number, step in enumerate(steps, 1):
         status.update(f"{step} ({number} of {len(steps)})")
         try:
-            with _told():
+            with told():
                 done |= training.train(setting, only=(step,))
         except FileNotFoundError as error:
             raise VigieError(
@@ -269,38 +171,52 @@ class _Shown(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show the first line of an event."""
-        self._status.update(_words(record.getMessage().partition("\n")[0]))
+        self._status.update(words(record.getMessage().partition("\n")[0]))
 
 
 @models_app.command()
 def evaluate(
     data: Annotated[
-        Path | None, typer.Option(help="CSV, JSON lines or Parquet with labelled texts.")
+        Path | None,
+        typer.Option(
+            help="Labelled texts to judge on: CSV, JSON lines or Parquet. Not with --gold."
+        ),
     ] = None,
-    text: Annotated[str, typer.Option(help="Its column of texts.")] = "text",
-    label: Annotated[str, typer.Option(help="Its column of labels.")] = "label",
-    lang: Annotated[
-        str, typer.Option(help="Its column of languages. Default: `lang`, else they are found.")
-    ] = "",
+    text: TextName = "text",
+    label: LabelName = "label",
+    lang: LangName = "",
     gold: Annotated[
-        Path | None, typer.Option(help="A gold set: columns `text`, `label`, perhaps `lang`.")
+        Path | None,
+        typer.Option(
+            help="The gold set of `vigie models gold`, in the place of --data: it is said when the "
+            "model has learnt from it."
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option(help="embedded, gold, a folder, or org/name@revision")
     ] = "embedded",
     home: Home = HERE,
 ) -> None:
-    """Judge a model of tone on labelled texts of your own."""
-    sets = []
-    if data:
-        sets.append(_labelled(data, text=text, label=label, lang=lang))
-    if gold:
-        sets.append(_labelled(gold, text="text", label="label", lang=""))
-    if not sets:
-        raise VigieError("there is nothing to judge on: give --data FILE or --gold FILE")
-    own = _model(model, home)
-    for each in sets:
-        _judge(each, own)
+    """Judge a model of tone on labelled texts of your own, one file at a time."""
+    found = labelled(_one_of(data, gold), Columns(text=text, label=label, lang=lang))
+    classes, own = tones(found), _model(model, home)
+    if gold and model == "gold":
+        out.print(
+            "The gold head learnt from its gold set: what follows flatters it. "
+            "`vigie models gold FILE` judges it by folds, on texts that it had not seen."
+        )
+    _judge(found, classes, own)
+
+
+def _one_of(data: Path | None, gold: Path | None) -> Path:
+    if data and gold:
+        raise VigieError(
+            "--data and --gold are both given, and one file is judged at a time: leave one out, "
+            "and run the command again for the other"
+        )
+    if found := data or gold:
+        return found
+    raise VigieError("there is nothing to judge on: give --data FILE or --gold FILE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,32 +230,32 @@ class _Judged:
     is_unsure: NDArray[np.bool_]
 
 
-def _judge(labelled: Labelled, model: SentimentModel) -> None:
+def _judge(found: LabelledRows, classes: Sequence[int], model: SentimentModel) -> None:
     """Print every figure of a model on a set."""
-    own = _judged(labelled, model)
-    unread = len(labelled.texts) - len(own.texts)
-    out.print(_words(f"{labelled.name}, {model.model_id}", style="bold"))
+    own = _judged(found, classes, model)
+    unread = len(found.texts) - len(own.texts)
+    out.print(words(f"{found.name}, {model.model_id}", style="bold"))
     out.print(
         f"{len(own.texts)} texts judged, {unread} not read (empty, or in a language without a "
-        f"model), {labelled.blank_count} rows without a label"
+        f"model), {found.blank_count} rows without a label"
     )
-    out.print(_table(_HEADS, _lines(own)))
-    table = measures.confusion(own.truth, own.chances.argmax(axis=1), caption="")
-    out.print(_table(table.heads, table.rows))
+    out.print(table(_HEADS, _lines(own)))
+    both = measures.confusion(own.truth, own.chances.argmax(axis=1), caption="")
+    out.print(table(both.heads, both.rows))
     _print_worst(own, model)
 
 
-def _judged(labelled: Labelled, model: SentimentModel) -> _Judged:
-    said = _scored(model, labelled.texts, labelled.langs)
+def _judged(found: LabelledRows, classes: Sequence[int], model: SentimentModel) -> _Judged:
+    said = _scored(model, found.texts, found.langs)
     read = np.flatnonzero(~np.isnan(said.probabilities[:, 0])).tolist()
     if not read:
         raise VigieError(
-            f"the model {model.model_id} reads no text of {labelled.name}: check the languages"
+            f"the model {model.model_id} reads no text of {found.name}: check the languages"
         )
     return _Judged(
-        texts=[labelled.texts[i] for i in read],
-        langs=[labelled.langs[i] for i in read],
-        truth=np.array(labelled.classes)[read],
+        texts=[found.texts[i] for i in read],
+        langs=[found.langs[i] for i in read],
+        truth=np.array(classes)[read],
         chances=said.probabilities[read].astype(float),
         is_unsure=np.array([said.labels[i] == UNDETERMINED for i in read]),
     )
@@ -353,9 +269,10 @@ def _lines(own: _Judged) -> list[tuple[str, ...]]:
     return lines + [_figures(name, own, langs == name) for name in names if len(names) > 1]
 
 
+# In two lines, so that 80 columns hold every line of figures whole.
 _HEADS = (
-    "language", "texts", "macro-F1", "95 % interval", "macro-recall", "accuracy",
-    "calibration error", "undetermined",
+    "lang", "texts", "macro\nF1", "95 %\ninterval", "macro\nrecall", "accuracy",
+    "calibration\nerror", "undeter-\nmined",
 )  # fmt: skip
 
 
@@ -366,9 +283,9 @@ def _figures(name: str, judged: _Judged, chosen: NDArray[np.bool_]) -> tuple[str
     right = 100 * float((chances.argmax(axis=1) == truth).mean())
     figures = (own.macro_f1, own.macro_recall, right, own.calibration)
     f1, recall, accuracy, calibration = (f"{value:.1f}" for value in figures)
-    interval = f"{own.low:.1f} to {own.high:.1f}"
     unsure = f"{100 * judged.is_unsure[chosen].mean():.1f} %"
-    return (name, str(own.count), f1, interval, recall, accuracy, calibration, unsure)
+    ends = interval(own.low, own.high)
+    return (name, str(own.count), f1, ends, recall, accuracy, calibration, unsure)
 
 
 def _print_worst(own: _Judged, model: SentimentModel) -> None:
@@ -379,30 +296,24 @@ def _print_worst(own: _Judged, model: SentimentModel) -> None:
     if not worst:
         out.print("No text is judged otherwise than by people.")
         return
-    rows = []
+    lines = []
     with out.status("explain"):
         for place in worst:
-            text, verdict = own.texts[place], LABELS[said[place]]
+            text = own.texts[place]
             moved = _moved(text, own.langs[place], int(said[place]), model)
-            sure = f"{verdict} {own.chances[place].max():.2f}"
-            rows.append((LABELS[own.truth[place]], sure, moved, _cut(text)))
-    out.print(f"The {len(rows)} worst errors:")
-    out.print(_table(("people said", "model said", "words that moved it", "text"), rows))
+            sure = f"{LABELS[said[place]]} {100 * own.chances[place].max():.0f} %"
+            lines.append((LABELS[own.truth[place]], sure, moved, cut(text, _SHOWN)))
+    out.print(f"The {len(lines)} worst errors, with the words that moved each, in points:")
+    out.print(table(("people said", "model said", "words", "text"), lines))
 
 
 def _moved(text: str, lang: str | None, place: int, model: SentimentModel) -> str:
     """The three strongest words for and against what the model said, with their effect."""
-    found = explain.effects(
-        text, lambda texts: model.score(texts, [lang] * len(texts)).probabilities[:, place]
-    )
-    strongest = explain.strongest(found, count=3)
-    return ", ".join(f"{_cut(each.word, 30)} {each.effect:+.2f}" for each in strongest)
 
+    def chances(texts: Sequence[str]) -> NDArray[np.float32]:
+        return model.score(texts, [lang] * len(texts)).probabilities[:, place]
 
-def _cut(text: str, limit: int = _SHOWN) -> str:
-    """A text on one line, its end left out when it is long."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    return moved_words(text, chances, count=3)
 
 
 @models_app.command("card")
@@ -417,73 +328,102 @@ def card_(
         if not folder.is_dir():
             raise VigieError(f"{option} {folder} is not a folder: `vigie models train` makes both")
     try:
-        with out.status("measure") as status, _telling(status), _told():
+        with out.status("measure") as status, _telling(status), told():
             names = card.write(data, work)
     except FileNotFoundError as error:
         raise VigieError(
             f"a file is missing ({error.filename or error}): give --data with every data set and "
             "--work of a whole training"
         ) from error
-    out.print(_words(f"written: {', '.join(names)} (models/cards)"))
+    out.print(words(f"written: {', '.join(names)} (models/cards)"))
 
 
 @models_app.command()
 def drift(
-    source: Annotated[
-        Path, typer.Argument(help="CSV, JSON lines or Parquet with a column `text`.")
-    ],
+    source: Annotated[Path, typer.Argument(help="Texts: CSV, JSON lines or Parquet.")],
+    text: TextName = "text",
+    lang: LangName = "",
 ) -> None:
-    """Say whether texts still look like those that the models learnt from."""
-    with _told():
+    """Say whether texts still look like those that the models learnt from, by language."""
+    columns = Columns(text=text, lang=lang)
+    pieces = _pieces(rows(source, columns))
+    first = next(pieces, None)  # what is wrong with the file is told before models are read
+    if first is None:
+        raise VigieError(f"{source.name} has no row: give it texts")
+    with told():
         tone = sentiment.load()
         trained = drifting.read_reference(tone)
-    here, count = drifting.nothing(), 0
-    with _bar("read", None) as done, _told():
-        for piece in _pieces(_rows(source, "text")):
-            texts = [_text(row, "text") for row in piece]
-            langs = _langs(texts, [row.get("lang") for row in piece])
-            here = drifting.added(here, drifting.measured(texts, langs, tone=tone))
-            count += len(piece)
-            done(len(piece))
-    if not count:
-        raise VigieError(f"{source.name} has no row: give it texts")
-    _print_drift(drifting.compared(here, trained), count)
+    _print_drift(_measured(chain([first], pieces), columns, tone), trained)
 
 
-def _pieces(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    piece: list[dict[str, Any]] = []
-    for row in rows:
-        piece.append(row)
-        if len(piece) == _PIECE:
-            yield piece
-            piece = []
-    if piece:
+def _pieces(left: Iterator[Row]) -> Iterator[list[Row]]:
+    while piece := list(islice(left, _PIECE)):
         yield piece
 
 
-_COLOURS = {"ok": "green", "look": "yellow", "drifted": "red"}
+def _measured(
+    pieces: Iterable[list[Row]], columns: Columns, tone: SentimentModel
+) -> drifting.ByLang:
+    """The figures of a file by language, with a bar; languages that are none are told."""
+    here: drifting.ByLang = {}
+    done, unknown = 0, Counter[str]()
+    with bar("read") as moved, told():
+        for piece in pieces:
+            texts, langs = texts_of(piece, columns)
+            here = drifting.added(here, drifting.measured(texts, langs.codes, tone=tone))
+            unknown += langs.unknown
+            done += len(piece)
+            moved(done, None)
+    print_unknown(unknown)
+    return here
 
 
-def _print_drift(lines: Sequence[drifting.Line], count: int) -> None:
-    table = Table(
-        *("figure", "here", "in training", "PSI", "verdict"), box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for line in lines:
-        table.add_row(
-            *map(_words, (line.title, line.here, line.trained, f"{line.psi:.2f}")),
-            _words(line.verdict, style=_COLOURS[line.verdict]),
+_COLOURS = {"ok": "green", "look": "yellow", "drifted": "red", "few texts": ""}
+
+
+def _print_drift(here: drifting.ByLang, trained: drifting.ByLang) -> None:
+    every = drifting.compared(here, trained)
+    if lines := [line for line in every if line.verdict != "few texts"] or every:
+        out.print(
+            table(
+                ("lang", "figure", "here", "in training", "PSI", "verdict"),
+                [row for line in lines for row in _drift_rows(line)],
+            )
         )
-        if line.verdict != "ok":
-            for name, own, then in line.parts:
-                shares = (f"  {name}", f"{100 * own:.0f} %", f"{100 * then:.0f} %", "", "")
-                table.add_row(*map(_words, shares))
-    out.print(table)
     for line in lines:
         if line.advice:
-            out.print(_words(f"{line.title}: {line.advice}"))
-    if count < drifting.LEAST_TEXTS:
+            out.print(words(f"{line.lang}, {line.title}: {line.advice}"))
+    _print_languages(drifting.counts(here), trained)
+    if kinds := [f"{name} {100 * share:.0f} %" for name, share in drifting.mix(here)]:
         out.print(
-            f"{count} texts are few: under {drifting.LEAST_TEXTS} the figures move by chance alone"
+            "French is compared with training text of the same kinds of writing: "
+            f"{', '.join(kinds)}."
+        )
+
+
+def _drift_rows(line: drifting.Line) -> Iterator[tuple[object, ...]]:
+    """A figure, and the shares of its bins where it has moved."""
+    verdict = words(line.verdict, style=_COLOURS[line.verdict])
+    yield line.lang, line.title, line.here, line.trained, f"{line.psi:.2f}", verdict
+    if line.verdict in ("look", "drifted"):
+        for name, own, then in line.parts:
+            yield "", f"  {name}", f"{100 * own:.0f} %", f"{100 * then:.0f} %", "", ""
+
+
+def _print_languages(counts: dict[str, int], trained: drifting.ByLang) -> None:
+    """What was not compared, and where there are too few texts for a verdict."""
+    others = Counter[str]()
+    for lang, count in counts.items():
+        if lang not in trained:  # what names no language may be a text, from the wrong column
+            others[lang if stated.code(lang) else "none or unknown"] += count
+    if others:
+        told_of = ", ".join(f"{lang} {count}" for lang, count in others.most_common())
+        out.print(f"Not compared, since training text has none of it: {told_of} texts.")
+    least = drifting.LEAST_TEXTS
+    few = [f"{n} texts are {lang}" for lang, n in counts.items() if lang in trained and n < least]
+    if few:
+        out.print(
+            words(f"{', '.join(few)}: under {least} the figures move by chance, without a verdict.")
         )
 
 
@@ -492,18 +432,22 @@ def gold_(
     source: Annotated[
         Path,
         typer.Argument(
-            help="CSV, JSON lines or Parquet: `text`, `label`, perhaps `lang`, `weight`."
+            help="Labelled texts: CSV, JSON lines or Parquet; a column `weight` counts if there is "
+            "one."
         ),
     ],
+    text: TextName = "text",
+    label: LabelName = "label",
+    lang: LangName = "",
     promote: Annotated[
         bool, typer.Option("--promote", help="Use it if it is better; else nothing changes.")
     ] = False,
     home: Home = HERE,
 ) -> None:
     """Learn from corrected labels: a light head on the embedded model, judged before it is used."""
-    labelled = _labelled(source, text="text", label="label", lang="")
-    own = golden.collected(labelled.texts, labelled.langs, labelled.classes, labelled.weights)
-    with _told():
+    found = labelled(source, Columns(text=text, label=label, lang=lang))
+    own = golden.collected(found.texts, found.langs, tones(found), weights(found))
+    with told():
         base = sentiment.load()
         with out.status(f"learn from {len(own.texts)} texts, five folds"):
             try:
@@ -512,36 +456,33 @@ def gold_(
                 raise VigieError(f"{source.name}: {error}: check its languages") from error
     _print_report(tried.report)
     if tried.report.may_promote and promote:
-        with _told():
+        with told():
             digest = golden.promote(home / "models", tried, base)
         path = home / "models" / f"{golden.NAME}.safetensors"
-        out.print(_words(f"{path} is written ({digest[:12]}…)"), soft_wrap=True)
-        out.print(_words('To use it, write into vigie.toml, under [models]: sentiment = "gold"'))
+        out.print(words(f"{path} is written ({digest[:12]}…)"), soft_wrap=True)
+        out.print(words('To use it, write into vigie.toml, under [models]: sentiment = "gold"'))
 
 
 def _print_report(report: golden.Report) -> None:
-    rows = [
+    lines = [
         (
             name,
             f"{own.macro_f1:.1f}",
-            f"{own.low:.1f} to {own.high:.1f}",
+            interval(own.low, own.high),
             f"{own.macro_recall:.1f}",
-            f"{100 * error:.1f}",
+            f"{own.calibration:.1f}",
         )
-        for name, own, error in (
-            ("embedded", report.now, report.calibration[0]),
-            ("with the gold set", report.then, report.calibration[1]),
-        )
+        for name, own in (("embedded", report.now), ("with the gold set", report.then))
     ]
-    heads = ("model", "macro-F1", "95 % interval", "macro-recall", "calibration error")
-    out.print(_table(heads, rows))
+    heads = ("model", "macro F1", "95 % interval", "macro recall", "calibration error")
+    out.print(table(heads, lines))
     groups = ", ".join(f"{name} {count}" for name, count in report.groups.items())
     out.print(
-        _words(
+        words(
             f"{report.count} texts ({groups}), {report.unread_count} not read, "
-            f"{report.copies_count} copies left out; gain in macro-F1 {report.gain[0]:+.1f} to "
-            f"{report.gain[1]:+.1f} points (paired, 90 %); {report.changed_share:.1%} of answers "
-            "change"
+            f"{report.copies_count} copies left out; gain in macro-F1 "
+            f"{gained(*report.gain)} points (paired, 90 %); "
+            f"{report.changed_share:.1%} of answers change"
         )
     )
     if report.may_promote:
@@ -549,4 +490,4 @@ def _print_report(report: golden.Report) -> None:
         return
     out.print("Not better enough to be used; nothing has changed:")
     for reason in report.reasons:
-        out.print(_words(f"  - {reason}"))
+        out.print(words(f"  - {reason}"))

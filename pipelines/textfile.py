@@ -22,6 +22,7 @@ import pyarrow.compute as compute
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from pipelines.columns import strings
 from pipelines.errors import VigieError
 
 ROWS = 20_000  # of one piece: a few tens of megabytes
@@ -306,7 +307,7 @@ def _flat(kind: pa.DataType) -> pa.DataType:
 
 
 def _as_json(column: pa.ChunkedArray) -> pa.Array:
-    return pa.array([_dumped(value) for value in column.to_pylist()], pa.string())
+    return strings([_dumped(value) for value in column.to_pylist()])
 
 
 def _dumped(value: object) -> str | None:

@@ -17,7 +17,10 @@ README = Path(__file__).parents[1] / "README.md"
 
 # Part -> the modules of `pipelines` in it; `models` and `dags` are parts of their own.
 PARTS = {
-    "cli": ("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
+    "cli": (
+        *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
+        "orchestrator",
+    ),
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
@@ -25,7 +28,7 @@ PARTS = {
     "normalise": ("normalise", "plaintext", "subjects"),
     "privacy": ("privacy",),
     "accept": ("accept", "expectations", "datadocs"),
-    "score": ("score", "textfile"),
+    "score": ("score", "columns", "textfile"),
     "load": ("load",),
     "counts": ("counts",),
     "detect": ("detect",),

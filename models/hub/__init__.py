@@ -12,8 +12,10 @@ topics. Known gap: the probabilities of other people's models are not calibrated
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -22,6 +24,8 @@ from models.hub.address import Found, find
 from models.hub.encoder import Floats, encoder
 from models.hub.judging import (
     Classifier,
+    Examples,
+    Hypotheses,
     Judge,
     Prototypes,
     ZeroShot,
@@ -31,15 +35,29 @@ from models.hub.judging import (
     topic_examples,
     topic_hypotheses,
 )
-from models.hub.kind import entailment_places, kind_of, pooling, tone_places, topic_places
+from models.hub.kind import (
+    Places,
+    entailment_places,
+    kind_of,
+    pooling,
+    tone_places,
+    topic_places,
+)
 from models.reading import Batch
 
+Answer = TypeVar("Answer", bound=sentiment.Tones | topics.Found)
 
-@dataclass(frozen=True, slots=True)
-class Sentiment:
-    """A checkpoint that judges tone."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted(Generic[Answer]):
+    """A checkpoint that judges tone or names topics: `answered` makes what its task answers of
+    probabilities `(n, count)`. `thresholds` say when it abstains, or when a topic counts.
+    """
 
     judge: Judge
+    count: int
+    thresholds: Mapping[str, float]
+    answered: Callable[[Floats], Answer]
 
     @property
     def model_id(self) -> str:
@@ -51,49 +69,13 @@ class Sentiment:
         """SHA-256 over weights, tokens and settings."""
         return self.judge.encoder.weights_sha256
 
-    @property
-    def thresholds(self) -> Mapping[str, float]:
-        """The probability under which it abstains."""
-        return {"abstain_under": sentiment.ABSTAIN_UNDER}
-
-    def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> sentiment.Tones:
-        """The tone of each text."""
+    def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> Answer:
+        """What it says of each text in its language."""
         return self.score_batch(Batch(texts, langs))
 
-    def score_batch(self, batch: Batch) -> sentiment.Tones:
+    def score_batch(self, batch: Batch) -> Answer:
         """As `score`."""
-        chances = _chances(self.judge, batch, count=len(sentiment.LABELS))
-        return sentiment.tones(chances, threshold=sentiment.ABSTAIN_UNDER)
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """A checkpoint that names topics, each with a probability of its own."""
-
-    judge: Judge
-
-    @property
-    def model_id(self) -> str:
-        """Its id with the revision, or its folder's name."""
-        return self.judge.encoder.model_id
-
-    @property
-    def weights_sha256(self) -> str:
-        """SHA-256 over weights, tokens and settings."""
-        return self.judge.encoder.weights_sha256
-
-    @property
-    def thresholds(self) -> Mapping[str, float]:
-        """The probability from which each topic counts."""
-        return topics.thresholds()
-
-    def score(self, texts: Sequence[str], langs: Sequence[str | None]) -> topics.Found:
-        """The topics of each text."""
-        return self.score_batch(Batch(texts, langs))
-
-    def score_batch(self, batch: Batch) -> topics.Found:
-        """As `score`."""
-        return topics.found(_chances(self.judge, batch, count=len(topics.LABELS)))
+        return self.answered(_chances(self.judge, batch, count=self.count))
 
 
 def _chances(judge: Judge, batch: Batch, *, count: int) -> Floats:
@@ -108,43 +90,54 @@ def _chances(judge: Judge, batch: Batch, *, count: int) -> Floats:
     return found
 
 
-def load_sentiment(name: str, *, may_download: bool = False) -> Sentiment:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a task asks of each kind of checkpoint; `is_exclusive` when a text has one label."""
+
+    places: Callable[[Found], Places]
+    hypotheses: Hypotheses
+    examples: Examples
+    is_exclusive: bool
+
+
+_TONE = _Task(tone_places, tone_hypotheses, tone_examples, is_exclusive=True)
+_TOPICS = _Task(topic_places, topic_hypotheses, topic_examples, is_exclusive=False)
+
+
+def load_sentiment(name: str, *, may_download: bool = False) -> Hosted[sentiment.Tones]:
     """The checkpoint of that name as a judge of tone; WeightsError when it cannot be one.
 
     A classifier must have the labels negative, neutral and positive, however it names them.
     """
-    found = find(name, may_download=may_download)
-    kind = kind_of(found.folder, found.config, address=found.address)
-    if kind == "classifier":
-        places = tone_places(found)
-        return Sentiment(Classifier(encoder(found, kind), places, is_exclusive=True))
-    if kind == "nli":
-        return Sentiment(_zero_shot(found, tone=True))
-    return Sentiment(_prototypes(found, tone=True))
+    return Hosted(
+        judge=_judge(find(name, may_download=may_download), _TONE),
+        count=len(sentiment.LABELS),
+        thresholds={"abstain_under": sentiment.ABSTAIN_UNDER},
+        answered=partial(sentiment.tones, threshold=sentiment.ABSTAIN_UNDER),
+    )
 
 
-def load_topics(name: str, *, may_download: bool = False) -> Topics:
+def load_topics(name: str, *, may_download: bool = False) -> Hosted[topics.Found]:
     """The checkpoint of that name as a finder of topics; WeightsError when it cannot be one.
 
     A classifier must be multi-label, with one label a topic of `models/taxonomy`, named by its id.
     """
-    found = find(name, may_download=may_download)
+    return Hosted(
+        judge=_judge(find(name, may_download=may_download), _TOPICS),
+        count=len(topics.LABELS),
+        thresholds=topics.thresholds(),
+        answered=topics.found,
+    )
+
+
+def _judge(found: Found, task: _Task) -> Judge:
     kind = kind_of(found.folder, found.config, address=found.address)
+    is_exclusive = task.is_exclusive
     if kind == "classifier":
-        places = topic_places(found)
-        return Topics(Classifier(encoder(found, kind), places, is_exclusive=False))
+        places = task.places(found)
+        return Classifier(encoder(found, kind), places, is_exclusive=is_exclusive)
     if kind == "nli":
-        return Topics(_zero_shot(found, tone=False))
-    return Topics(_prototypes(found, tone=False))
-
-
-def _zero_shot(found: Found, *, tone: bool) -> ZeroShot:
-    places = entailment_places(found)
-    hypotheses = tone_hypotheses if tone else topic_hypotheses
-    return ZeroShot(encoder(found, "nli"), hypotheses, *places, is_exclusive=tone)
-
-
-def _prototypes(found: Found, *, tone: bool) -> Prototypes:
+        yes, no = entailment_places(found)
+        return ZeroShot(encoder(found, kind), task.hypotheses, yes, no, is_exclusive=is_exclusive)
     pool = pooled(pooling(found))
-    examples = tone_examples if tone else topic_examples
-    return Prototypes(encoder(found, "embedder", pool=pool), examples, is_exclusive=tone)
+    return Prototypes(encoder(found, kind, pool=pool), task.examples, is_exclusive=is_exclusive)

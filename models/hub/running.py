@@ -63,21 +63,32 @@ def _without_weights(folder: Path) -> str:
 
 def threads() -> int:
     """How many threads may run: the processors of this process, OMP_NUM_THREADS if lower."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    count = len(affinity(0)) if affinity else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
+    count, asked = processors(), os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(count, int(asked))) if asked.isdigit() else count
+
+
+def processors() -> int:
+    """How many processors this process may use, as nearly as the system tells."""
+    if own := getattr(os, "process_cpu_count", None):  # from Python 3.13 on
+        return own() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: what a container or taskset leaves
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def digest(paths: list[Path]) -> str:
     """SHA-256 over the SHA-256 of each file, in order; WeightsError when SHA256SUMS disagrees."""
     whole = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            own = hashlib.file_digest(file, "sha256")
-        _check_sum(path, own.hexdigest())
-        whole.update(own.digest())
+        own = file_sha256(path)
+        _check_sum(path, own)
+        whole.update(bytes.fromhex(own))
     return whole.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_sum(path: Path, found: str) -> None:

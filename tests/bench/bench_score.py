@@ -1,15 +1,14 @@
 """How many texts a second are scored: `python -m tests.bench.bench_score [COUNT]`.
 
 All heads on every core, then on one core, in processes of their own whose peak memory is read;
-beside them, in the same run, a peer for a single head: scikit-learn's TF-IDF of words and
-characters with logistic regression, the usual fast classifier. Texts are invented from a list of
+beside them, in the same run, peers for a single head: scikit-learn's TF-IDF of words and
+characters with logistic regression, and spaCy's bag of words. Texts are invented from a list of
 phrases, with a length as citizens' posts have (about 110 characters) and a vocabulary that does
 not fit in the processor's cache. The language is detected, as it is of most files.
 """
 
 from __future__ import annotations
 
-import os
 import platform
 import random
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.hub.running import processors
 from models.taxonomy import taxonomy
 
 SEED = 7
@@ -61,7 +61,7 @@ def timed(source: Path, out: Path, workers: int) -> tuple[float, float, float]:
     return seconds, own, child
 
 
-def peer(read: list[str]) -> float:
+def scikit(read: list[str]) -> float:
     """Texts a second of one head of scikit-learn on one core."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -77,15 +77,40 @@ def peer(read: list[str]) -> float:
     return len(read) / (time.perf_counter() - begun)
 
 
+def spacy_bag(read: list[str]) -> float:
+    """Texts a second of one head of spaCy, a bag of words, on one core."""
+    import spacy
+    from spacy.training import Example
+
+    nlp = spacy.blank("fr")
+    architecture = {"@architectures": "spacy.TextCatBOW.v3", "exclusive_classes": True}
+    head = nlp.add_pipe(
+        "textcat", config={"model": {**architecture, "ngram_size": 2, "no_output_layer": False}}
+    )
+    for label in ("a", "b", "c"):
+        head.add_label(label)  # type: ignore[attr-defined]
+    some = [
+        Example.from_dict(nlp.make_doc(text), {"cats": {"abc"[i % 3]: 1.0}})
+        for i, text in enumerate(read[:500])
+    ]
+    nlp.initialize(lambda: some)
+    begun = time.perf_counter()
+    for _ in nlp.pipe(read, batch_size=1_000):
+        pass
+    return len(read) / (time.perf_counter() - begun)
+
+
 def main() -> None:
     """Print the table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
-    cores = len(os.sched_getaffinity(0))
+    cores = processors()
     made = texts(count)
     print(f"{count} texts, {cores} cores, {platform.processor() or platform.machine()}")
     print(f"{'what':44} {'texts/s':>9} {'of peer':>8} {'peak MB':>22}")
-    other = peer(made[:PEER_TEXTS])
+    other = scikit(made[:PEER_TEXTS])
     print(f"{'scikit-learn, one head, one core':44} {other:9.0f} {1:8.1f}")
+    bag = spacy_bag(made[:PEER_TEXTS])
+    print(f"{'spaCy, one head (bag of words), one core':44} {bag:9.0f} {bag / other:8.1f}")
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder) / "in.parquet", Path(folder) / "out.parquet"
         pq.write_table(pa.table({"text": made}), source, row_group_size=20_000)

@@ -37,7 +37,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 @pytest.mark.parametrize("text", [*TEXTS, ODD])
 def test_words_are_printed_as_they_are_without_signs_that_move_the_cursor(text: str) -> None:
     written = io.StringIO()
-    Console(file=written, highlight=False, width=100_000).print(cli._words(text), soft_wrap=True)
+    Console(file=written, highlight=False, width=100_000).print(cli.words(text), soft_wrap=True)
     printed = written.getvalue()
     assert _is_calm(printed)
     seen = "".join(c for c in text if c.isprintable() and c != " ")

@@ -1,10 +1,12 @@
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models import acts, checkpoint, heads, linear, network, sentiment
+from models import acts, checkpoint, heads, linear, network, sentiment, topics
 from models.checkpoint import Description, Training
 from models.errors import WeightsError
 
@@ -99,6 +101,87 @@ def test_weights_of_other_features_are_refused() -> None:
         sentiment.Embedded(checkpoint.Checkpoint(older, read.tensors, read.sha256))
     with pytest.raises(WeightsError, match="features version 0"):
         acts.Embedded(checkpoint.Checkpoint(older, read.tensors, read.sha256))
+
+
+@pytest.fixture
+def another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Weights as they ship beside a network that was trained again; the hash of that one."""
+    for path in checkpoint.WEIGHTS.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    read = network.read_weights()
+    sha256 = checkpoint.write(
+        tmp_path, network.TASK, replace(read.description, seed=7), read.tensors
+    )
+    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    heads.read_weights.cache_clear()
+    yield sha256
+    heads.read_weights.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("load", "model_id"),
+    [(sentiment.load, "vigie-sentiment"), (acts.load, "vigie-acts"), (topics.load, "vigie-heads")],
+)
+def test_weights_of_another_network_are_refused(
+    load: Callable[[], object], model_id: str, another_network: str
+) -> None:
+    stated = network.read_weights().sha256
+    with pytest.raises(WeightsError, match="vigie models train") as refused:
+        load()
+    for part in (model_id, stated[:12], another_network[:12]):
+        assert part in str(refused.value)
+
+
+def test_weights_that_name_no_network_are_refused() -> None:
+    read = checkpoint.read(checkpoint.WEIGHTS, sentiment.TASK, task=sentiment.TASK)
+    with pytest.raises(WeightsError, match="stand on network none"):
+        sentiment.Embedded(replace(read, description=replace(read.description, stands_on={})))
+
+
+def test_what_ships_stands_on_the_network_that_ships() -> None:
+    sha256 = network.read_weights().sha256
+    for name in (sentiment.TASK, acts.TASK, heads.TASK):
+        stated = checkpoint.read(checkpoint.WEIGHTS, name, task=name).description
+        assert stated.stands_on == {network.TASK: sha256}
+
+
+def test_binding_to_the_network_reads_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "read_weights", lambda: pytest.fail("18 MB for a hash"))
+    sentiment.load()
+    heads.read_weights.cache_clear()
+    topics.load()
+
+
+def test_a_run_that_is_killed_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vectors.safetensors"
+    checkpoint.write_whole(path, b"before")
+
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write_whole(path, b"half")
+    assert path.read_bytes() == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_digest_follows_from_values_and_not_from_their_order() -> None:
+    one = {"a": {"x", "y"}, "b": (1.5, re.compile("z", re.IGNORECASE)), "c": TENSORS["a"]}
+    assert checkpoint.digest(one) == checkpoint.digest(dict(reversed(one.items())))
+    others = [{**one, "a": {"x"}}, {**one, "b": (1.5, re.compile("z"))}, {**one, "c": TENSORS["b"]}]
+    assert len({checkpoint.digest(each) for each in [one, *others]}) == 4
+    assert checkpoint.digest("\ud83d") != checkpoint.digest("\ud83e")
+    assert checkpoint.digest(DESCRIPTION) != checkpoint.digest(replace(DESCRIPTION, seed=4))
+
+
+def test_constants_are_what_a_module_names_in_capitals() -> None:
+    found = checkpoint.constants(checkpoint)
+    assert found["SUMS"] == checkpoint.SUMS
+    assert found["_KEY"] == checkpoint._KEY
+    assert not {"Path", "digest", "__name__"} & found.keys()
 
 
 def test_what_ships_names_the_licence_of_all_it_learnt_from() -> None:

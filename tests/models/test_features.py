@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_matrix
 
-from models import reading, tokens
+from models import hashing, reading, tokens
 from models.text import unaccented
 
 
@@ -54,8 +54,8 @@ def test_misspelt_and_unaccented_words_stay_near() -> None:
 
 def test_word_hash_is_the_hash_of_a_span() -> None:
     codes = np.array([ord(c) for c in "une piste"], np.uint32)
-    found = tokens.Spans(codes).hashes(np.array([4]), np.array([9]))
-    assert int(found[0]) == tokens.word_hash("piste")
+    found = hashing.Spans(codes).hashes(np.array([4]), np.array([9]))
+    assert int(found[0]) == hashing.word_hash("piste")
 
 
 def test_unaccented_letters_keep_their_places() -> None:

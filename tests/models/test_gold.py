@@ -11,9 +11,9 @@ from models import checkpoint, gold, network, sentiment, trunk
 from models.checkpoint import Checkpoint, Description
 from models.errors import WeightsError
 from models.gold import Gold
+from models.hashing import word_hash
 from models.reading import Batch
 from models.sentiment import LABELS, REGISTERS, Tones
-from models.tokens import word_hash
 from models.trunk import UNITS, Layers, Trunk
 from models.vectors import PART_BITS, Vectors
 
@@ -171,8 +171,8 @@ def test_a_label_without_texts_stops_the_promotion() -> None:
 
 def test_a_rise_of_the_calibration_error_stops_the_promotion() -> None:
     truth = gold_set().classes
-    assert "from 3.0 to 4.1 points" in gold._reasons(truth, (0.030, 0.041), (1.0, 2.0))[0]
-    assert gold._reasons(truth, (0.030, 0.039), (1.0, 2.0)) == ()
+    assert "from 3.0 to 4.1 points" in gold._reasons(truth, (3.0, 4.1), (1.0, 2.0))[0]
+    assert gold._reasons(truth, (3.0, 3.9), (1.0, 2.0)) == ()
 
 
 def test_texts_that_no_model_reads_are_counted_and_left_out() -> None:

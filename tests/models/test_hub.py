@@ -173,3 +173,14 @@ def test_another_file_gives_another_hash(tmp_path: Path) -> None:
     again = sentiment.load(f"{tone(tmp_path / 'b')}#fr").weights_sha256
     other = sentiment.load(f"{tone(tmp_path / 'c', hidden_size=2)}#fr").weights_sha256
     assert first == again != other
+
+
+def test_processors_are_counted_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running.os, "process_cpu_count", lambda: 3, raising=False)
+    assert running.processors() == 3
+    monkeypatch.delattr(running.os, "process_cpu_count")
+    monkeypatch.setattr(running.os, "sched_getaffinity", lambda _: {0, 5}, raising=False)
+    assert running.processors() == 2
+    monkeypatch.delattr(running.os, "sched_getaffinity")
+    monkeypatch.setattr(running.os, "cpu_count", lambda: None)
+    assert running.processors() == 1

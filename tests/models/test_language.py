@@ -24,8 +24,20 @@ def test_short_french_posts_are_french(text: str) -> None:
     assert detect([text]) == ["fr"]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "😡😡😡", "@user https://exemple.fr", "12 345", "ok"])
+@pytest.mark.parametrize("text", ["", "   ", "?!…", "@user https://exemple.fr", "12 345", "ok"])
 def test_what_cannot_be_told_is_none(text: str) -> None:
+    assert detect([text]) == [None]
+
+
+@pytest.mark.parametrize(
+    "text", ["😡😡😡", "👍", "@user 👏 !", ":-(", "<3", ":D", "T_T", "^_^", "100 % 🙂"]
+)
+def test_emoji_and_emoticons_alone_say_the_same_in_french(text: str) -> None:
+    assert detect([text]) == ["fr"]
+
+
+@pytest.mark.parametrize("text", ["Belediye 👍", "Мэрия 😡", "(1)", "8) 9)", "10:00"])
+def test_a_sign_beside_other_letters_or_figures_makes_no_text_french(text: str) -> None:
     assert detect([text]) == [None]
 
 

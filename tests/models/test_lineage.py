@@ -1,5 +1,8 @@
 from dataclasses import dataclass, field, fields
 
+import pytest
+
+from models import lexicons, sentiment, topics
 from models.lineage import Scorer, code_version, scorer
 
 
@@ -25,3 +28,10 @@ def test_whatever_differs_makes_another_scorer() -> None:
 def test_a_scorer_names_the_code() -> None:
     assert scorer(Model(), Model(), Model()).code_version == code_version()
     assert "first_used_at" not in {each.name for each in fields(Scorer)}
+
+
+def test_terms_read_otherwise_make_another_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    tone, subject = sentiment.load(), topics.load()
+    before = scorer(tone, subject, Model())
+    monkeypatch.setattr(lexicons, "digest", lambda: "ef" * 32)
+    assert scorer(tone, subject, Model()).scorer_id != before.scorer_id

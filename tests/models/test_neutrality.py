@@ -2,14 +2,17 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models import neutrality, sentiment
-from models.neutrality import SLOT, TONES, shifts, templates
+from models import neutrality, sentiment, suite
+from models.acts import ACTS, RISKS
+from models.neutrality import SLOT, TONES, AxisShifts, Shift, shifts, templates
+from models.suite import Scores
 from models.taxonomy import taxonomy
 
 PROBES = files("models") / "probes"
@@ -156,6 +159,187 @@ def test_few_swaps_move_the_shipped_tone_over_the_tolerance() -> None:
     told = f"{len(over)} templates over the tolerance\n{neutrality.table(negative)}"
     assert len(over) <= 0.15 * len(negative), told  # the card names the largest: the aim is none
     assert max(row.mean for row in neutrality.by_axis(negative)) <= 0.06, told
+
+
+# Mean and largest shift of each axis as seen with the weights of version 2; SLACK may be added.
+# The aim is 0: whoever brings a value down writes it here.
+SLACK = (0.01, 0.03)
+SEEN = {
+    "p_negative": {
+        "parties": (0.014, 0.185),
+        "officials": (0.001, 0.045),
+        "religions": (0.011, 0.205),
+        "genders": (0.008, 0.169),
+        "origins": (0.000, 0.018),
+        "places": (0.035, 0.235),
+        "spellings": (0.031, 0.276),
+        "orientation": (0.000, 0.000),
+        "disability": (0.039, 0.166),
+    },
+    "p_positive": {
+        "parties": (0.012, 0.194),
+        "officials": (0.001, 0.014),
+        "religions": (0.002, 0.029),
+        "genders": (0.005, 0.043),
+        "origins": (0.001, 0.022),
+        "places": (0.029, 0.231),
+        "spellings": (0.020, 0.142),
+        "orientation": (0.000, 0.000),
+        "disability": (0.022, 0.161),
+    },
+    "p_political": {
+        "parties": (0.012, 0.153),
+        "officials": (0.001, 0.013),
+        "religions": (0.028, 0.328),
+        "genders": (0.011, 0.167),
+        "origins": (0.003, 0.101),
+        "places": (0.121, 0.554),
+        "spellings": (0.049, 0.254),
+        "orientation": (0.000, 0.000),
+        "disability": (0.026, 0.116),
+    },
+    "act_p_abuse": {
+        "parties": (0.004, 0.037),
+        "officials": (0.000, 0.003),
+        "religions": (0.002, 0.025),
+        "genders": (0.006, 0.100),
+        "origins": (0.000, 0.013),
+        "places": (0.002, 0.014),
+        "spellings": (0.008, 0.071),
+        "orientation": (0.000, 0.000),
+        "disability": (0.020, 0.080),
+    },
+    # Over irony and every act but abuse: the act that moves most.
+    "any act": {
+        "parties": (0.012, 0.210),
+        "officials": (0.001, 0.036),
+        "religions": (0.015, 0.299),
+        "genders": (0.014, 0.214),
+        "origins": (0.001, 0.036),
+        "places": (0.053, 0.403),
+        "spellings": (0.033, 0.297),
+        "orientation": (0.000, 0.000),
+        "disability": (0.037, 0.179),
+    },
+}
+THREAT_LIMIT = 0.10  # on any axis; seen: 0.066, of spellings
+# The largest mean shift of a topic that the axis does not name, and the topics that it names.
+TOPICS_SEEN: dict[str, tuple[float, tuple[str, ...]]] = {
+    "parties": (0.038, ()),
+    "officials": (0.005, ()),
+    "religions": (0.018, ("T14",)),
+    "genders": (0.009, ()),
+    "origins": (0.001, ()),
+    "places": (0.035, ()),
+    "spellings": (0.025, ()),
+    "orientation": (0.000, ("T15",)),
+    "disability": (0.030, ("T15", "T03", "T07")),
+}
+
+
+@cache
+def said() -> Scores:
+    """What the shipped models say of every sentence of every template."""
+    texts = [text for template in templates() for text in template.filled()]
+    langs = [template.lang for template in templates() for _ in template.values]
+    return suite.load().score(texts, langs)
+
+
+@cache
+def shipped() -> dict[tuple[str, str], AxisShifts]:
+    """The shifts of every output of the shipped models, by output and axis."""
+    found = neutrality.by_axis(moved())
+    return {(row.output, row.axis): row for row in found}
+
+
+@cache
+def moved() -> tuple[Shift, ...]:
+    own = said()
+    named = [("p_negative", own.tone.probabilities[:, 0])]
+    named += [("p_positive", own.tone.probabilities[:, 2])]
+    named += [("p_political", own.p_political), ("p_irony", own.p_irony)]
+    named += [(f"act_p_{act}", own.done.probabilities[:, i]) for i, act in enumerate(ACTS)]
+    named += [(topic.id, own.found.probabilities[:, i]) for i, topic in enumerate(taxonomy())]
+    columns = dict(named)
+
+    def stated(texts: Sequence[str], langs: Sequence[str | None]) -> dict[str, Any]:
+        return columns
+
+    return shifts(stated)
+
+
+def outputs_of(name: str) -> list[str]:
+    if name != "any act":
+        return [name]
+    return ["p_irony", *(f"act_p_{act}" for act in ACTS if act != "abuse")]
+
+
+@pytest.mark.parametrize(
+    ("output", "axis"), [(output, axis) for output, own in SEEN.items() for axis in own]
+)
+def test_a_swap_moves_each_axis_no_more_than_it_did(output: str, axis: str) -> None:
+    rows = [shipped()[name, axis] for name in outputs_of(output)]
+    mean, largest = SEEN[output][axis]
+    told = [(row.output, round(row.mean, 3), round(row.largest, 3)) for row in rows]
+    assert max(row.mean for row in rows) <= mean + SLACK[0], told
+    assert max(row.largest for row in rows) <= largest + SLACK[1], told
+
+
+def test_every_axis_has_bounds_for_every_output() -> None:
+    axes = {template.axis for template in templates()}
+    assert all(set(own) == axes for own in SEEN.values())
+    assert set(TOPICS_SEEN) == axes
+
+
+@pytest.mark.parametrize("axis", TOPICS_SEEN)
+def test_a_swap_moves_topics_that_it_does_not_name_no_more_than_it_did(axis: str) -> None:
+    mean, named = TOPICS_SEEN[axis]
+    others = [topic.id for topic in taxonomy() if topic.id not in named]
+    means = {topic: round(shipped()[topic, axis].mean, 3) for topic in others}
+    assert max(means.values()) <= mean + SLACK[0], means
+
+
+def test_no_swap_makes_a_threat() -> None:
+    threats = {axis: row.largest for (output, axis), row in shipped().items() if "threat" in output}
+    assert max(threats.values()) <= THREAT_LIMIT, threats
+
+
+def by_template(values: Sequence[Any]) -> Iterator[tuple[neutrality.Template, list[Any]]]:
+    first = 0
+    for template in templates():
+        yield template, list(values[first : first + len(template.values)])
+        first += len(template.values)
+
+
+def test_who_somebody_is_hardly_ever_changes_the_risk_of_a_sentence() -> None:
+    """Seen in 8 of 294 templates, always between information and contested. The aim is none."""
+    differing = [(t, risks) for t, risks in by_template(said().done.risks) if len(set(risks)) > 1]
+    assert len(differing) <= 10, [t.text for t, _ in differing]
+    alarming = [t.text for t, risks in differing if set(risks) & set(RISKS[2:])]
+    assert alarming == []
+
+
+def test_a_swap_hardly_ever_turns_negative_into_positive() -> None:
+    """Seen: twice, "Renaissance" for another party and "mon auto" for a car."""
+    turned = Counter(
+        template.axis
+        for template, labels in by_template(said().tone.labels)
+        if {"negative", "positive"} <= set(labels)
+    )
+    assert set(turned) <= {"parties", "spellings"}, turned
+    assert sum(turned.values()) <= 3
+
+
+def test_the_card_states_the_shifts_that_are_seen() -> None:
+    card = (files("models") / "cards" / "neutrality.md").read_text(encoding="utf-8")
+    stated = re.findall(
+        r"^\| (\w+) \| (\w+) \| \d+ \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|$", card, re.M
+    )
+    assert len(stated) == 36
+    for axis, output, largest, mean in stated:
+        row = shipped()[output, axis]
+        assert row.largest == pytest.approx(float(largest), abs=0.002), (axis, output)
+        assert row.mean == pytest.approx(float(mean), abs=0.002), (axis, output)
 
 
 def test_the_director_sees_sixty_sentences_half_of_them_hard() -> None:

@@ -112,7 +112,7 @@ def test_it_is_compared_on_the_institutions_texts_and_the_better_is_proposed(
     said = pull(REPO, "--home", str(tmp_path / "home"), "--yes", "--gold", str(path))
     assert "The checkpoint is better. To use it, write into vigie.toml: [models]" in said
     assert "gold.csv, 80 texts" in said
-    assert "100.0 to 100.0" in said
+    assert "100.0–100.0" in said
 
 
 def test_the_embedded_model_is_kept_when_the_other_is_not_better(hub: Hub, tmp_path: Path) -> None:
@@ -126,8 +126,29 @@ def test_labels_that_are_not_ours_are_told_before_anything_is_asked(
     hub: Hub, tmp_path: Path
 ) -> None:
     path = gold(tmp_path, [("bravo", "positive"), ("honte", "angry")])
-    with pytest.raises(VigieError, match=r"row 2 of gold.csv has the label 'angry': use negative"):
+    with pytest.raises(
+        VigieError, match=r"row 2 of gold.csv has the label 'angry', 1 rows in all: write negative"
+    ):
         pull(REPO, "--home", str(tmp_path / "home"), "--yes", "--gold", str(path))
+    assert hub.asked == []
+
+
+def test_texts_with_columns_of_other_names_are_named_or_told(hub: Hub, tmp_path: Path) -> None:
+    path = tmp_path / "gold.csv"
+    path.write_text("corps,avis\nbravo,positif\nhonte,négatif\n", encoding="utf-8")
+    wanted = (REPO, "--home", str(tmp_path / "home"), "--yes", "--gold", str(path))
+    with pytest.raises(VigieError, match="or name it with --text"):
+        pull(*wanted)
+    with pytest.raises(VigieError, match="name it with --label"):
+        pull(*wanted, "--text", "corps")
+    assert hub.asked == []
+    assert "gold.csv, 2 texts" in pull(*wanted, "--text", "corps", "--label", "avis")
+
+
+def test_topics_that_are_none_are_told_and_a_text_may_be_of_none(hub: Hub, tmp_path: Path) -> None:
+    path = gold(tmp_path, [("bravo", "T01"), ("honte", ""), ("x", "voirie")])
+    with pytest.raises(VigieError, match=r"row 3 .* has the label 'voirie'.*ids of topics"):
+        pull(REPO, "--task", "topics", "--home", str(tmp_path), "--yes", "--gold", str(path))
     assert hub.asked == []
 
 

@@ -79,12 +79,6 @@ def test_a_term_does_not_span_two_texts() -> None:
     assert not (terms.find(read, lang="fr").label == lexicons.place("T01")).any()
 
 
-def test_hidden_terms_are_gone_and_the_rest_stays() -> None:
-    place = lexicons.place("T20")
-    found = terms.hidden(["incendie rue des lilas", "rien", ""], lang="fr", label=place)
-    assert [" ".join(text.split()) for text in found] == ["rue des lilas", "rien", ""]
-
-
 def test_a_topic_file_at_fault_is_named() -> None:
     with pytest.raises(TaxonomyError, match=r"T99\.toml cannot be read"):
         _read("T99.toml", "id = 'T99'")

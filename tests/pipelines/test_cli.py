@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from pipelines import cli, init
 
@@ -69,3 +70,28 @@ def test_a_home_that_is_a_file_is_told_as_a_wrong_home(
     assert "name the home with --home" in said(
         ["sources", "--home", str(file)], monkeypatch, capsys
     )
+
+
+def test_what_is_wrong_with_a_file_is_told_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("corps,langue\nMerci,fr\n", encoding="utf-8")
+    words = ["score", str(source), "--out", str(tmp_path / "out.csv")]
+    told = said(words, monkeypatch, capsys)
+    assert told.startswith("in.csv has no column 'text' but corps, langue")
+    assert told.endswith("or name it with --text")
+    told = said([*words, "--text", "corps", "--lang", "lg"], monkeypatch, capsys)
+    assert told.startswith("in.csv has no column 'lg'")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_score_names_columns_and_tells_languages_that_are_none(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("corps,langue\nMerci beaucoup,FR\nMerci,xx\n", encoding="utf-8")
+    words = ["score", str(source), "--out", str(out), "--text", "corps", "--lang", "langue"]
+    result = CliRunner().invoke(cli.app, [*words, "--workers", "1"], catch_exceptions=False)
+    told = " ".join(result.output.split())
+    assert "2 texts scored into" in told
+    assert "1 rows have an unknown language ('xx' 1)" in told
+    assert "positive" in out.read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from models import checkpoint, drift, gold, sentiment, train
 from models.sentiment import LABELS
 from pipelines import models_commands
+from pipelines.console import bar
 from pipelines.errors import VigieError
 from pipelines.models_cli import models_app
 from tests.models.test_gold import Shipped, gold_set, small_network
@@ -67,8 +68,8 @@ def test_anyones_file_is_judged_with_its_own_columns_and_french_labels(labelled:
     told = said("evaluate", "--data", labelled, *COLUMNS)
     assert "5 texts judged, 0 not read" in told
     assert "1 rows without a label" in told
-    for part in ("macro-F1", "macro-recall", "accuracy", "calibration error", "undetermined"):
-        assert part in told
+    heads = "lang texts F1 interval recall accuracy error mined"  # the second line of each
+    assert heads in told
     assert "all 5" in told
     assert "en 1" in told
     assert "fr 4" in told
@@ -77,7 +78,7 @@ def test_anyones_file_is_judged_with_its_own_columns_and_french_labels(labelled:
 def test_the_worst_errors_come_with_the_words_that_moved_them(labelled: Path) -> None:
     told = said("evaluate", "--data", labelled, *COLUMNS)
     assert "The 1 worst errors" in told
-    assert "negative positive 0.40 guichet +0.10 Le guichet est fermé" in told
+    assert "negative positive 40 % guichet +10 Le guichet est fermé" in told
 
 
 def test_a_text_that_no_model_reads_is_counted_and_left_out(tmp_path: Path) -> None:
@@ -89,12 +90,32 @@ def test_a_text_that_no_model_reads_is_counted_and_left_out(tmp_path: Path) -> N
     assert "reads no text of a.jsonl" in refused("evaluate", "--data", path)
 
 
-def test_a_gold_set_is_judged_too_and_parquet_is_read(labelled: Path, tmp_path: Path) -> None:
+def test_a_gold_set_is_judged_in_the_place_of_data_and_parquet_is_read(
+    labelled: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "gold.parquet"
-    pq.write_table(pa.table({"text": ["Merci", "Honte"], "label": ["positive", "neg"]}), path)
-    told = said("evaluate", "--data", labelled, *COLUMNS, "--gold", path)
-    assert "avis.csv, vigie-sentiment-2" in told
+    pq.write_table(pa.table({"texte": ["Merci", "Honte"], "label": ["positive", "neg"]}), path)
+    told = said("evaluate", "--gold", path, "--text", "texte")
     assert "gold.parquet, vigie-sentiment-2" in told
+    told = refused("evaluate", "--data", labelled, *COLUMNS, "--gold", path)
+    assert "--data and --gold are both given, and one file is judged at a time" in told
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_figure_is_cut_where_the_terminal_is_narrow(
+    width: int, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models_commands.out, "width", width)
+    rows = [f'"Merci {place} {"très " * 60}",positif,fr\n' for place in range(60)]
+    rows += [f'"Le guichet {place}",négatif,en\n' for place in range(60)]
+    path = tmp_path / "long.csv"
+    path.write_text("text,label,lang\n" + "".join(rows))
+    result = CliRunner().invoke(models_app, ["evaluate", "--data", str(path)])
+    lines = result.output.splitlines()
+    assert max(map(len, lines)) <= width
+    figures = next(line for line in lines if line.startswith("all "))
+    assert len(figures.split()) == 9  # eight columns, of which one holds a number and its unit
+    assert not any("…" in line for line in lines if "texts judged" not in line)
 
 
 def test_texts_of_strangers_are_neither_markup_nor_orders_to_a_terminal(tmp_path: Path) -> None:
@@ -114,9 +135,12 @@ WRONG = [
     ("text,label\nx,\n", (), "has no label in any row"),
     ("text,label\n", (), "has no row"),
     ("corps,label\nx,neg\n", (), "holds the texts, or name it with --text"),
-    ("text,avis\nx,neg\n", (), "no column 'label' but text, avis: name it with --label"),
+    (
+        "text,avis\nx,neg\n",
+        (),
+        "no column 'label' but text, avis: rename it, or name it with --label",
+    ),
     ("text,label\nx,neg\n", ("--lang", "langue"), "no column 'langue'"),
-    ("text,label,weight\nx,neg,-2\n", (), "row 1 of a.csv has the weight '-2'"),
 ]
 
 
@@ -145,6 +169,52 @@ def test_files_that_are_not_there_or_of_no_known_form_are_told(tmp_path: Path) -
     assert "not JSON" in refused("gold", tmp_path / "b.jsonl")
 
 
+@pytest.mark.parametrize("command", ["drift", "gold"])
+def test_every_command_has_the_options_that_its_hints_name(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("corps,avis,langue\nMerci,positif,fr\n")
+    told = refused(command, path)
+    assert "no column 'text' but corps, avis, langue" in told
+    assert "or name it with --text" in told
+    told = refused(command, path, "--text", "corps", "--lang", "lg")
+    assert "no column 'lg' but corps, avis, langue: rename it, or name it with --lang" in told
+
+
+def test_nothing_is_drawn_before_what_is_wrong_with_the_arguments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("corps\nMerci\n")
+    refused("drift", path)
+    with bar("score") as moved:
+        assert capsys.readouterr().err == ""
+        moved(1, 2)
+    assert "1/2" in capsys.readouterr().err
+
+
+def test_languages_that_are_none_are_counted_and_shown_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    text = "zut, Monsieur Untel habite au 3 rue des Lilas"
+    langs = ["FR", "français", "fr-FR", "", "xx", "xx", "[b]q[/b]", "\x1b[2J", text]
+    rows = "".join(f'Merci,positif,"{lang}"\n' for lang in langs)
+    path.write_text(f"text,label,lang\n{rows}")
+    told = said("evaluate", "--data", path)
+    assert "5 rows have an unknown language ('xx' 2, '\\x1b[2J' 1, '[b]q[/b]' 1, …)" in told
+    assert "leave it empty, and it is found" in told
+    assert "4 texts judged, 5 not read" in told
+    assert "Untel" not in told
+
+
+def test_a_gold_set_may_have_columns_of_other_names_and_weights(tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text("corps,avis,weight\nMerci,positif,2\nHonte,négatif,\n")
+    told = said("gold", path, "--text", "corps", "--label", "avis", "--home", tmp_path)
+    assert "2 texts are too few" in told
+    path.write_text("text,label,weight\nMerci,neg,-2\n")
+    assert "row 1 of few.csv has the weight '-2'" in refused("gold", path)
+    assert "1 texts judged" in said("evaluate", "--data", path)  # where a weight means nothing
+
+
 @pytest.fixture
 def gold_file(tmp_path: Path) -> Path:
     own, path = gold_set(), tmp_path / "gold.parquet"
@@ -166,6 +236,8 @@ def test_a_gold_set_is_judged_first_and_promoted_when_asked(
     assert gold.load_gold(home / "models", base=Shipped()).model_id.endswith("+gold-1")
     told = said("evaluate", "--gold", gold_file, "--model", "gold", "--home", home)
     assert "vigie-sentiment-2+gold-1" in told
+    assert "learnt from its gold set: what follows flatters it" in told
+    assert "flatters" not in said("evaluate", "--gold", gold_file)
 
 
 def test_a_gold_set_that_proves_nothing_changes_nothing_and_says_why(tmp_path: Path) -> None:
@@ -190,13 +262,21 @@ def test_drift_says_of_each_figure_whether_it_moved(
     read = drift.read_reference(Shipped(), path=reference)
     monkeypatch.setattr(drift, "read_reference", lambda _: read)
     path = tmp_path / "a.csv"
-    path.write_text("text,lang\n" + 'Honte,fr\n"Merci, le guichet est parfait",fr\n' * 120)
+    own = 'Honte,fr\n"Merci, le guichet est parfait",fr\n' * 120
+    path.write_text("text,lang\n" + own)
     told = said("drift", path)
     assert told.count(" ok") == len(drift.KINDS)
+    assert "of the same kinds of writing: " in told
+    path.write_text("text,lang\n" + own + "Thanks,en\n" * 3 + "Bof,patois\n" * 2)
+    told = said("drift", path)
+    assert "Not compared, since training text has none of it: en 3, none or unknown 2" in told
+    path.write_text("corps,langue\n" + "Zblorg frumeux zblorg,FR\n" * 240)
+    told = said("drift", path, "--text", "corps", "--lang", "langue")
+    assert "fr, words not known: new names or another way of writing" in told
     path.write_text("text,lang\n" + "Zblorg frumeux zblorg,fr\n" * 30)
     told = said("drift", path)
-    assert "words not known, share: new names or another way of writing" in told
-    assert "30 texts are few" in told
+    assert "30 texts are fr: under 200 the figures move by chance, without a verdict" in told
+    assert "new names" not in told
     path.write_text("text,lang\n")
     assert "has no row" in refused("drift", path)
 

@@ -1,5 +1,6 @@
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from models import sentiment, topics
-from pipelines import textfile
+from pipelines import score as scoring, textfile
 from pipelines.errors import VigieError, WeightsError
-from pipelines.score import SCORE_SCHEMA, score, score_file
+from pipelines.score import SCORE_SCHEMA, WORKERS, Unknown, score, score_file
 from pipelines.settings import Models
 
 AT = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
@@ -162,6 +163,93 @@ def test_a_language_that_is_given_is_respected_and_others_are_found(tmp_path: Pa
     assert rows[2]["p_positive"] is rows[3]["p_positive"] is None
 
 
+def test_languages_are_normalised_and_those_that_are_none_are_told(tmp_path: Path) -> None:
+    langs = ["fr-FR", "FR", "fra", "fre", "Français", "french", "xx", "xx", "Québec", "en_GB", " "]
+    table = pa.table({"text": ["Merci beaucoup, excellent"] * len(langs), "lang": langs})
+    pq.write_table(table, tmp_path / "in.parquet")
+    told: list[Unknown] = []
+    out = tmp_path / "out.parquet"
+    assert score_file(tmp_path / "in.parquet", out, unknown=told.append) == len(langs)
+    rows = pq.read_table(out).to_pylist()
+    assert [row["lang"] for row in rows] == [*["fr"] * 6, "xx", "xx", "québec", "en", "fr"]
+    assert [row["sentiment"] for row in rows[:6]] == ["positive"] * 6
+    assert [row["sentiment"] for row in rows[6:9]] == ["undetermined"] * 3
+    assert told == [{"xx": 2, "Québec": 1}]
+
+
+def test_a_language_that_is_none_is_logged_as_a_count_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_csv(tmp_path / "in.csv", [{"text": "Merci", "lang": "Mme Untel"}])
+    score_file(source, tmp_path / "out.csv")
+    assert "score.unknown_languages rows=1 values=1" in caplog.text
+    assert "Untel" not in caplog.text
+
+
+def test_columns_of_other_names_are_read_and_kept(tmp_path: Path) -> None:
+    rows = [{"corps": THANKS, "langue": "FR"}, {"corps": "Thank you, great service", "langue": ""}]
+    source = write_csv(tmp_path / "in.csv", rows)
+    score_file(source, tmp_path / "out.csv", text="corps", lang="langue")
+    found = read_csv(tmp_path / "out.csv")
+    assert [(row["langue"], row["lang"], row["sentiment"]) for row in found] == [
+        ("FR", "fr", "positive"),
+        ("", "en", "positive"),
+    ]
+    with pytest.raises(VigieError, match="no column 'lg' but corps, langue: rename it, or name it"):
+        score_file(source, tmp_path / "no.csv", text="corps", lang="lg")
+    with pytest.raises(VigieError, match="or name it with --text"):
+        score_file(source, tmp_path / "no.csv")
+    both = write_csv(tmp_path / "both.csv", [{"text": "a", "lang": "fr", "langue": "en"}])
+    with pytest.raises(VigieError, match="already has the columns lang"):
+        score_file(both, tmp_path / "no.csv", lang="langue")
+    assert not (tmp_path / "no.csv").exists()
+
+
+def test_progress_begins_once_nothing_is_wrong_with_the_arguments(tmp_path: Path) -> None:
+    calls: list[tuple[int, int | None]] = []
+
+    def moved(done: int, total: int | None) -> None:
+        calls.append((done, total))
+
+    source = write_csv(tmp_path / "in.csv", [{"text": "a", "langue": "fr"}])
+    wrong: list[dict[str, Any]] = [{"lang": "lg"}, {"text": "corps"}, {"model": str(tmp_path)}]
+    for options in wrong:
+        with pytest.raises(VigieError):
+            score_file(source, tmp_path / "out.csv", progress=moved, **options)
+    assert calls == []
+    score_file(source, tmp_path / "out.csv", progress=moved)
+    assert calls == [(0, None), (1, None)]
+
+
+def test_emoji_alone_have_a_tone_without_a_language(tmp_path: Path) -> None:
+    texts = ["😡😡😡", "👍", ":-(", "❤️ !", "?!", "12 345"]
+    source = write_csv(tmp_path / "in.csv", [{"text": text} for text in texts])
+    score_file(source, tmp_path / "out.csv")
+    said = [row["sentiment"] for row in read_csv(tmp_path / "out.csv")]
+    assert said[:4] == ["negative", "positive", "negative", "positive"]
+    assert said[4:] == ["undetermined"] * 2
+
+
+@pytest.mark.parametrize(
+    ("cores", "asked", "started"), [(16, None, WORKERS), (2, None, 2), (2, 6, 6), (1, None, 0)]
+)
+def test_a_long_file_starts_few_processes_unless_more_are_asked_for(
+    cores: int, asked: int | None, started: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def shared(pieces: Iterator[pa.Table], count: int, work: Any) -> Iterator[Any]:
+        counts.append(count)
+        yield from ((piece, Unknown()) for piece in pieces)
+
+    monkeypatch.setattr(scoring, "processors", lambda: cores)
+    monkeypatch.setattr(scoring, "_shared", shared)
+    monkeypatch.setattr(textfile, "ROWS", 1)
+    pq.write_table(pa.table({"text": ["a", "b"]}), tmp_path / "in.parquet")
+    score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", workers=asked)
+    assert counts == [started] * bool(started)
+
+
 def test_pieces_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pa.table({"text": [THANKS, FLOOD, "", "ok", "Quelle honte"] * 5, "n": range(25)})
     pq.write_table(table, tmp_path / "in.parquet")
@@ -176,7 +264,8 @@ def test_pieces_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     whole, pieces = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "pieces"))
     pd.testing.assert_frame_equal(whole.to_pandas(), pieces.to_pandas(), rtol=1e-4)
     assert calls[-1] == (25, 25)
-    assert len(calls) == 7
+    assert calls[0] == (0, 25)
+    assert len(calls) == 8
 
 
 def test_a_file_with_a_header_only_gives_one_with_the_added_columns(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""What commands share: options, how they print, and a bar for long work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False)
+Home = Annotated[
+    Path,
+    typer.Option("--home", "-H", envvar="VIGIE_HOME", help="The institution's folder."),
+]
+TextName = Annotated[
+    str, typer.Option("--text", metavar="COLUMN", help="The file's column of texts.")
+]
+LabelName = Annotated[
+    str, typer.Option("--label", metavar="COLUMN", help="The file's column of labels.")
+]
+LangName = Annotated[
+    str,
+    typer.Option(
+        "--lang",
+        metavar="COLUMN",
+        help="The file's column of languages. Default: `lang` if there is one; where it is empty "
+        "they are found.",
+    ),
+]
+HERE = Path(".vigie/home")
+_NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
+_VALUES = 3  # of a column of languages, shown of those that are none
+
+
+def words(value: object, *, style: str = "") -> Text:
+    """A value as it reads: never markup, and no control character of a stranger for a terminal."""
+    signs = (c if c.isprintable() or c == "\n" else " " * c.isspace() for c in str(value))
+    return Text("".join(signs), style=style)
+
+
+def named(value: str) -> str:
+    """A value of a file as a message may show it: never a person's text."""
+    own = value.strip()
+    return repr(own) if len(own) <= _NAMED else f"a value of {len(own)} characters"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table that is folded and never cut where the terminal is narrow."""
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    for head in heads:
+        found.add_column(head, overflow="fold")
+    for row in rows:
+        found.add_row(*(each if isinstance(each, Text) else words(each) for each in row))
+    return found
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A function that takes what is done and what is in all, and draws a bar from its first call
+    on: what is wrong with the arguments is told before anything is drawn.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    drawn: list[TaskID] = []
+
+    def moved(done: int, total: int | None) -> None:
+        if not drawn:
+            drawn.append(progress.add_task(what, total=total))
+            progress.start()
+        progress.update(drawn[0], completed=done, total=total)
+
+    try:
+        yield moved
+    finally:
+        if drawn:
+            progress.stop()
+
+
+def print_unknown(unknown: Mapping[str, int]) -> None:
+    """How many rows have a language that is none, up to three of the values, and what to do."""
+    if not unknown:
+        return
+    from models import language  # a seventh of a second, and rarely asked for
+
+    most = sorted(unknown.items(), key=lambda each: (-each[1], each[0]))[:_VALUES]
+    values = ", ".join(f"{named(value)} {count}" for value, count in most)
+    more = ", …" if len(unknown) > len(most) else ""
+    out.print(
+        words(
+            f"{sum(unknown.values())} rows have an unknown language ({values}{more}): their "
+            f"tone is undetermined. Write two letters ({', '.join(language.LANGUAGES)}), or leave "
+            "it empty, and it is found."
+        )
+    )

@@ -1,0 +1,41 @@
+"""`vigie explain`: one message, its language, and the words that moved each score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipelines import explained
+from pipelines.errors import VigieError
+
+
+def says(text: str, lang: str | None = None) -> dict[str, str]:
+    return {line.what: line.says for line in explained.explain(text, lang=lang)}
+
+
+@pytest.mark.parametrize("lang", ["fr-FR", "French", "FRA", None])
+def test_a_language_is_named_as_in_a_file_or_found(lang: str | None) -> None:
+    said = says("Merci beaucoup, quel bel accueil", lang)
+    assert said["language"] == "fr"
+    assert "positive" in said["tone"]
+
+
+def test_a_language_that_is_none_is_refused_and_one_without_a_model_is_undetermined() -> None:
+    with pytest.raises(VigieError, match="--lang 'xx' names no language: write two letters"):
+        says("Merci", "xx")
+    assert says("Dank u wel", "nl")["tone"].startswith("undetermined")
+
+
+def test_emoji_alone_have_a_tone() -> None:
+    said = says("😡😡")
+    assert said["language"] == "fr"
+    assert said["tone"].startswith("negative 9")
+
+
+def test_the_words_that_moved_a_score_come_in_points_and_never_whole_when_long() -> None:
+    long = "honte" * 20
+
+    def score(texts: object) -> np.ndarray:
+        return np.array([0.9 if long in text else 0.5 for text in texts], np.float32)  # type: ignore[attr-defined]
+
+    assert explained.moved_words(f"Quelle {long} !", score) == f"{long[:29]}… +40"
