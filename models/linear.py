@@ -82,5 +82,8 @@ def unpacked(tensors: dict[str, NDArray[Any]], *, name: str) -> Head:
     is_kept = np.unpackbits(tensors[f"{name}.kept"]).astype(bool)
     stored = tensors[f"{name}.bytes"].astype(np.float32)
     weights = np.zeros((len(is_kept), stored.shape[1]), np.float32)
-    weights[is_kept] = np.sign(stored) * (stored / 127.0) ** 2 * tensors[f"{name}.top"]
+    stored /= 127.0
+    stored *= np.abs(stored)  # the square with its sign
+    stored *= tensors[f"{name}.top"]
+    weights[is_kept] = stored
     return Head(weights, tensors[f"{name}.bias"])

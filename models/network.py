@@ -37,9 +37,11 @@ def _task(output: str) -> str:
     return output.rsplit(".", 1)[0]
 
 
-@cache
 def read_weights() -> Checkpoint:
-    """The file of weights; WeightsError when it is missing, altered or another."""
+    """The file of weights; WeightsError when it is missing, altered or another.
+
+    Read anew each time: what `load` keeps of it is larger by itself.
+    """
     return checkpoint.read(checkpoint.WEIGHTS, TASK, task=TASK)
 
 

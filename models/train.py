@@ -105,8 +105,7 @@ def write_reference(setting: Setting) -> None:
     """Write what `vigie models drift` compares with: figures of a few hundred texts a set."""
     from models import drift
 
-    for cached in (network.read_weights, network.load):
-        cached.cache_clear()  # this process may have read the network that was there before
+    network.load.cache_clear()  # this process may have read the network that was there before
     taught = examples.examples(setting.data, seed=setting.seed)
     draw = np.random.default_rng(setting.seed)
     kept: dict[str, list[Example]] = {}

@@ -55,12 +55,14 @@ def packed(vectors: Vectors) -> dict[str, NDArray[Any]]:
 
 def unpacked(tensors: Mapping[str, NDArray[Any]]) -> Vectors:
     """The vectors that `packed` stored."""
-    rows, parts = (
-        tensors[f"{name}.bytes"].astype(np.float32)
-        * (tensors[f"{name}.top"].astype(np.float32) / 127.0)[:, None]
-        for name in ("words", "parts")
-    )
+    rows, parts = (_floats(tensors, name) for name in ("words", "parts"))
     return Vectors(tensors["words.hashes"], rows, parts)
+
+
+def _floats(tensors: Mapping[str, NDArray[Any]], name: str) -> Floats:
+    made: Floats = tensors[f"{name}.bytes"].astype(np.float32)
+    made *= (tensors[f"{name}.top"].astype(np.float32) / 127.0)[:, None]
+    return made
 
 
 def part_bucket(hashes: Hashes) -> Places:

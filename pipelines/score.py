@@ -189,6 +189,7 @@ def score_file(
     language; such rows have no tone. VigieError names what is wrong with the file; then nothing is
     written.
     """
+    _keep_little()
     texts = _opened(source, text, lang)
     write = textfile.writer(out, spreadsheet_safe=spreadsheet_safe)
     own, work = load_suite(tone=model), _Work(model, text, lang or "lang")
@@ -272,12 +273,18 @@ def _shared(pieces: Iterator[pa.Table], count: int, work: _Work) -> Iterator[Wid
             yield waiting.popleft().result()
 
 
+def _keep_little() -> None:
+    """Give back what Arrow has freed: its own pool would hold some forty megabytes."""
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
 _OWN: list[Suite] = []  # of a worker process, read once when it starts
 
 
 def _begin(model: str) -> None:
     """Read the models in a worker, which keeps to one core."""
     threadpool_limits(1)
+    _keep_little()
     _OWN.append(load_suite(tone=model))
 
 

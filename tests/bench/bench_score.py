@@ -25,17 +25,29 @@ from models.taxonomy import taxonomy
 
 SEED = 7
 PEER_TEXTS = 20_000
+# The peak that Linux keeps of a process counts what its parent had when it was started; that of
+# /proc begins anew with each program. Workers are looked at while they run.
 _RUN = """
-import resource, sys, time
+import sys, threading, time
 begun = time.perf_counter()
-from pipelines.score import score_file
 from pathlib import Path
-workers = int(sys.argv[3])
-score_file(Path(sys.argv[1]), Path(sys.argv[2]), workers=workers)
-spent = time.perf_counter() - begun
-own, children = (resource.getrusage(each).ru_maxrss / 1024
-                 for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print(spent, own, children)
+from pipelines.score import score_file
+peaks = {}
+def peak(task):
+    lines = (task / "status").read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+def watch():
+    while True:
+        for child in Path("/proc/self/task").glob("*/children"):
+            for pid in child.read_text().split():
+                try:
+                    peaks[pid] = peak(Path("/proc") / pid)
+                except (OSError, StopIteration):
+                    pass
+        time.sleep(0.1)
+threading.Thread(target=watch, daemon=True).start()
+score_file(Path(sys.argv[1]), Path(sys.argv[2]), workers=int(sys.argv[3]))
+print(time.perf_counter() - begun, peak(Path("/proc/self")), max(peaks.values(), default=0.0))
 """
 
 
