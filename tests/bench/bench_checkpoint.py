@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from models.export import export
-from models.hub import Sentiment, load_sentiment
+from models.hub import Hosted, load_sentiment
 from models.hub.running import INT8, threads
+from models.sentiment import Tones
 
 SEED, WORDS, LONGEST, ROUNDS = 7, 32_000, 128, 3
 SIZES = (1, 2, 4, 8, 16, 32)
@@ -96,7 +97,7 @@ def _table(answers: list[Any]) -> Scored:
     return np.array([[own[label] for label in order] for own in by_name], np.float32)
 
 
-def _ours(model: Sentiment, posts: list[str]) -> Scored:
+def _ours(model: Hosted[Tones], posts: list[str]) -> Scored:
     return model.score(posts, ["fr"] * len(posts)).probabilities
 
 
