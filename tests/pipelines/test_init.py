@@ -79,5 +79,7 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
     path.write_text(example.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
     environ = {"VIGIE_BLUESKY_PASSWORD": "x", "VIGIE_SMTP_PASSWORD": "y"}
     found = read(tmp_path, environ)
-    assert [s.kind for s in found.sources] == ["file", "feed", "mastodon", "bluesky"]
+    assert [s.kind for s in found.sources] == [
+        *("file", "services_publics_plus", "feed", "mastodon", "bluesky"),
+    ]
     assert found.rota[0].email == "astreinte@monbourg.example"
