@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -34,15 +34,19 @@ _OF_A_PERSON = re.compile(r"(?:^|\s)-?(?:from|author|user|by|did):", re.IGNORECA
 class Round:
     """What one collection knows while it runs; the one thing here that changes in place.
 
-    `reached` tells how far each question has been read; `of` names the service, so that a cursor
-    of another one is not gone on from; `kind` is the name of the source.
+    `reached` tells how far each question has been read, `starts` from when one is to be read that
+    never was: the window of a later run would begin too late for it. `of` names the service, so
+    that a cursor of another one is not gone on from; `kind` is the name of the source; `more` gives
+    what else the source keeps in its cursor.
     """
 
     request: Request
     kind: str
     of: str
     reached: dict[str, datetime]
+    starts: dict[str, datetime]
     seen: dict[str, None]
+    more: Callable[[], Cursor] = dict
     retry_at: datetime | None = None
     gap: Window | None = None
     is_capped: bool = False
@@ -52,15 +56,31 @@ class Round:
     def since(self, question: str, *, overlap: timedelta = timedelta(0)) -> datetime:
         """From when a question is to be read: where it stands less `overlap`, else the window."""
         at = self.reached.get(question)
-        return self.request.since if at is None else min(at, self.request.until) - overlap
+        if at is None:
+            return self.starts.get(question, self.request.since)
+        return min(at, self.request.until) - overlap
+
+    def knows(self, key: str) -> bool:
+        """Whether this was noted before, by this run or an earlier one."""
+        return _values.digest(key, size=5) in self.seen
+
+    def note(self, key: str) -> None:
+        """Remember that this is done, once nothing of it can fail any more."""
+        mark = _values.digest(key, size=5)
+        self.seen.pop(mark, None)  # met again, it is young again
+        self.seen[mark] = None
 
     def is_new(self, key: str) -> bool:
         """Whether this item was not handed over before; notes that it is now."""
-        mark = _values.digest(key, size=5)
-        if mark in self.seen:
-            return False
-        self.seen[mark] = None
-        return True
+        is_known = self.knows(key)
+        self.note(key)
+        return not is_known
+
+    def forget_all_but(self, questions: Iterable[str]) -> None:
+        """Keep how far these have been read; one that is no longer asked has no place to keep."""
+        kept = frozenset(questions)
+        self.reached = {name: at for name, at in self.reached.items() if name in kept}
+        self.starts = {name: at for name, at in self.starts.items() if name in kept}
 
     def tell_cut(self, gap: Window | None, note: str) -> None:
         """Note that a limit has cut the answer, and the window that was not read, if any."""
@@ -69,13 +89,14 @@ class Round:
         if gap is not None and gap[0] < gap[1]:
             self.gap = joined(self.gap, gap)
 
-    def checkpoint(self, **more: object) -> Checkpoint:
-        """Where the next run goes on, with all that there is to tell; `more` joins the cursor."""
+    def checkpoint(self) -> Checkpoint:
+        """Where the next run goes on, with all that there is to tell."""
         cursor: Cursor = {
             "of": self.of,
-            "reached": {name: at.isoformat() for name, at in self.reached.items()},
+            "reached": _texts(self.reached),
+            "starts": _texts({n: at for n, at in self.starts.items() if n not in self.reached}),
             "seen": list(self.seen)[-_REMEMBERED:],
-            **more,
+            **self.more(),
         }
         if self.retry_at is not None:
             cursor["retry_at"] = self.retry_at.isoformat()
@@ -90,15 +111,24 @@ def begun(request: Request, *, kind: str, of: str) -> Round:
     rest = _values.time(cursor.get("retry_at"))
     if rest is not None and rest > request.client.now():
         raise RateLimited(f"{of} has asked to be left alone until {rest:%Y-%m-%d %H:%MZ}", rest)
-    told = _values.mapping(cursor.get("reached"))
     marks = _values.items(cursor.get("seen"))
     return Round(
         request=request,
         kind=kind,
         of=of,
-        reached={str(name): at for name, text in told.items() if (at := _values.time(text))},
+        reached=_moments(cursor.get("reached")),
+        starts=_moments(cursor.get("starts")),
         seen=dict.fromkeys(mark for mark in marks if isinstance(mark, str)),
     )
+
+
+def _texts(moments: Mapping[str, datetime]) -> dict[str, str]:
+    return {name: at.isoformat() for name, at in moments.items()}
+
+
+def _moments(told: object) -> dict[str, datetime]:
+    found = ((str(name), _values.time(text)) for name, text in _values.mapping(told).items())
+    return {name: at for name, at in found if at is not None}
 
 
 def joined(gap: Window | None, other: Window) -> Window:
@@ -114,11 +144,12 @@ def asked(
     `ask` hands over payloads and moves `reached` of its question once that has been read. After
     RateLimited no other question is asked: the service has spoken for all of them.
     """
-    wanted = tuple(questions)
-    run.reached = {name: at for name, at in run.reached.items() if name in wanted}
     failure: SourceError | None = None
     well = 0
-    for question in sorted(wanted, key=run.since):
+    ordered = sorted(questions, key=run.since)
+    for question in ordered:
+        run.starts.setdefault(question, run.request.since)
+    for question in ordered:
         try:
             for payload in ask(question):
                 run.handed_count += 1

@@ -159,8 +159,10 @@ class Runs:
         ]
 
 
-def runs(source: Source, server: Server, count: int, **chosen: Any) -> Runs:
-    """`count` runs five minutes apart, each from the cursor of the last that went well.
+def runs(
+    source: Source, server: Server, count: int, *, step: timedelta = STEP, **chosen: Any
+) -> Runs:
+    """`count` runs, five minutes apart or `step`, each from the cursor of the last that went well.
 
     What a run that failed had read is thrown away, as landing does.
     """
@@ -183,7 +185,7 @@ def runs(source: Source, server: Server, count: int, **chosen: Any) -> Runs:
         else:
             made.readings.append(reading)
             cursor, since = reading.cursor, until
-        until = max(until, made.clock.at) + STEP
+        until = max(until, made.clock.at) + step
     return made
 
 

@@ -55,8 +55,9 @@ def test_one_question_in_trouble_stops_no_other_and_is_asked_from_where_it_stood
     assert (end.capped, end.note) == (True, "b is down")
     following = begun(end.cursor, until=NOON + HOUR)
     assert following.since("a") == NOON
-    assert following.since("b") == NOON  # the window of the run, since it was never read
     assert following.since("a", overlap=HOUR) == NOON - HOUR
+    assert following.since("b", overlap=HOUR) == NOON - HOUR  # the window that was never read
+    assert following.since("new") == NOON
 
 
 def test_nothing_read_at_all_is_raised() -> None:
@@ -104,12 +105,14 @@ def test_what_was_handed_over_is_known_again_and_a_question_no_longer_asked_forg
     run = begun()
     assert run.is_new("1")
     assert not run.is_new("1")
-    run.reached["gone"] = NOON
-    end = last(list(rounds.asked(run, (), lambda _: iter(()))) or [run.checkpoint()])
-    following = begun(end.cursor)
+    run.reached |= {"gone": NOON, "kept": NOON}
+    run.forget_all_but(("kept", "new"))
+    run.more = lambda: {"quota": 3}
+    following = begun(run.checkpoint().cursor)
     assert not following.is_new("1")
     assert following.is_new("2")
-    assert following.reached == {}
+    assert following.reached == {"kept": NOON}
+    assert run.checkpoint().cursor["quota"] == 3
 
 
 @pytest.mark.parametrize(
