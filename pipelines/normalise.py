@@ -411,10 +411,13 @@ def _relay(draft: _Draft, url: str | None, run: _Run) -> Relay | None:
     for name in _names_of(draft):
         if name in run.relays:
             return run.relays[name]
-    if url and run.sites and draft.post.content_type in _PUBLISHED_BY_SITE:
-        address = url.split("://", 1)[1].removeprefix("www.")
-        return next((relay for site, relay in run.sites if _is_on(address, site)), None)
-    return None
+    if not run.sites or draft.post.content_type not in _PUBLISHED_BY_SITE:
+        return None
+    # Of an article that a portal passes on, the link is the portal's: its medium is told apart.
+    medium = draft.post.author_id if draft.post.author_kind == "media" else None
+    bare = [a.split("://", 1)[-1].removeprefix("www.") for a in (url, medium) if a]
+    found = (relay for address in bare for site, relay in run.sites if _is_on(address, site))
+    return next(found, None)
 
 
 def _is_on(address: str, site: str) -> bool:
