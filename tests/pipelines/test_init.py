@@ -83,5 +83,6 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
     assert [s.kind for s in found.sources] == [
         *("file", "services_publics_plus", "feed", "mastodon", "bluesky", "youtube"),
         "google_news",
+        "gdelt",
     ]
     assert found.rota[0].email == "astreinte@monbourg.example"
