@@ -84,5 +84,6 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
         *("file", "services_publics_plus", "feed", "mastodon", "bluesky", "youtube"),
         "google_news",
         "gdelt",
+        "hackernews",
     ]
     assert found.rota[0].email == "astreinte@monbourg.example"
