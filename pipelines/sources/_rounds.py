@@ -34,10 +34,10 @@ _OF_A_PERSON = re.compile(r"(?:^|\s)-?(?:from|author|user|by|did):", re.IGNORECA
 class Round:
     """What one collection knows while it runs; the one thing here that changes in place.
 
-    `reached` tells how far each question has been read, `starts` from when one is to be read that
-    never was: the window of a later run would begin too late for it. `of` names the service, so
-    that a cursor of another one is not gone on from; `kind` is the name of the source; `more` gives
-    what else the source keeps in its cursor.
+    `reached` tells how far each question has been read; `starts` from when one is to be read that
+    never was to its end, for which the window of a later run would begin too late. `of` names the
+    service, so that a cursor of another one is not gone on from; `kind` is the name of the source;
+    `more` gives what else the source keeps in its cursor.
     """
 
     request: Request
@@ -59,6 +59,11 @@ class Round:
         if at is None:
             return self.starts.get(question, self.request.since)
         return min(at, self.request.until) - overlap
+
+    def go_on_from(self, question: str, at: datetime) -> None:
+        """A question was read up to `at` and not to its end: the next run begins exactly there."""
+        self.reached.pop(question, None)
+        self.starts[question] = at
 
     def knows(self, key: str) -> bool:
         """Whether this was noted before, by this run or an earlier one."""

@@ -85,5 +85,6 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
         "google_news",
         "gdelt",
         "hackernews",
+        "stackexchange",
     ]
     assert found.rota[0].email == "astreinte@monbourg.example"

@@ -150,3 +150,12 @@ def test_a_query_that_follows_a_person_is_refused() -> None:
     for wrong in ("author:jeanne", "Valmont from:leo", "user:12 x", " "):
         with pytest.raises(ValueError, match=r"follows an account|is empty"):
             check.validate_python((wrong,))
+
+
+def test_a_question_cut_short_goes_on_exactly_where_it_stopped() -> None:
+    run = begun({"of": "here", "reached": {"a": NOON.isoformat()}})
+    run.go_on_from("a", NOON - HOUR / 2)
+    following = begun(run.checkpoint().cursor, until=NOON + HOUR)
+    assert following.since("a", overlap=HOUR) == NOON - HOUR / 2
+    following.reached["a"] = NOON + HOUR
+    assert begun(following.checkpoint().cursor).checkpoint().cursor["starts"] == {}
