@@ -318,8 +318,6 @@ def _print_manifest(name: str, kind: str) -> None:
     for title in ("access", "terms_url", "legal_basis", "cost", "retention_days", "deletion_duty"):
         out.print(_words(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
     out.print(_words(f"  fields kept: {', '.join(manifest.fields_kept)}"))
-    if manifest.limits:
-        out.print(_words(f"  limits: {'; '.join(map(str, manifest.limits))}"))
 
 
 @app.command()

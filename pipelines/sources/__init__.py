@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import BaseModel
 
 from pipelines.errors import Fault, SettingsError
+from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
 
 if TYPE_CHECKING:
@@ -35,34 +36,11 @@ Cursor = dict[str, Any]  # JSON; its content is the source's own business
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """What a service allows one caller, as data: for the source itself and whoever keeps count.
-
-    `units` may be spent in any `seconds`, or from one midnight of the zone `resets_in` to the
-    next. A call costs one unit unless `costs` names it. `counted_for` is whom the service counts:
-    every block with that key, or every process behind that address, shares the limit.
-    """
-
-    name: str
-    units: int
-    seconds: float | None = None
-    resets_in: str | None = None
-    counted_for: Literal["address", "key", "account"] = "address"
-    costs: tuple[tuple[str, int], ...] = ()
-
-    def __str__(self) -> str:
-        span = (
-            f"{self.seconds:g} s" if self.seconds else f"a day that ends at 0:00 {self.resets_in}"
-        )
-        return f"{self.units} {self.name} in {span}, for each {self.counted_for}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it.
 
-    `rows_expire`: terms under which nothing may outlive `retention_days`, not even a row whose
-    text has been emptied.
+    `limits` and `prices` are what the service allows and asks, for whoever keeps count;
+    `rows_expire` says that nothing may outlive `retention_days`, not even a row whose text is gone.
     """
 
     name: str
@@ -76,6 +54,7 @@ class Manifest:
     deletion_duty: str
     version: str = "1"
     limits: tuple[Limit, ...] = ()
+    prices: tuple[Price, ...] = ()
     rows_expire: bool = False
 
 

@@ -22,15 +22,23 @@ from zoneinfo import ZoneInfo
 
 from pipelines.errors import RateLimited, SourceError, StatusRefused
 from pipelines.http import Client
-from pipelines.sources import Limit, _values as values
+from pipelines.limits import Daily, Limit
+from pipelines.sources import _values as values
 
 log = logging.getLogger(__name__)
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 SEARCHES, UNITS = "searches", "units"
+_DAY = Daily(PACIFIC.key)
 LIMITS = (
-    Limit(name=SEARCHES, units=100, resets_in=PACIFIC.key, counted_for="key"),
-    Limit(name=UNITS, units=10_000, resets_in=PACIFIC.key, counted_for="key"),
+    Limit(name=SEARCHES, most=100, per=_DAY, costs=((r"/v3/search$", 1),), of="account"),
+    Limit(
+        name=UNITS,
+        most=10_000,
+        per=_DAY,
+        costs=((r"/v3/search$", 0), (r"/v3/", 1)),
+        of="account",
+    ),
 )
 _DAILY = frozenset({"quotaExceeded", "dailyLimitExceeded", "dailyLimitExceededUnreg"})
 _HASTY = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
@@ -188,8 +196,13 @@ class Api:
         ) from error
 
     def _daily(self, error: RateLimited, bucket: str) -> RateLimited:
-        """A 429 that speaks of a day is a spent bucket; another is what the client made of it."""
+        """A 429 that speaks of a day is a spent bucket; another is what the client made of it.
+
+        A wait that no answer asked for is that of a budget of ours, which counts buckets apart.
+        """
         cause = error.__cause__
+        if cause is None:
+            return Spent(bucket, error.retry_at)
         _, message = _reasons(cause.content) if isinstance(cause, StatusRefused) else (set(), "")
         if "per day" not in message:
             return error

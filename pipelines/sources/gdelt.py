@@ -26,10 +26,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines import http, plaintext
 from pipelines.errors import RateLimited, SourceError
+from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post, Rejection
 from pipelines.sources import (
     Collected,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -38,6 +38,8 @@ from pipelines.sources import (
     _values as values,
 )
 from pipelines.sources._rounds import Queries, Round
+
+_PAUSE_SECONDS = 5.0
 
 MANIFEST = Manifest(
     name="gdelt",
@@ -49,10 +51,9 @@ MANIFEST = Manifest(
     cost="free; the GDELT Project is to be named with its address",
     retention_days=180,
     deletion_duty="none offered; by permalink on request",
-    limits=(Limit(name="requests", units=1, seconds=5),),
+    limits=(Limit(name="calls", most=1, per=Rolling(_PAUSE_SECONDS)),),
 )
 
-_PAUSE_SECONDS = 5.0
 _MOST = 250  # articles an answer
 _LATE = timedelta(hours=1)  # an article may take as long to be indexed
 _REACH = timedelta(days=89)  # "a rolling window of the last 3 months"

@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines import http
 from pipelines.errors import SourceError
+from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post, Rejection
 from pipelines.sources import (
     Collected,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -38,6 +38,8 @@ from pipelines.sources import (
 from pipelines.sources._feed_document import Document, Entry, Unreadable, read
 from pipelines.sources._rounds import Queries, Round
 
+_PAUSE_SECONDS = 2.0
+
 MANIFEST = Manifest(
     name="google_news",
     label="Google News",
@@ -48,12 +50,11 @@ MANIFEST = Manifest(
     cost="free; for personal, non-commercial reading by Google's terms",
     retention_days=30,
     deletion_duty="none offered; by permalink on request",
-    limits=(Limit(name="requests", units=1, seconds=2),),
+    limits=(Limit(name="calls", most=1, per=Rolling(_PAUSE_SECONDS)),),
 )
 
 _MOST = 100  # entries that an answer holds at most
 _LATE = timedelta(days=1)  # an article may take as long to be found
-_PAUSE_SECONDS = 2.0
 _LONGEST_DAYS = 30
 _ID_LIMIT = 400
 

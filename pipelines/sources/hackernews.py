@@ -17,10 +17,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import SourceError, StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.mention import ContentType, Deletion, Post, Rejection
 from pipelines.sources import (
     Collected,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -47,7 +47,7 @@ MANIFEST = Manifest(
     cost="free",
     retention_days=180,
     deletion_duty="looked up again while kept, and emptied when gone",
-    limits=(Limit(name="requests", units=10_000, seconds=3600),),
+    limits=(Limit(name="calls", most=10_000, per=Rolling(3600)),),
 )
 
 _MOST = 1_000  # hits a query

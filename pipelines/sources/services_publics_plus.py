@@ -29,12 +29,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines import http
 from pipelines.errors import RateLimited, SourceError, StatusRefused
+from pipelines.limits import Daily, Limit
 from pipelines.mention import Deletion, Rejection
 from pipelines.sources import (
     Checkpoint,
     Collected,
     Cursor,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -65,7 +65,7 @@ MANIFEST = Manifest(
     retention_days=180,
     deletion_duty="experiences and answers that are gone from the data are emptied at the next "
     "reading, as long as they are younger than reread_days",
-    limits=(Limit(name="requests", units=10_000, resets_in="UTC", counted_for="address"),),
+    limits=(Limit(name="calls", most=10_000, per=Daily()),),
 )
 
 _PAGE = 100  # the most that a page of records gives

@@ -25,10 +25,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import RateLimited, SourceError, StatusRefused
+from pipelines.limits import Daily, Limit, Rolling
 from pipelines.mention import Deletion, Post, Rejection
 from pipelines.sources import (
     Collected,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -49,10 +49,11 @@ MANIFEST = Manifest(
     cost="free",
     retention_days=180,
     deletion_duty="looked up again while kept, and emptied when gone",
+    # api.stackexchange.com/docs/throttle: 300 calls a day for an address without a key are told by
+    # `quota_remaining` alone, since what a manifest declares does not know of the key.
     limits=(
-        Limit(name="requests without a key", units=300, resets_in="UTC"),
-        Limit(name="requests with a key", units=10_000, resets_in="UTC", counted_for="key"),
-        Limit(name="requests", units=30, seconds=1),
+        Limit(name="calls a day", most=10_000, per=Daily(), of="account"),
+        Limit(name="calls", most=30, per=Rolling(1)),
     ),
 )
 
