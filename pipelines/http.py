@@ -391,15 +391,31 @@ class Budget:
 
     spacing_seconds: float = 0.0
     _free_at: dict[str, datetime] = field(default_factory=dict)
+    _paces: dict[str, float] = field(default_factory=dict)  # seconds between calls, by host
 
     def wait_for(self, host: str, *, now: datetime) -> float:
         """The seconds to wait before the next call to `host`, 0 when none."""
         return max((self._free_at.get(host, now) - now).total_seconds(), 0.0)
 
+    def pace(self, host: str, seconds: float) -> None:
+        """Leave `seconds` or more between two calls to `host` from now on."""
+        self._paces[host] = seconds
+
+    def hold(self, host: str, *, until: datetime) -> None:
+        """Leave `host` alone until then, or for longer where that is settled already."""
+        self._free_at[host] = max(until, self._free_at.get(host, until))
+
+    def begun(self, host: str, *, now: datetime) -> None:
+        """A call goes out: its pace counts from here too, since it may end without an answer."""
+        self._free_at[host] = now + timedelta(seconds=self._pace_of(host))
+
     def note(self, host: str, headers: Mapping[str, str], *, now: datetime) -> None:
         """Learn from an answer of `host` when it may be asked again."""
         wait = wait_asked(headers, now=now) if is_spent(headers) else None
-        self._free_at[host] = now + timedelta(seconds=max(wait or 0.0, self.spacing_seconds))
+        self._free_at[host] = now + timedelta(seconds=max(wait or 0.0, self._pace_of(host)))
+
+    def _pace_of(self, host: str) -> float:
+        return max(self.spacing_seconds, self._paces.get(host, 0.0))
 
 
 def _inflated(parts: Iterable[bytes], coding: str, limit: int) -> Iterator[bytes]:
@@ -499,6 +515,22 @@ class Client:
     def agent(self) -> str:
         """Who asks and whom to contact, as the header `User-Agent` says it."""
         return self._agent
+
+    def now(self) -> datetime:
+        """The time by this client's clock (aware UTC): what a service's waits are told against."""
+        return self._now()
+
+    def pace(self, url: str, *, seconds: float) -> None:
+        """Leave `seconds` or more between two requests to the host of `url` from now on."""
+        self._budget.pace(_readable(url, None).host, seconds)
+
+    def hold(self, url: str, *, seconds: float) -> None:
+        """Ask nothing of the host of `url` for `seconds`: what it said in the body of an answer.
+
+        The next request sleeps for as long, or raises RateLimited where that is too long for a run.
+        """
+        until = self._now() + timedelta(seconds=seconds)
+        self._budget.hold(_readable(url, None).host, until=until)
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of `host` that may be opened, for sockets that are not HTTP.
@@ -615,6 +647,7 @@ class Client:
     def _once(self, ask: _Ask) -> Response:
         self._check(ask.url)
         self._respect_budget(ask.url.host)
+        self._budget.begun(ask.url.host, now=self._now())
         answer = self._received(ask)
         self._budget.note(ask.url.host, answer.headers, now=self._now())
         if answer.status < 300 or answer.status in _REDIRECTING or answer.status == 304:

@@ -39,7 +39,12 @@ DeletionReason = Literal["author", "moderator", "account", "gone", "withheld", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One item as its source tells it, before minimising; never written anywhere."""
+    """One item as its source tells it, before minimising; never written anywhere.
+
+    `context` is what it answers to or stands under (the title of a video, of a thread), plain:
+    read to know its subject, never kept nor scored. `is_own` says that the source knows the
+    institution itself to be the author.
+    """
 
     native_id: str
     text: str
@@ -85,6 +90,8 @@ class Post:
     visibility: Visibility = "public"
     optout: bool = False
     licence: str | None = None
+    context: str | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

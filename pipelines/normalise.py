@@ -100,11 +100,17 @@ class _Draft:
     text: str
     is_cut: bool
     handle: str
+    context: str
 
     @property
     def read(self) -> str:
         """All that a reader sees, as one text."""
         return "\n".join(part for part in (self.title, self.warning, self.text) if part)
+
+    @property
+    def told(self) -> str:
+        """What says its subject: what a reader sees, and what it stands under."""
+        return f"{self.read}\n{self.context}" if self.context else self.read
 
 
 def normalise(
@@ -222,6 +228,7 @@ def _draft(post: Post, native_id: str, raw_ref: str) -> _Draft:
         text=text,
         is_cut=is_cut,
         handle=handle,
+        context=plaintext.plain(post.context)[0] if post.context else "",
     )
 
 
@@ -235,7 +242,7 @@ def _line(text: str | None, *, is_html: bool = False) -> str | None:
 def _subjects(drafts: list[_Draft], run: _Run, matcher: Matcher) -> list[tuple[str, ...]]:
     """The subjects of each draft: those of its words, of its block, or of its author."""
     found = matcher.match(
-        [draft.read for draft in drafts],
+        [draft.told for draft in drafts],
         [draft.post.hashtags for draft in drafts],
         [draft.post.mentioned_handles for draft in drafts],
     )
@@ -258,7 +265,7 @@ def _with_given(
 
 
 def _is_own(draft: _Draft, run: _Run) -> bool:
-    return not run.own.isdisjoint(_names_of(draft))
+    return draft.post.is_own or not run.own.isdisjoint(_names_of(draft))
 
 
 def _names_of(draft: _Draft) -> tuple[str, ...]:
@@ -404,10 +411,13 @@ def _relay(draft: _Draft, url: str | None, run: _Run) -> Relay | None:
     for name in _names_of(draft):
         if name in run.relays:
             return run.relays[name]
-    if url and run.sites and draft.post.content_type in _PUBLISHED_BY_SITE:
-        address = url.split("://", 1)[1].removeprefix("www.")
-        return next((relay for site, relay in run.sites if _is_on(address, site)), None)
-    return None
+    if not run.sites or draft.post.content_type not in _PUBLISHED_BY_SITE:
+        return None
+    # Of an article that a portal passes on, the link is the portal's: its medium is told apart.
+    medium = draft.post.author_id if draft.post.author_kind == "media" else None
+    bare = [a.split("://", 1)[-1].removeprefix("www.") for a in (url, medium) if a]
+    found = (relay for address in bare for site, relay in run.sites if _is_on(address, site))
+    return next(found, None)
 
 
 def _is_on(address: str, site: str) -> bool:

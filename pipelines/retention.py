@@ -6,7 +6,7 @@
 | tables between steps (`staging/`) | 2 days | |
 | texts of mentions; pages, mails, incidents quoting them | 30 days from first sight | `text_days` |
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
-| mentions and scores without text | 6 months from first sight | `score_days` |
+| mentions and scores without text | 6 months from first sight; 30 days of YouTube | `score_days` |
 | counts by hour and day, digests' figures, incidents, coverage | 3 years | `aggregate_days` |
 | logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |
@@ -30,7 +30,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines import counts, warehouse
+from pipelines import counts, sources, warehouse
 from pipelines.settings import Retention, Settings
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ def _expire_rows(
     moments |= {"as_of": as_of, "day": as_of.astimezone(UTC).date()}
     moments |= {"zone": counts.local_zone(connection)}
     moments |= {"count_day": moments["count_before"].date()}
+    moments |= {"strict": _strict(as_of)}
     steps = {
         "texts": "expire_text",
         "mentions": "expire_mention",
@@ -85,6 +86,16 @@ def _expire_rows(
         "days_counted": "expire_aggregate",
     }
     return {name: _changed(connection, file, moments) for name, file in steps.items()}
+
+
+def _strict(as_of: datetime) -> list[dict[str, Any]]:
+    """For each source whose terms let no row live longer: the first sight from which it may."""
+    manifests = (sources.load(kind).MANIFEST for kind in sources.names())
+    return [
+        {"source": m.name, "before": as_of - timedelta(days=m.retention_days)}
+        for m in manifests
+        if m.rows_expire
+    ]
 
 
 def _changed(connection: warehouse.Connection, name: str, moments: dict[str, Any]) -> int:

@@ -24,6 +24,7 @@ PARTS = {
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
+    "budget": ("limits",),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext", "subjects"),
     "privacy": ("privacy",),

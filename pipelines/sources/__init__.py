@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from pydantic import BaseModel
 
 from pipelines.errors import Fault, SettingsError
+from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ Cursor = dict[str, Any]  # JSON; its content is the source's own business
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it."""
+    """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it.
+
+    `limits` and `prices` are what the service allows and asks, for whoever keeps count;
+    `rows_expire` says that nothing may outlive `retention_days`, not even a row whose text is gone.
+    """
 
     name: str
     label: str
@@ -48,6 +53,9 @@ class Manifest:
     retention_days: int
     deletion_duty: str
     version: str = "1"
+    limits: tuple[Limit, ...] = ()
+    prices: tuple[Price, ...] = ()
+    rows_expire: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

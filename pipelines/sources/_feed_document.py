@@ -98,6 +98,7 @@ class Entry:
     updated: str | None = None
     author: str | None = None
     origin: str | None = None  # the site of an entry that a collection of feeds passes on
+    origin_title: str | None = None  # how that collection calls the site
     lang: str | None = None
     parent: str | None = None
     reply_count: int | None = None
@@ -350,6 +351,7 @@ def _entry(found: Any) -> Entry:
         updated=_string(dict.get(found, "updated")),
         author=_string(author.get("name")) or _string(dict.get(found, "author")),
         origin=_string((dict.get(found, "source") or {}).get("href")),
+        origin_title=_string((dict.get(found, "source") or {}).get("title")),
         lang=_language(found),
         parent=_string(parent.get("ref")) if isinstance(parent, dict) else None,
         reply_count=_count(dict.get(found, "thr_total") or dict.get(found, "slash_comments")),

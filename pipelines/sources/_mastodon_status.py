@@ -15,9 +15,7 @@ this server knows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,9 +23,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.mention import AuthorKind, CollectedVia, ContentType, Post, Rejection, Visibility
 from pipelines.plaintext import TAG_LIMIT
+from pipelines.sources._values import count, mapping, string, time, web_address
 
 SOURCE = "mastodon"
-_COUNT_LIMIT = 2**53  # larger counts are not counts
 _LINK_LIMIT = 50
 _VISIBILITIES = ("public", "unlisted", "private", "direct")
 _MEDIA = {"image": "image", "video": "video", "gifv": "video", "audio": "audio"}
@@ -160,39 +158,6 @@ def _media_types(status: dict[str, Any]) -> tuple[str, ...]:
     kinds = [_MEDIA.get(kind) for kind in _names(status.get("media_attachments"), "type")]
     kinds.append("poll" if isinstance(status.get("poll"), dict) else None)
     return tuple(dict.fromkeys(kind for kind in kinds if kind))
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """The value if it is an object, an empty one otherwise."""
-    return value if isinstance(value, dict) else {}
-
-
-def string(value: Any) -> str | None:
-    """The text, trimmed, None for an empty one and for what is no text."""
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def count(value: Any) -> int | None:
-    """A count from 0 on; None for what cannot be one."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and 0 <= value < _COUNT_LIMIT else None
-
-
-def time(value: Any) -> datetime | None:
-    """An ISO 8601 time as aware UTC; None for what is none."""
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip())
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def web_address(value: Any) -> str | None:
-    """The address if it is of the web; None for other schemes (`javascript:`)."""
-    found = string(value)
-    return found if found and re.match(r"https?://", found, re.IGNORECASE) else None
 
 
 def _host(uri: str) -> str | None:

@@ -40,6 +40,7 @@ from pipelines.sources import (
     Payload,
     Request,
     _mastodon_status as statuses,
+    _values as values,
 )
 
 log = logging.getLogger(__name__)
@@ -212,10 +213,10 @@ def _opened(request: Request) -> _Run:
     options: Options = request.options
     headers = _credentials(request)
     instance = _instance(request.client, options, headers)
-    access = statuses.mapping(
-        statuses.mapping(
-            statuses.mapping(instance.get("configuration")).get("timelines_access")
-        ).get("hashtag_feeds")
+    access = values.mapping(
+        values.mapping(values.mapping(instance.get("configuration")).get("timelines_access")).get(
+            "hashtag_feeds"
+        )
     )
     server = _Server(
         client=request.client,
@@ -248,7 +249,7 @@ def _instance(client: http.Client, options: Options, headers: Mapping[str, str])
         if error.status in {404, 410}:
             return {}
         raise _explained(error, options) from error
-    return statuses.mapping(found)
+    return values.mapping(found)
 
 
 def _explained(error: StatusRefused, options: Options) -> StatusRefused:
@@ -271,7 +272,7 @@ def _explained(error: StatusRefused, options: Options) -> StatusRefused:
 
 def _domain(instance: Mapping[str, Any], options: Options) -> str:
     """The domain of the server's accounts, which may differ from the host that answers."""
-    told = statuses.string(instance.get("domain"))
+    told = values.string(instance.get("domain"))
     is_one = told is not None and re.fullmatch(r"[\w.-]+(:\d+)?", told)
     return told.lower() if told and is_one else options.host
 
@@ -282,7 +283,7 @@ def _positions(cursor: Cursor | None, options: Options) -> dict[str, str]:
         return {}
     return {
         str(name): at
-        for name, at in statuses.mapping(found.get("positions")).items()
+        for name, at in values.mapping(found.get("positions")).items()
         if isinstance(at, str)
     }
 
@@ -334,8 +335,8 @@ def _tag_params(server: _Server) -> tuple[dict[str, str], str | None]:
 
 def _own_timeline(run: _Run, account: str) -> _Timeline:
     name = account.lstrip("@")
-    found = statuses.mapping(_asked(run.server, "accounts/lookup", {"acct": name}).json())
-    local_id = statuses.string(found.get("id"))
+    found = values.mapping(_asked(run.server, "accounts/lookup", {"acct": name}).json())
+    local_id = values.string(found.get("id"))
     if local_id is None:
         raise SourceError(
             f"{run.server.options.host} does not know the account {name!r}: correct account"
@@ -374,7 +375,7 @@ def _page(timeline: _Timeline, run: _Run, **where: str) -> _Page:
 
 
 def _id(item: Any) -> str | None:
-    return statuses.string(statuses.mapping(item).get("id"))
+    return values.string(values.mapping(item).get("id"))
 
 
 def _linked(header: str, rel: str, param: str) -> str | None:
@@ -495,14 +496,14 @@ def _handed_over(
 
 
 def _status(item: Any, timeline: _Timeline) -> Any:
-    return statuses.mapping(item).get("status") if timeline.kind == "mention" else item
+    return values.mapping(item).get("status") if timeline.kind == "mention" else item
 
 
 def _is_other_notice(item: Any, timeline: _Timeline) -> bool:
     """Whether this is a notification of something else, which an old server sends unasked."""
     if timeline.kind != "mention":
         return False
-    notice = statuses.mapping(item)
+    notice = values.mapping(item)
     return notice.get("type") != "mention" or notice.get("status") is None
 
 
@@ -514,7 +515,7 @@ def _is_private(status: Any, options: Options) -> bool:
 
 
 def _at(item: Any) -> datetime | None:
-    return statuses.time(statuses.mapping(item).get("created_at"))
+    return values.time(values.mapping(item).get("created_at"))
 
 
 def _before(items: Sequence[Any], until: datetime) -> Sequence[Any]:
@@ -587,7 +588,7 @@ def _checked_again(run: _Run) -> Iterator[Payload]:
 
 def _found_again(uri: str, found: Any, run: _Run) -> Iterator[Payload]:
     server = run.server
-    if found is not None and statuses.mapping(found).get("uri") != uri:
+    if found is not None and values.mapping(found).get("uri") != uri:
         return  # another status has this id: the uri is not made of ids here
     if found is None or _is_private(found, server.options):
         data = {"uri": uri, "checked_at": run.request.until.isoformat()}
@@ -624,8 +625,8 @@ def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
 
 
 def _deletion(payload: Payload) -> Deletion | Rejection:
-    data = statuses.mapping(payload.data)
-    uri, at = statuses.string(data.get("uri")), statuses.time(data.get("checked_at"))
+    data = values.mapping(payload.data)
+    uri, at = values.string(data.get("uri")), values.time(data.get("checked_at"))
     if uri is None or at is None:
         detail = "a deletion has no uri or no time"
         return Rejection(source=MANIFEST.name, native_id=uri, reason="no_uri", detail=detail)

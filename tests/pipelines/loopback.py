@@ -39,12 +39,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `length` promises another length than `body` has."""
+    """One answer; `length` promises another length than `body` has, `is_silent` never comes."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     length: int | None = None
+    is_silent: bool = False
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class Peer:
 def serving(answer: Callable[[Asked], Answer]) -> Iterator[Peer]:
     """A server that gives `answer` to each request, closed when the block ends."""
     peer = Peer("")
+    closing = threading.Event()
 
     class Answering(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -67,6 +69,9 @@ def serving(answer: Callable[[Asked], Answer]) -> Iterator[Peer]:
             asked = Asked(self.command, self.path, headers, self.rfile.read(size))
             peer.asked.append(asked)
             given = answer(asked)
+            if given.is_silent:
+                closing.wait(timeout=60)
+                return
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)
@@ -88,6 +93,7 @@ def serving(answer: Callable[[Asked], Answer]) -> Iterator[Peer]:
     try:
         yield peer
     finally:
+        closing.set()
         server.shutdown()
         thread.join()
         server.server_close()

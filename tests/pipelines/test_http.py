@@ -195,6 +195,32 @@ def test_a_budget_spaces_the_calls_to_one_host() -> None:
     assert clock.slept == [5.0]
 
 
+def test_a_pace_spaces_the_calls_to_its_host_also_after_no_answer() -> None:
+    clock = Clock()
+    answers = answering(Answer(body=b"{}", length=9), Answer(), Answer())
+    with serving(answers) as peer, client(clock) as asking:
+        asking.pace(peer.url, seconds=5)
+        asking.get(peer.url)
+        asking.get(peer.url)
+    assert len(peer.asked) == 3
+    assert clock.now() - NOON == timedelta(seconds=10)
+
+
+def test_a_host_that_asks_to_be_left_alone_in_a_body_is_left_alone() -> None:
+    clock = Clock()
+    with serving(answering(Answer())) as peer, client(clock) as asking:
+        asking.hold(peer.url, seconds=40)
+        asking.hold(peer.url, seconds=10)  # a shorter wait does not take back a longer one
+        asking.get(peer.url)
+        asking.get(peer.url)
+        assert clock.slept == [40.0]
+        asking.hold(peer.url, seconds=400)
+        with pytest.raises(RateLimited) as raised:
+            asking.get(peer.url)
+    assert raised.value.retry_at == NOON + timedelta(seconds=440)
+    assert asking.now() == clock.now()
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_fault_of_the_server_is_tried_again(status: int) -> None:
     clock = Clock()

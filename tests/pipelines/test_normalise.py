@@ -257,6 +257,35 @@ def test_a_text_that_names_nothing_watched_is_refused_and_says_so() -> None:
     assert "Genève" not in found.detail
 
 
+def test_what_a_post_stands_under_says_its_subject_and_is_not_kept() -> None:
+    (found,) = run([post("Encore une honte", context="Le tram de Valmorin en panne")])
+    assert isinstance(found, Mention)
+    assert found.subject_ids == ("valmorin", "tram")
+    assert (found.text, found.title) == ("Encore une honte", None)
+    assert "panne" not in repr(found)
+
+
+def test_a_medium_that_a_portal_passes_on_is_known_by_its_site() -> None:
+    told = {"content_type": "article", "url": "https://portail.exemple/x", "author_kind": "media"}
+    known, other = run(
+        [
+            post(**told, author_id="www.echo.exemple"),
+            post(**told, native_id="2", author_id="autre.exemple"),
+        ]
+    )
+    assert isinstance(known, Mention)
+    assert isinstance(other, Mention)
+    assert (known.relay_id, known.author_key) == ("echo", None)
+    assert other.relay_id is None
+
+
+def test_a_source_that_knows_the_institution_to_speak_is_believed() -> None:
+    (found,) = run([post("Bonjour, votre dossier est traité.", is_own=True, author_id="Mairie")])
+    assert isinstance(found, Mention)
+    assert (found.is_own, found.author_kind, found.author_key) == (True, "institution", None)
+    assert found.subject_ids == ("valmorin",)
+
+
 def test_a_block_of_one_subject_gives_it_to_every_row_and_the_matcher_adds() -> None:
     block = {"subject": "tram"}
 

@@ -184,6 +184,19 @@ def test_a_source_may_ask_for_less(tmp_path: Path) -> None:
     assert _expire(tmp_path, SEEN + 2 * DAY)["texts"] == 1
 
 
+def test_where_terms_let_no_row_live_longer_none_does(tmp_path: Path) -> None:
+    mine = mention(1, source="youtube", source_name="tube")
+    gone = mention(2, source="youtube", source_name="tube", deleted_at=SEEN)
+    with stored(tmp_path, [mine, gone, mention(3)], scores=[score(mine)]):
+        pass
+    assert _expire(tmp_path, SEEN + 29 * DAY)["mentions"] == 0
+    receipt = _expire(tmp_path, SEEN + 30 * DAY)
+    assert (receipt["mentions"], receipt["scores"]) == (2, 1)
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        assert one(connection, "select native_id from mention") == "n3"
+        assert one(connection, "select sum(mention_count) from daily where scope = 'all'") == 2
+
+
 def test_the_counts_of_a_day_outlive_its_mentions_and_late_ones_leave_them_alone(
     home: Path,
 ) -> None:

@@ -25,6 +25,7 @@ class Wire(BaseModel):
     password_env: str = "VIGIE_WIRE"
     time_zone: str = "Europe/Paris"
     accounts: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 KINDS: dict[str, type[BaseModel]] = {"wire": Wire, "file": file.Options}
@@ -169,6 +170,7 @@ ONE = [
     ('subject = "ville"', 'flavour = "sweet"', 'sources "gazette" flavour',
      19, "'plain' or 'spicy'"),
     ('subject = "ville"', 'accounts = ["@lea_v"]', 'sources "gazette" accounts', 19, "[[relays]]"),
+    ('subject = "ville"', 'channels = ["UClea"]', 'sources "gazette" channels', 19, "[[relays]]"),
     ('subject = "ville"', "every_minutes = 0", 'sources "gazette" every_minutes', 19, "1 or more"),
     ('gets = ["alerts", "digest", "failures"]', 'gets = ["digest", "failures"]', "recipients", None,
      "an alert would reach nobody"),
