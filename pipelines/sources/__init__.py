@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipelines.http import Client
 
 Cursor = dict[str, Any]  # JSON; its content is the source's own business
+_SHORT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,15 @@ class Manifest:
     version: str = "1"
     limits: tuple[Limit, ...] = ()
     rows_expire: bool = False
+
+    @property
+    def spacing_seconds(self) -> float:
+        """The seconds between two requests that keep to every limit of ten minutes or less.
+
+        Limits of a day are not spread over it: a run may use its share at once.
+        """
+        spans = ((limit.seconds, limit.units) for limit in self.limits if limit.seconds)
+        return max((s / units for s, units in spans if s <= _SHORT_SECONDS), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
