@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.http import Client
 
 Cursor = dict[str, Any]  # JSON; its content is the source's own business
-_SHORT_SECONDS = 600.0
+_SHORT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Manifest:
 
     @property
     def spacing_seconds(self) -> float:
-        """The seconds between two requests that keep to every limit of ten minutes or less.
+        """The seconds between two requests that keep to every limit of five minutes or less.
 
         Limits of a day are not spread over it: a run may use its share at once.
         """

@@ -141,7 +141,7 @@ def _author(post: Mapping[str, Any], host: str) -> dict[str, Any]:
     name = values.string(user.get("username"))
     if uid is None or name is None:
         return {}
-    return {"author_id": f"{uid}@{host}", "author_handle": name}
+    return {"author_id": f"{name}@{host}", "author_handle": name}
 
 
 def _rejection(native_id: str | None, reason: str, detail: str) -> Rejection:

@@ -108,7 +108,7 @@ def test_a_post_becomes_a_post_with_all_that_it_says() -> None:
     assert found.parent_native_id == "forum.valmont-usagers.example:509"
     assert found.thread_id == "forum.valmont-usagers.example:t88"
     assert (found.author_id, found.author_handle) == (
-        "31@forum.valmont-usagers.example",
+        "Renée du quai@forum.valmont-usagers.example",
         "Renée du quai",
     )
     assert (found.like_count, found.reply_count, found.platform_score) == (7, 3, 5.0)
