@@ -39,6 +39,7 @@ from pipelines.sources import (
     Parsed,
     Payload,
     Request,
+    _backwards as backwards,
     _discourse_post as posts,
     _values as values,
 )
@@ -121,36 +122,21 @@ class Options(BaseModel):
         return urlsplit(self.url).netloc
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Posts still to be walked through: those below `before` (none: from the newest), above
-    `floor`, or on a first run those written from `since` on."""
-
-    before: int | None
-    floor: int
-    since: datetime | None
-
-
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """What a collection has reached: the newest post read, the spans left, what was met."""
+    """What a collection has reached and met so far."""
 
     request: Request
     options: Options
     headers: Mapping[str, str]
     may_name: Sieve
     open_categories: frozenset[int] | None  # None: without a key, all that is shown is public
-    newest: int
-    spans: list[_Span]
-    pages: int
+    walk: backwards.Walk | None = None
     reading: Reading = field(default_factory=Reading)
 
     def cursor(self) -> Cursor:
         """Where the next run goes on."""
-        spans = [
-            [span.before, span.floor, span.since and span.since.isoformat()] for span in self.spans
-        ]
-        return {"url": self.options.url, "newest": self.newest, "spans": spans}
+        return {"url": self.options.url, **(self.walk.cursor() if self.walk else {})}
 
 
 def collect(request: Request) -> Iterator[Collected]:
@@ -160,8 +146,9 @@ def collect(request: Request) -> Iterator[Collected]:
     comes with the next run.
     """
     run = _opened(request)
-    if run.options.mode == "posts":
-        yield from each(_spans(run), lambda span: _walked(span, run), run.reading)
+    if run.walk:
+        walk = run.walk
+        yield from each(walk.todo(), lambda span: _walked(span, walk, run), run.reading)
     else:
         yield from each(_searches(run), lambda query: _searched(query, run), run.reading)
     yield run.reading.checkpoint(run.cursor())
@@ -182,13 +169,25 @@ def _opened(request: Request) -> _Run:
         headers=headers,
         may_name=sieve(request.terms),
         open_categories=None,
-        newest=values.row_id(cursor.get("newest")) or 0,
-        spans=list(_known_spans(cursor.get("spans"))),
-        pages=options.max_pages,
     )
     if headers:
         run.open_categories = frozenset(_public_categories(run))
+    if options.mode == "posts":
+        run.walk = _begun(cursor, run)
     return run
+
+
+def _begun(cursor: Cursor, run: _Run) -> backwards.Walk:
+    listed = backwards.Listed(
+        page=lambda before: _page(run, before), number=_id, at=_at, step=_STEP
+    )
+    return backwards.begun(
+        cursor,
+        listed,
+        since=run.request.since,
+        until=run.request.until,
+        pages=run.options.max_pages,
+    )
 
 
 def _credentials(request: Request) -> dict[str, str]:
@@ -202,12 +201,6 @@ def _credentials(request: Request) -> dict[str, str]:
             "in it, or take key_env out of vigie.toml"
         )
     return {"api-key": key, "api-username": request.options.user}
-
-
-def _known_spans(spans: Any) -> Iterator[_Span]:
-    for span in values.items(spans):
-        if isinstance(span, list) and len(span) == 3 and (before := values.row_id(span[0])):
-            yield _Span(before, values.row_id(span[1]) or 0, values.time(span[2]))
 
 
 def _public_categories(run: _Run) -> Iterator[int]:
@@ -262,29 +255,14 @@ def _explained(error: StatusRefused, options: Options) -> StatusRefused:
 # The walk
 
 
-def _spans(run: _Run) -> list[_Span]:
-    """What there is to walk through: the new, then what earlier runs had no pages left for."""
-    since = None if run.newest else run.request.since
-    return [_Span(None, run.newest, since), *run.spans]
-
-
-def _walked(span: _Span, run: _Run) -> Generator[Collected, None, None]:
-    """The posts of a span, page by page; what is left of it is kept for the next run."""
-    while run.pages > 0:
-        page = _page(run, span.before)
-        run.pages -= 1
-        is_head = span.before is None or run.newest <= span.floor
-        posts_in_time = _until(page, run.request.until) if is_head else page
-        yield from _handed_over(_in_window(posts_in_time, span), run)
-        if is_head:
-            run.newest = max([run.newest, *_ids(posts_in_time)])
-        further = _further(page, span)
-        run.spans = [kept for kept in run.spans if kept != span]
-        if further is None:
-            return
-        run.spans.append(further)
-        span = further
-    run.reading.cut("there are older posts, and the next run goes on there; see max_pages")
+def _walked(
+    span: backwards.Span, walk: backwards.Walk, run: _Run
+) -> Generator[Collected, None, None]:
+    """The posts of a span; what pages were too few for comes with the next run."""
+    for page in backwards.walked(span, walk):
+        yield from _handed_over(iter(page), run)
+    if walk.spans and walk.pages <= 0:
+        run.reading.cut("there are older posts, and the next run goes on there; see max_pages")
 
 
 def _page(run: _Run, before: int | None) -> list[Any]:
@@ -293,50 +271,6 @@ def _page(run: _Run, before: int | None) -> list[Any]:
     if not isinstance(found, list):
         raise _not_discourse(run.options)
     return found
-
-
-def _further(page: list[Any], span: _Span) -> _Span | None:
-    """What is left of a span below a page; None when its end is reached."""
-    ids = _ids(page)
-    below = [number for number in ids if span.before is None or number < span.before]
-    if not below and span.before is None:
-        return None  # the forum has no posts yet
-    reached = min(below) if below else (span.before or 0) - _STEP + 1
-    if reached <= span.floor + 1 or any(number <= span.floor for number in ids):
-        return None
-    if span.since and _is_older(page, span.since):
-        return None
-    return _Span(reached, span.floor, span.since)
-
-
-def _is_older(page: list[Any], since: datetime) -> bool:
-    """Whether every post of a page was written before the window of a first run."""
-    times = [at for item in page if (at := _at(item))]
-    return bool(times) and max(times) < since
-
-
-def _in_window(page: list[Any], span: _Span) -> Iterator[Any]:
-    """The posts of a page that are new, the oldest first."""
-    for item in reversed(page):
-        number, at = _id(item), _at(item)
-        if number is not None and number <= span.floor:
-            continue
-        if span.since is None or at is None or at >= span.since:
-            yield item
-
-
-def _until(page: list[Any], until: datetime) -> list[Any]:
-    """A page, newest first, without the posts at its head that belong to the next window.
-
-    A post dated ahead that stands below others is kept: its clock is wrong, and waiting for it
-    would hold up all that follow.
-    """
-    is_later = [(at := _at(item)) is not None and at >= until for item in page]
-    return page[is_later.index(False) :] if False in is_later else []
-
-
-def _ids(page: list[Any]) -> list[int]:
-    return [number for item in page if (number := _id(item))]
 
 
 def _id(item: Any) -> int | None:
@@ -403,7 +337,11 @@ def _topics_found(query: str, run: _Run) -> dict[int, int]:
             raise SourceError(
                 f'{http.shown(run.options.url)} refuses to search: set mode = "posts"'
             )
-        if not hits or not result.get("more_full_page_results") or _is_older(hits, _start(run)):
+        if (
+            not hits
+            or not result.get("more_full_page_results")
+            or backwards.is_older(hits, _start(run), _at)
+        ):
             return topics
     run.reading.cut(f"a search gives {_SEARCH_PAGES} pages, and there were more")
     return topics
