@@ -93,6 +93,8 @@ class Wanted:
         name, _, host = self.handle.partition("@")
         if self.network == "mastodon" and host:
             known |= {f"https://{host}/users/{name}", f"https://{host}/@{name}"}
+        if self.network == "lemmy" and host:
+            known |= {f"https://{host}/u/{name}"}
         return known
 
     def means(self, source: str, post: Post) -> bool:

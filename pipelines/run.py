@@ -50,7 +50,7 @@ from pipelines import (
 )
 from pipelines.aside import written_aside
 from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
-from pipelines.http import Client
+from pipelines.http import Budget, Client
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
@@ -202,7 +202,9 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
     until = datetime.fromisoformat(order["until"])
     source = sources.load(block.kind)
     net = house.settings.net
-    with Client(contact=net.contact, allow_private=net.allow_private) as client:
+    budget = Budget(spacing_seconds=source.MANIFEST.spacing_seconds)
+    asking = Client(contact=net.contact, allow_private=net.allow_private, budget=budget)
+    with asking as client:
         request = sources.Request(
             name=block.name,
             options=block.options,

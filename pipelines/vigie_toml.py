@@ -32,10 +32,11 @@ _SECRET = re.compile(
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
 _AUTHOR = re.compile(r"\s*(?:author|auteur|autrice|from|compte|account|user|by)\s*:", re.IGNORECASE)
 _NOT_OURS = ("columns", "where")  # tables whose keys are names of somebody's columns
-_PEOPLE = (
-    *("author", "authors", "account", "accounts", "actors", "users", "profiles", "follow"),
-    "channels",
-)
+_PEOPLE = ("author", "authors", "account", "accounts", "actors", "users", "profiles", "follow")
+_VOICES = {  # options of a kind that follow somebody's voice
+    "telegram": ("channels", "own"),
+    "youtube": ("channels",),
+}
 _TERMS = ("names", "ambiguous", "context", "exclude", "hashtags", "handles")
 
 
@@ -313,7 +314,7 @@ def _people_watched(document: Document) -> Iterator[Fault]:
     allowed = _allowed(document)
     for table, names in (("subjects", ("handles",)), ("sources", _PEOPLE)):
         for index, entry in document.tables(table):
-            for name in names:
+            for name in (*names, *_VOICES.get(str(entry.get("kind")), ())):
                 for handle in _texts(entry.get(name)):
                     if _bare(handle) not in allowed and not _AUTHOR.match(handle):
                         yield document.fault((table, index, name), handle, _DECLARE)
@@ -332,8 +333,9 @@ def _allowed(document: Document) -> frozenset[str]:
 
 
 def _bare(handle: str) -> str:
-    """A handle without @ and server, as its own network shows it."""
-    return handle.lstrip("@").partition("@")[0].casefold()
+    """A handle without @, address and server, as its own network shows it."""
+    name = handle.strip().rstrip("/").rpartition("/")[2]
+    return name.lstrip("@").partition("@")[0].casefold()
 
 
 def _unknown_subjects(document: Document) -> Iterator[Fault]:

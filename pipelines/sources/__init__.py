@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipelines.http import Client
 
 Cursor = dict[str, Any]  # JSON; its content is the source's own business
+_SHORT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,15 @@ class Manifest:
     limits: tuple[Limit, ...] = ()
     prices: tuple[Price, ...] = ()
     rows_expire: bool = False
+
+    @property
+    def spacing_seconds(self) -> float:
+        """The seconds between two requests that keep to every limit of five minutes or less.
+
+        Limits of a day are not spread over it: a run may use its share at once.
+        """
+        spans = ((limit.seconds, limit.units) for limit in self.limits if limit.seconds)
+        return max((s / units for s, units in spans if s <= _SHORT_SECONDS), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

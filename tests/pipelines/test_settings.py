@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipelines import init, settings, sources
 from pipelines.errors import Fault, SettingsError
-from pipelines.sources import file
+from pipelines.sources import file, telegram
 
 
 class Wire(BaseModel):
@@ -225,6 +225,23 @@ def test_a_handle_of_the_institution_may_be_watched_with_or_without_its_server(
 ) -> None:
     handles = 'names = ["Vernelle"]\nhandles = ["@vernelle", "vernelle@social.example"]'
     read(tmp_path, GOOD.replace('names = ["Vernelle"]', handles))
+
+
+@pytest.mark.parametrize("channel", ["vernelle", "@Vernelle", "https://t.me/vernelle"])
+def test_a_channel_of_telegram_must_be_the_institutions_or_a_relays(
+    tmp_path: Path, channel: str
+) -> None:
+    block = '[[sources]]\nname = "canaux"\nkind = "telegram"\nchannels = [{}]\n'
+    kinds = {**KINDS, "telegram": telegram.Options}
+    (tmp_path / "vigie.toml").write_text(GOOD + block.format(f'"{channel}"'), encoding="utf-8")
+    settings.read(tmp_path, environ={}, source_options=kinds)
+    other = GOOD + block.format(f'"{channel}", "lea_dit"')
+    (tmp_path / "vigie.toml").write_text(other, encoding="utf-8")
+    with pytest.raises(SettingsError) as raised:
+        settings.read(tmp_path, environ={}, source_options=kinds)
+    (fault,) = raised.value.faults
+    assert "lea_dit" in fault.value
+    assert "[[relays]]" in fault.remedy
 
 
 @pytest.mark.parametrize("wrong", ["sources = 3", "sources = [3]", "subjects = 3", "mail = []"])
