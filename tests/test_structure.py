@@ -23,6 +23,10 @@ PARTS = {
     "http": ("http",),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext", "subjects"),
+    "query": (
+        *("query", "query_tree", "query_terms", "query_fields"),
+        "insee",
+    ),
     "words": ("words",),
     "privacy": ("privacy",),
     "accept": ("accept", "expectations", "datadocs"),
