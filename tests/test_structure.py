@@ -24,7 +24,7 @@ PARTS = {
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext", "subjects"),
     "query": (
-        *("query", "query_tree", "query_terms", "query_fields"),
+        *("query", "query_tree", "query_terms", "query_fields", "query_match", "query_sql"),
         "insee",
     ),
     "words": ("words",),
