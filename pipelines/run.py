@@ -264,7 +264,8 @@ def accept(house: House, run: str) -> dict[str, int]:
     """
     folder = staging(house.home, run)
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
-    matcher = subjects.matcher(house.settings.subjects, house.settings.institution)
+    settings = house.settings
+    matcher = subjects.matcher(settings.subjects, settings.institution, settings.relays)
     key = privacy.read_key(house.home, house.environ)
     counts: dict[str, _Count] = {}
     results: list[dict[str, Any]] = []

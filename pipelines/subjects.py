@@ -29,17 +29,20 @@ from pipelines.query_match import Compiled, Document
 from pipelines.query_terms import Allowed, literal
 from pipelines.query_tree import (
     Any,
+    Author,
     Cut,
     Named,
     Node,
     Part,
     Phrase,
+    Site,
     Way,
     any_of,
     cover,
     digest,
     is_late,
     loosened,
+    walk,
 )
 from pipelines.settings import Institution, Relay, Subject
 
@@ -73,12 +76,14 @@ class Matcher:
     """Finds subjects in posts; made once a run by `matcher`.
 
     `is_late` says that some query asks for a language or a place: `may_name` then tells which
-    posts are worth finding it out, and `find` is asked of those.
+    posts are worth finding it out, and `find` is asked of those. `asks_address` says that some
+    query asks where a post was published, or by which institution.
     """
 
     watches: tuple[Watch, ...]
     institution_subject: str | None
     is_late: bool
+    asks_address: bool
     _exact: Compiled
     _loose: Compiled
 
@@ -165,6 +170,7 @@ def _matcher(watches: tuple[Watch, ...], *, own: str | None) -> Matcher:
         watches=watches,
         institution_subject=own,
         is_late=is_late_tree,
+        asks_address=any(isinstance(n, Site | Author) for made in trees for n in walk(made)),
         _exact=exact,
         _loose=query_match.compiled(list(map(loosened, trees))) if is_late_tree else exact,
     )
