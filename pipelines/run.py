@@ -226,11 +226,14 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
 
 def terms(settings: Settings, block: SourceBlock) -> sources.Terms:
     """What a source may search for: the terms of its subject, or of every subject."""
+    allowed = subjects.allow_list(settings.institution, settings.relays)
     chosen = [s for s in settings.subjects if block.subject in (None, s.id)]
+    wanted = [subjects.wanted(subject, allowed) for subject in chosen]
     return sources.Terms(
-        names=_once(name for s in chosen for name in (*s.names, *s.ambiguous)),
-        hashtags=_once(tag for s in chosen for tag in s.hashtags),
-        handles=_once(handle for s in chosen for handle in s.handles),
+        names=_once(name for each in wanted for name in each.names),
+        hashtags=_once(tag for each in wanted for tag in each.hashtags),
+        handles=_once(handle for each in wanted for handle in each.handles),
+        wild=_once(word for each in wanted for word in each.wild),
     )
 
 

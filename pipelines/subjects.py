@@ -260,12 +260,14 @@ def _is_part(way: Way, of: Way) -> bool:
 class Wanted:
     """What a source is to search for so that nothing which a subject may name is left out.
 
-    `is_whole` is false for a query that posts may answer without any word of it (`site:` alone).
+    `wild` are words with `*` or `?`, which no service searches for. `is_whole` is false for a
+    query that posts may answer without any word of it (`site:` alone).
     """
 
     names: tuple[str, ...]
     hashtags: tuple[str, ...]
     handles: tuple[str, ...]
+    wild: tuple[str, ...]
     is_whole: bool = True
 
 
@@ -273,15 +275,24 @@ def wanted(subject: Subject, allowed: Allowed) -> Wanted:
     """The terms of a subject, and of the words of its query the fewest that every answer holds."""
     asked = query.parse(subject.query, allowed=allowed).tree if subject.query else None
     phrases = cover(asked) if asked else ()
-    written = [phrase.written for phrase in phrases or ()]
+    written: dict[str, list[str]] = {"#": [], "@": [], "*": [], "a": []}
+    for phrase in phrases or ():
+        written[_sort(phrase)].append(phrase.written.strip())
     return Wanted(
-        names=_once(
-            (*subject.names, *subject.ambiguous, *(w for w in written if w[0] not in "#@"))
-        ),
-        hashtags=_once((*subject.hashtags, *(w for w in written if w[0] == "#"))),
-        handles=_once((*subject.handles, *(w for w in written if w[0] == "@"))),
+        names=_once((*subject.names, *subject.ambiguous, *written["a"])),
+        hashtags=_once((*subject.hashtags, *written["#"])),
+        handles=_once((*subject.handles, *written["@"])),
+        wild=_once(written["*"]),
         is_whole=phrases is not None,
     )
+
+
+def _sort(phrase: Phrase) -> str:
+    """What a phrase is to a source: `#` a hashtag, `@` an account, `*` a pattern, `a` words."""
+    parts = [part for way in phrase.ways for part in way]
+    if any(part.is_prefix or "?" in form for part in parts for form in part.forms):
+        return "*"
+    return phrase.written[0] if phrase.written[0] in "#@" else "a"
 
 
 def _once(terms: Iterable[str]) -> tuple[str, ...]:
