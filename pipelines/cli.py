@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from pipelines import models_commands, orchestrator
+from pipelines import models_commands, orchestrator, query_cli
 from pipelines.errors import VigieError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Vigie: hear in public what is said of a public institution, lawfully.",
 )
 app.add_typer(models_commands.models_app, name="models")
+app.add_typer(query_cli.query_app, name="query")
 out = Console(highlight=False)
 Home = Annotated[
     Path,

@@ -56,13 +56,15 @@ _FORMS_MOST = 64  # ways of writing one phrase that stand whole in the automaton
 class Document:
     """What a query may ask of a post; the same columns of table `mention` answer the SQL.
 
-    `text` is all that is shown, title and content warning first, a line each. `engagement` adds
-    likes, replies, shares and quotes, none when the source tells none of them.
+    `text` is all that is shown, title and content warning first, a line each; `parts` are these
+    by themselves, as `words` has them. `engagement` adds likes, replies, shares and quotes, none
+    when the source tells none of them.
     """
 
     words: Words
     text: str = ""
     title: str = ""
+    parts: Sequence[str] = ()
     url: str | None = None
     source: str = ""
     source_name: str = ""
@@ -89,6 +91,7 @@ def document(
         words=words.read(text, title=title, warning=warning, hashtags=hashtags, handles=handles),
         text="\n".join(part for part in (title, warning, text) if part),
         title=title or "",
+        parts=(title or "", *(part for part in (warning, text) if part is not None)),
         **others,
     )
 
@@ -389,7 +392,7 @@ def _is_meant(how: str, start: int, beside: list[Span]) -> bool:
 def _of_document(node: Node) -> _Test:
     match node:
         case Raw(text):
-            return lambda view: holds(_shown(view), text)
+            return lambda view: exactly_at(_shown(view), text) is not None
         case Site():
             return lambda view: is_on(view.document.url, node)
         case Source(name):
@@ -423,17 +426,17 @@ def _shown(view: View) -> str:
     return view.document.title if view.is_title else view.document.text
 
 
-def holds(text: str, signs: str) -> bool:
-    """Whether a text holds exactly these signs, not inside a longer word."""
+def exactly_at(text: str, signs: str) -> int | None:
+    """Where a text first holds exactly these signs, not inside a longer word; none where not."""
     at = text.find(signs)
     while at >= 0:
         end = at + len(signs)
         before, after = text[at - 1 : at], text[end : end + 1]
         is_apart = not (signs[0].isalnum() and before.isalnum())
         if is_apart and not (signs[-1].isalnum() and after.isalnum()):
-            return True
+            return at
         at = text.find(signs, at + 1)
-    return False
+    return None
 
 
 _ADDRESS = re.compile(r"^(?:[^:/?#]+://)?([^/?#:]*)(?::[0-9]*)?/*([^#]*)")
@@ -466,14 +469,14 @@ _COMPARE: Mapping[str, Callable[[int | None, int], bool]] = {
 class Compiled:
     """Queries ready for the stream; made once by `compiled`."""
 
-    _patterns: Patterns
+    patterns: Patterns
     _tests: tuple[_Test, ...]
     _triggers: Mapping[int, tuple[int, ...]]  # phrase: the queries that it may answer
     _always: tuple[int, ...]  # queries that no phrase announces
 
     def find(self, document: Document) -> tuple[int, ...]:
         """The places of the queries that a document answers, in their order."""
-        hits = self._patterns.hits(document)
+        hits = self.patterns.hits(document)
         if not hits and not self._always:
             return ()
         asked = {n for phrase in hits for n in self._triggers.get(phrase, ())}
@@ -481,8 +484,8 @@ class Compiled:
         return tuple(n for n in sorted(asked.union(self._always)) if self._tests[n](view))
 
     def view(self, document: Document) -> View:
-        """A document as the tests see it, for telling where words stand."""
-        return View(document, self._patterns.hits(document))
+        """A document as tests and places see it, for telling why it answers."""
+        return View(document, self.patterns.hits(document))
 
 
 def compiled(trees: Sequence[Node]) -> Compiled:

@@ -335,7 +335,7 @@ def _grouped(patterns: Iterable[str]) -> list[str]:
 
 
 def raw_pattern(signs: str) -> str:
-    """The expression of exact signs that stand in no longer word, as `query_match.holds` has it.
+    """The expression of exact signs that stand in no longer word (`query_match.exactly_at`).
 
     RE2 knows another version of Unicode than Python does, so letters and digits are listed.
     """

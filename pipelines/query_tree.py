@@ -10,6 +10,7 @@ are true or false of a whole post. `at` is where a node stands in the text of it
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any as Anything
@@ -232,27 +233,33 @@ def any_of(nodes: Iterable[Node]) -> Node:
     return found[0] if len(found) == 1 else Any(found)
 
 
-def cover(node: Node) -> tuple[Phrase, ...] | None:
+def cover(node: Node, *, with_raw: bool = False) -> tuple[Phrase, ...] | None:
     """Phrases of which every matching post holds at least one: what a source may be asked for.
 
     The fewest that do; none (not an empty tuple) where a post may match without any of them.
+    `with_raw` takes the plain words of `raw:` for a phrase, without ways: enough to search for it.
     """
     match node:
         case Phrase():
             return (node,)
         case Title(child) | Cut(child):
-            return cover(child)
+            return cover(child, with_raw=with_raw)
         case Any(inner):
-            found = [cover(child) for child in inner]
+            found = [cover(child, with_raw=with_raw) for child in inner]
             known = [phrases for phrases in found if phrases is not None]
             return _joined(known) if len(known) == len(found) else None
         case All(inner):
-            return _least(map(cover, inner))
+            return _least(cover(child, with_raw=with_raw) for child in inner)
         case Near(left, right) | Risky(left, right):
-            return _least((cover(left), cover(right)))
+            return _least(cover(side, with_raw=with_raw) for side in (left, right))
         case Named():
             return node.names
+        case Raw(text) if with_raw and _PLAIN_WORDS.fullmatch(text):
+            return (Phrase(text, ()),)
     return None
+
+
+_PLAIN_WORDS = re.compile(r"[^\W_]{2,}(?:[ \-][^\W_]{2,})*")
 
 
 def _joined(found: Iterable[tuple[Phrase, ...]]) -> tuple[Phrase, ...]:

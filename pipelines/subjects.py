@@ -274,7 +274,7 @@ class Wanted:
 def wanted(subject: Subject, allowed: Allowed) -> Wanted:
     """The terms of a subject, and of the words of its query the fewest that every answer holds."""
     asked = query.parse(subject.query, allowed=allowed).tree if subject.query else None
-    phrases = cover(asked) if asked else ()
+    phrases = cover(asked, with_raw=True) if asked else ()
     written: dict[str, list[str]] = {"#": [], "@": [], "*": [], "a": []}
     for phrase in phrases or ():
         written[_sort(phrase)].append(phrase.written.strip())

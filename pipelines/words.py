@@ -213,6 +213,19 @@ def _beside(tokens: list[str], hashtags: Iterable[str], handles: Iterable[str]) 
     return [token for token in told if token not in tokens] if told else []
 
 
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where each token of a text was written (characters, half open), for showing them.
+
+    The words of a hashtag or an address have the place of the whole.
+    """
+    if not text.isascii():
+        text = text.translate(_APOSTROPHES)
+    found: list[tuple[int, int]] = []
+    for match in (_WHOLE if any(s in text for s in _SIGNS) else _PLAIN).finditer(text):
+        found += [match.span()] * len(_opened(match[0])[0])
+    return found
+
+
 def starts(tokens: Sequence[str]) -> list[int]:
     """Where each token begins in the line, its leading space included."""
     return [0, *accumulate(len(token) + 2 for token in tokens)][:-1]

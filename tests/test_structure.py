@@ -17,16 +17,26 @@ README = Path(__file__).parents[1] / "README.md"
 
 # Part -> the modules of `pipelines` in it; `models` and `dags` are parts of their own.
 PARTS = {
-    "cli": ("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
+    "cli": (
+        "cli",
+        "init",
+        "doctor",
+        "explained",
+        "models_cli",
+        "models_commands",
+        "orchestrator",
+        "query_cli",
+    ),
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
     "landing": ("landing",),
-    "normalise": ("normalise", "plaintext", "subjects"),
+    "normalise": ("normalise", "plaintext"),
     "query": (
         *("query", "query_tree", "query_terms", "query_fields", "query_match", "query_sql"),
-        "insee",
+        *("query_told", "query_import", "subjects", "insee"),
     ),
+    "history": ("query_history",),
     "words": ("words",),
     "privacy": ("privacy",),
     "accept": ("accept", "expectations", "datadocs"),

@@ -196,7 +196,8 @@ def test_layout_does_not_change_the_meaning_and_a_word_does() -> None:
         ("title:(mairie) lang:fr", ["mairie"]),
         ("mairie OR site:lemonde.fr", None),
         ("site:lemonde.fr", None),
-        ("raw:SNCF", None),
+        ("raw:SNCF", ["SNCF"]),
+        ('raw:"C++"', None),
         ("site:lemonde.fr AND mairie", ["mairie"]),
         ("risky:(Nice) AND (mairie OR tram)", ["Nice"]),
     ],
@@ -204,7 +205,7 @@ def test_layout_does_not_change_the_meaning_and_a_word_does() -> None:
 def test_a_source_is_asked_for_the_fewest_words_of_which_every_answer_holds_one(
     text: str, words: list[str] | None
 ) -> None:
-    found = cover(tree(text))
+    found = cover(tree(text), with_raw=True)
     assert (None if found is None else [phrase.written for phrase in found]) == words
 
 

@@ -191,8 +191,8 @@ def test_the_cost_does_not_grow_with_the_number_of_phrases() -> None:
 
 
 def test_exact_signs_stand_in_no_longer_word() -> None:
-    assert query_match.holds("à la SNCF.", "SNCF")
-    assert query_match.holds("xSNCF SNCF", "SNCF")
-    assert not query_match.holds("xSNCF SNCFé", "SNCF")
-    assert query_match.holds("en C++", "C++")
-    assert query_match.holds("C++x", "++")
+    assert query_match.exactly_at("à la SNCF.", "SNCF") == 5
+    assert query_match.exactly_at("xSNCF SNCF", "SNCF") == 6
+    assert query_match.exactly_at("xSNCF SNCFé", "SNCF") is None
+    assert query_match.exactly_at("en C++", "C++") == 3
+    assert query_match.exactly_at("C++x", "++") == 1
