@@ -360,13 +360,18 @@ def airflow(context: typer.Context, home: Home = HERE) -> None:
     os.execve(words[0], words, orchestrator.environment(home, os.environ))  # noqa: S606
 
 
-@app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)
+_PASSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(context_settings=_PASSED)
+def query(context: typer.Context) -> None:
+    """Queries: try them on a file, explain, import them, run them again. `vigie query --help`."""
+    from pipelines.query_cli import query_app
+
+    query_app(context.args, prog_name="vigie query")
+
+
+@app.command(context_settings=_PASSED)
 def models(context: typer.Context) -> None:
     """Models: compare, train and watch them; checkpoints. `vigie models --help` lists how."""
     from pipelines.models_commands import models_app  # half a second that no other command needs

@@ -37,6 +37,33 @@ class SettingsError(VigieError):
         super().__init__(f"{path} has {count}:\n{lines}")
 
 
+ONE_PERSON = (
+    "one person's posts are not watched (GDPR art. 9: they show opinions; art. 6-1-e: it serves no "
+    "mission)"
+)
+
+
+class QueryError(VigieError):
+    """A query that cannot be read, or that may not be asked: where it breaks off, why, the remedy.
+
+    `at` counts the characters before the place, from 0; `what` and `remedy` fit on a line.
+    """
+
+    def __init__(self, text: str, *, at: int, length: int, what: str, remedy: str) -> None:
+        self.at, self.length, self.what, self.remedy = at, length, what, remedy
+        start = text.rfind("\n", 0, at) + 1
+        line = text[start:].partition("\n")[0]
+        number = text.count("\n", 0, at) + 1
+        self.place = f"line {number}, " if "\n" in text.strip() else ""
+        self.place += f"character {at - start + 1}"
+        marks = "^" * max(1, min(length, len(line) - (at - start)))
+        shown = "".join(c if c.isprintable() else " " for c in line)
+        from_left = max(0, at - start - 60)
+        cut = shown[from_left : from_left + 100]
+        pointer = " " * (at - start - from_left) + marks[: 100 - (at - start - from_left)]
+        super().__init__(f"{what} ({self.place}): {remedy}\n    {cut}\n    {pointer}")
+
+
 class SourceError(VigieError):
     """A source could not be read; the next run tries again from the same cursor."""
 

@@ -136,6 +136,7 @@ def _derived(table: pa.Table) -> dict[str, Any]:
     optout = table["optout"]
     is_named = pc.or_(table["is_own"], pc.is_valid(table["relay_id"]))
     has_key = pc.is_valid(table["author_key"])
+    is_linked, is_cut = pc.is_valid(table["url"]), pc.is_valid(table["words"])
     lead = pc.seconds_between(table["last_seen_at"], table["published_at"])
     seen_on = table["last_seen_at"].cast(pa.date32())
     return {
@@ -147,7 +148,7 @@ def _derived(table: pa.Table) -> dict[str, Any]:
         "is_empty": pc.and_not(pc.invert(has_words), optout),
         # The author asked not to be listed, and yet there is text, an address or a pseudonym.
         "is_read_against_wish": pc.and_(
-            optout, pc.or_(pc.or_(has_words, has_key), pc.is_valid(table["url"]))
+            optout, pc.or_(pc.or_(has_words, has_key), pc.or_(is_linked, is_cut))
         ),
         # A pseudonym beside a public name would tell whose pseudonym it is.
         "is_author_named": pc.and_(is_named, has_key),

@@ -181,6 +181,8 @@ class Mention:
     connector_version: str
     schema_version: int
     run_id: str
+    words: str | None = None
+    query_versions: tuple[str, ...] | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -253,6 +255,10 @@ MENTION_SCHEMA = pa.schema(
         pa.field("connector_version", pa.string(), nullable=False),
         pa.field("schema_version", pa.int32(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
+        # What queries read (`pipelines.words`), and the versions of subjects that said yes: null
+        # where neither was recorded yet.
+        pa.field("words", pa.string()),
+        pa.field("query_versions", _TEXTS),
     ]
 )
 

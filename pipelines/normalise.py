@@ -1,8 +1,9 @@
 """Posts as their sources tell them become Mentions: plain, masked, minimised, on a subject.
 
-Works by chunks: subjects are matched first, on the text before masking, and only what names one
-is read further. What cannot be a mention becomes a Rejection that says why; `off_subject` means
-that a text names nothing watched, and is counted, not stored.
+Works by chunks: subjects are matched first, on the text as it will be kept (masked), so that the
+same query over what is stored says the same; only what names one is read further. What cannot be
+a mention becomes a Rejection that says why; `off_subject` means that a text names nothing watched,
+and is counted, not stored.
 
 Cost: about 8,000 posts a second on one core, half of it for their language (`tests/bench`).
 Known gaps: a pseudonym needs an account; two posts by the same person at either end of a
@@ -21,7 +22,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from models import language
-from pipelines import plaintext, privacy
+from pipelines import plaintext, privacy, query_match
 from pipelines.mention import (
     SCHEMA_VERSION,
     TEXT_LIMIT,
@@ -34,9 +35,14 @@ from pipelines.mention import (
     mention_id,
     text_hash,
 )
+from pipelines.query_match import Document
 from pipelines.settings import Relay, Settings, SourceBlock
 from pipelines.sources import Manifest, Parsed
-from pipelines.subjects import Matcher
+from pipelines.subjects import Found, Matcher
+
+# What stands in `query_versions` for a subject that no query gave: the block is one subject's, or
+# the institution posted it.
+GIVEN, OWN, UNDER = "given", "own", "under"
 
 OFF_SUBJECT = "off_subject"
 NO_ID = "no_native_id"
@@ -90,7 +96,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
-    """A post as plain text, before anything is masked; lives for one chunk."""
+    """A post as plain text, and as it will be shown, masked; lives for one chunk."""
 
     post: Post
     native_id: str
@@ -100,17 +106,15 @@ class _Draft:
     text: str
     is_cut: bool
     handle: str
-    context: str
+    context: str = ""
+    shown_title: str | None = None
+    shown_warning: str | None = None
+    shown_text: str = ""
 
     @property
     def read(self) -> str:
         """All that a reader sees, as one text."""
         return "\n".join(part for part in (self.title, self.warning, self.text) if part)
-
-    @property
-    def told(self) -> str:
-        """What says its subject: what a reader sees, and what it stands under."""
-        return f"{self.read}\n{self.context}" if self.context else self.read
 
 
 def normalise(
@@ -170,17 +174,68 @@ def _normalise_chunk(
 ) -> Iterator[Outcome]:
     read = [_read(item, raw_ref, run) for item, raw_ref in chunk]
     drafts = [item for item in read if isinstance(item, _Draft)]
-    found = iter(_subjects(drafts, run, matcher))
-    matched = [(item, next(found) if isinstance(item, _Draft) else ()) for item in read]
-    kept = [item for item, subjects in matched if subjects and isinstance(item, _Draft)]
-    langs = iter(_langs([draft.read for draft in kept]))
-    for item, subjects in matched:
+    kept = _on_subject(drafts, run, matcher)
+    for item in read:
         if not isinstance(item, _Draft):
             yield item
-        elif not subjects:
-            yield _refuse(run, item.native_id, OFF_SUBJECT, "names no subject", item.raw_ref)
+        elif id(item) in kept:
+            yield _mention(item, kept[id(item)], run)
         else:
-            yield _mention(item, subjects, next(langs), run)
+            yield _refuse(run, item.native_id, OFF_SUBJECT, "names no subject", item.raw_ref)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What makes a draft a mention: the document that was matched, and what it names."""
+
+    document: Document
+    found: Found
+
+
+def _on_subject(drafts: list[_Draft], run: _Run, matcher: Matcher) -> dict[int, _Kept]:
+    """The drafts that name a subject, by identity.
+
+    Language is found out for those alone that a query may name, since it takes ten times as long.
+    """
+    documents = [_document(draft, run, matcher) for draft in drafts]
+    found = _with_given(matcher.may_name(documents), drafts, run, matcher)
+    kept = [row for row in zip(drafts, documents, found, strict=True) if row[2].subject_ids]
+    langs = _langs([draft.read for draft, *_ in kept])
+    read = [
+        replace(document, lang=lang or _lang(draft.post.lang_declared))
+        for (draft, document, _), lang in zip(kept, langs, strict=True)
+    ]
+    drafts, names = [draft for draft, *_ in kept], [found for *_, found in kept]
+    if matcher.is_late:
+        names = _with_given(matcher.find(read), drafts, run, matcher)
+    rows = zip(drafts, read, names, strict=True)
+    return {id(draft): _Kept(doc, named) for draft, doc, named in rows if named.subject_ids}
+
+
+def _document(draft: _Draft, run: _Run, matcher: Matcher) -> Document:
+    """A draft as queries read it: as it will be stored, without the accounts of people."""
+    post = draft.post
+    handles = (privacy.fold_handle(handle) for handle in post.mentioned_handles)
+    asks = matcher.asks_address
+    url = plaintext.canonical_url(post.url) if asks else None
+    relay = _relay(draft, url, run) if asks else None
+    counts = (post.like_count, post.reply_count, post.share_count, post.quote_count)
+    known = [count for count in map(_count, counts) if count is not None]
+    return query_match.document(
+        draft.shown_text,
+        title=draft.shown_title,
+        warning=draft.shown_warning,
+        hashtags=_once(plaintext.line(tag, limit=100) for tag in post.hashtags),
+        handles=_once(handle for handle in handles if handle in run.allowed),
+        url=url,
+        source=run.manifest.name,
+        source_name=run.block.name,
+        network=post.network,
+        content_type=post.content_type,
+        engagement=sum(known) if known else None,
+        is_own=asks and _is_own(draft, run),
+        relay_id=relay.id if relay else None,
+    )
 
 
 def _langs(texts: list[str]) -> list[str | None]:
@@ -200,7 +255,7 @@ def _read(item: Parsed, raw_ref: str, run: _Run) -> _Draft | Deletion | Rejectio
         return replace(item, native_id=native_id)
     if item.visibility not in _PUBLIC:
         return _refuse(run, native_id, NOT_PUBLIC, "not for everyone to read", raw_ref)
-    draft = _draft(item, native_id, raw_ref)
+    draft = _draft(item, native_id, raw_ref, run)
     if not (draft.text or draft.title or draft.warning):
         return _refuse(run, native_id, EMPTY, "neither text nor title", raw_ref)
     return draft
@@ -216,20 +271,31 @@ def _refuse(run: _Run, native_id: str | None, reason: str, detail: str, raw_ref:
     )
 
 
-def _draft(post: Post, native_id: str, raw_ref: str) -> _Draft:
+def _draft(post: Post, native_id: str, raw_ref: str, run: _Run) -> _Draft:
     text, is_cut = plaintext.plain(post.text, post.text_format)
     handle = privacy.fold_handle(post.author_handle) if post.author_handle else ""
+    title = _line(post.title, is_html=post.text_format == "html")
+    warning = _line(post.content_warning)
     return _Draft(
         post=post,
         native_id=native_id,
         raw_ref=raw_ref,
-        title=_line(post.title, is_html=post.text_format == "html"),
-        warning=_line(post.content_warning),
+        title=title,
+        warning=warning,
         text=text,
         is_cut=is_cut,
         handle=handle,
-        context=plaintext.plain(post.context)[0] if post.context else "",
+        context=_context(post, handle, run),
+        shown_title=_masked(title, handle, run, limit=TITLE_LIMIT),
+        shown_warning=_masked(warning, handle, run, limit=TITLE_LIMIT),
+        shown_text=_masked(text, handle, run, limit=TEXT_LIMIT) or "",
     )
+
+
+def _context(post: Post, handle: str, run: _Run) -> str:
+    """What a post stands under, masked as its text is."""
+    read = plaintext.plain(post.context)[0] if post.context else ""
+    return _masked(read, handle, run, limit=TEXT_LIMIT) or ""
 
 
 def _line(text: str | None, *, is_html: bool = False) -> str | None:
@@ -239,29 +305,45 @@ def _line(text: str | None, *, is_html: bool = False) -> str | None:
     return plaintext.line(read, limit=TITLE_LIMIT) or None
 
 
-def _subjects(drafts: list[_Draft], run: _Run, matcher: Matcher) -> list[tuple[str, ...]]:
-    """The subjects of each draft: those of its words, of its block, or of its author."""
-    found = matcher.match(
-        [draft.told for draft in drafts],
-        [draft.post.hashtags for draft in drafts],
-        [draft.post.mentioned_handles for draft in drafts],
-    )
+def _with_given(
+    found: list[Found], drafts: list[_Draft], run: _Run, matcher: Matcher
+) -> list[Found]:
+    """What was found, with the subject of the block, or of the institution's own posts.
+
+    A block already filtered gives its subject whatever its posts name.
+    """
+    given = run.block.subject
+    if given is not None:
+        return [_added(named, given, GIVEN) for named in found]
+    own = matcher.institution_subject
+    found = _with_context(found, drafts, matcher)
     return [
-        _with_given(subjects, draft, run, matcher)
-        for subjects, draft in zip(found, drafts, strict=True)
+        _added(named, own, OWN) if own and not named.subject_ids and _is_own(draft, run) else named
+        for named, draft in zip(found, drafts, strict=True)
     ]
 
 
-def _with_given(
-    subjects: tuple[str, ...], draft: _Draft, run: _Run, matcher: Matcher
-) -> tuple[str, ...]:
-    """A block already filtered gives its subject; the institution's own posts give its own."""
-    given = run.block.subject
-    if given is None and not subjects and _is_own(draft, run):
-        given = matcher.institution_subject
-    if given is None or given in subjects:
-        return subjects
-    return (given, *subjects)
+def _with_context(found: list[Found], drafts: list[_Draft], matcher: Matcher) -> list[Found]:
+    """What was found, with the subjects of what the posts stand under: a video, a thread.
+
+    It is matched by itself and not kept, so that no query can stand in both.
+    """
+    places = [place for place, draft in enumerate(drafts) if draft.context]
+    under = matcher.find([query_match.document(drafts[place].context) for place in places])
+    names = list(found)
+    for place, named in zip(places, under, strict=True):
+        for subject in named.subject_ids:
+            if subject not in names[place].subject_ids:
+                names[place] = _added(names[place], subject, UNDER)
+    return names
+
+
+def _added(found: Found, subject: str, why: str) -> Found:
+    ids = found.subject_ids
+    return Found(
+        subject_ids=ids if subject in ids else (subject, *ids),
+        versions=(*found.versions, f"{subject}@{why}"),
+    )
 
 
 def _is_own(draft: _Draft, run: _Run) -> bool:
@@ -279,19 +361,15 @@ def _names_of(draft: _Draft) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _Run) -> Mention:
-    post = draft.post
+def _mention(draft: _Draft, kept: _Kept, run: _Run) -> Mention:
+    post, found = draft.post, kept.found
     url = plaintext.canonical_url(post.url)
     is_own = _is_own(draft, run)
     relay = _relay(draft, url, run)
     published_at, precision, is_clamped = _published(post, run.seen_at)
-    text = _masked(draft.text, draft, run, limit=TEXT_LIMIT)
-    title, warning = (
-        _masked(t, draft, run, limit=TITLE_LIMIT) for t in (draft.title, draft.warning)
-    )
-    declared = _lang(post.lang_declared)
+    title, warning = draft.shown_title, draft.shown_warning
     shown = not post.optout
-    kept = (text or "") if shown else ""
+    text = draft.shown_text if shown else ""
     return Mention(
         mention_id=mention_id(run.manifest.name, draft.native_id),
         source=run.manifest.name,
@@ -302,16 +380,16 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         native_version=_identifier(post.native_version),
         content_type=post.content_type,
         collected_via=post.collected_via,
-        subject_ids=subjects,
+        subject_ids=found.subject_ids,
         url=url if shown else None,
         title=title if shown else None,
         content_warning=warning if shown else None,
-        text=kept,
+        text=text,
         text_truncated=post.text_truncated or draft.is_cut,
-        text_hash=text_hash(kept),
+        text_hash=text_hash(text),
         text_expired_at=None,
-        lang_declared=declared,
-        lang=lang or declared,
+        lang_declared=_lang(post.lang_declared),
+        lang=kept.document.lang,
         published_at=published_at,
         published_precision=precision,
         published_clamped=is_clamped,
@@ -343,7 +421,7 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         rating_min=_figure(post.rating_min),
         rating_max=_figure(post.rating_max),
         hashtags=_hashtags(draft) if shown else (),
-        mentioned_handles=_handles(draft, (title, warning, text), run) if shown else (),
+        mentioned_handles=_handles(draft, (title, warning, draft.shown_text), run) if shown else (),
         urls=_urls(draft, run) if shown else (),
         media_types=tuple(dict.fromkeys(m for m in post.media_types if m in _MEDIA)),
         geo_country=_country(post.geo_country),
@@ -357,14 +435,16 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         connector_version=run.manifest.version,
         schema_version=SCHEMA_VERSION,
         run_id=run.run_id,
+        words=kept.document.words.stored if shown else None,
+        query_versions=found.versions,
     )
 
 
-def _masked(text: str | None, draft: _Draft, run: _Run, *, limit: int) -> str | None:
+def _masked(text: str | None, handle: str, run: _Run, *, limit: int) -> str | None:
     """The text masked, cut again: a mask may be longer than what it stands for."""
     if not text:
         return None
-    return privacy.mask(text, keep=run.allowed, hide=(draft.handle,))[:limit].rstrip()
+    return privacy.mask(text, keep=run.allowed, hide=(handle,))[:limit].rstrip()
 
 
 def _published(post: Post, seen_at: datetime) -> tuple[datetime, str, bool]:

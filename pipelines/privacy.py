@@ -15,7 +15,6 @@ import hmac
 import os
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -23,11 +22,11 @@ from pathlib import Path
 
 from pipelines.errors import Fault, SettingsError, VigieError
 from pipelines.settings import Settings
+from pipelines.words import fold_handle as fold_handle  # as others know it
 
 KEY_ENV = "VIGIE_PSEUDONYM_KEY"
 KEY_BYTES = 32  # the strength of SHA-256
 ROTATION_DAYS = 30
-_HANDLE_LIMIT = 1_000  # characters; NFKC takes the square of a long run of combining marks
 _KEY_FILE = "keys/pseudonym.key"
 _DAY_SECONDS = 86_400
 
@@ -112,14 +111,6 @@ def author_key(
 @lru_cache(maxsize=64)
 def _period_key(key: bytes, period: int, rotation_days: int) -> bytes:
     return hmac.digest(key, f"vigie author {rotation_days} {period}".encode(), "sha256")
-
-
-def fold_handle(handle: str) -> str:
-    """A handle as it is compared: without @, in one case and one form; no look-alikes folded."""
-    handle = handle[:_HANDLE_LIMIT]
-    if handle.isascii():
-        return handle.strip().lstrip("@").lower()
-    return unicodedata.normalize("NFKC", handle).strip().lstrip("@").casefold()
 
 
 def allow_list(settings: Settings) -> frozenset[str]:

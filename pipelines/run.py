@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -41,6 +41,7 @@ from pipelines import (
     notify,
     privacy,
     publish,
+    query_history,
     retention,
     score as scoring,
     settings as reading,
@@ -228,11 +229,14 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
 
 def terms(settings: Settings, block: SourceBlock) -> sources.Terms:
     """What a source may search for: the terms of its subject, or of every subject."""
+    allowed = subjects.allow_list(settings.institution, settings.relays)
     chosen = [s for s in settings.subjects if block.subject in (None, s.id)]
+    wanted = [subjects.wanted(subject, allowed) for subject in chosen]
     return sources.Terms(
-        names=_once(name for s in chosen for name in (*s.names, *s.ambiguous)),
-        hashtags=_once(tag for s in chosen for tag in s.hashtags),
-        handles=_once(handle for s in chosen for handle in s.handles),
+        names=_once(name for each in wanted for name in each.names),
+        hashtags=_once(tag for each in wanted for tag in each.hashtags),
+        handles=_once(handle for each in wanted for handle in each.handles),
+        wild=_once(word for each in wanted for word in each.wild),
     )
 
 
@@ -266,7 +270,8 @@ def accept(house: House, run: str) -> dict[str, int]:
     """
     folder = staging(house.home, run)
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
-    matcher = subjects.matcher(house.settings.subjects, house.settings.institution)
+    settings = house.settings
+    matcher = subjects.matcher(settings.subjects, settings.institution, settings.relays)
     key = privacy.read_key(house.home, house.environ)
     counts: dict[str, _Count] = {}
     results: list[dict[str, Any]] = []
@@ -452,9 +457,17 @@ def load(house: House, run: str) -> dict[str, int]:
     )
     with warehouse.opened(house.home) as connection:
         loaded = loading.load(connection, staged, loaded_at=until_of(run))
+        query_history.note_versions(connection, watched(house), used_at=until_of(run))
     counts = asdict(loaded)
     log.info("mentions.loaded run=%s %s", run, " ".join(f"{k}={v}" for k, v in counts.items()))
     return counts
+
+
+def watched(house: House) -> tuple[subjects.Watch, ...]:
+    """Every subject as it is watched now: its tree and its version."""
+    settings = house.settings
+    made = subjects.matcher(settings.subjects, settings.institution, settings.relays)
+    return made.watches
 
 
 def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Intake]:
@@ -646,6 +659,87 @@ def load_again(house: House, run: str) -> dict[str, int]:
     with warehouse.opened(house.home) as connection:
         at = until_of(run.removeprefix("rescore-"))
         return asdict(loading.load(connection, staged, loaded_at=at))
+
+
+def rerun_queries(
+    house: House,
+    *,
+    subject_ids: Sequence[str] = (),
+    since: datetime,
+    until: datetime,
+    as_of: datetime,
+) -> Iterator[query_history.Rejudged]:
+    """Run the queries of today over stored mentions (aware, half open), a day at a time; what each
+    day changed. The warehouse is held for a day at a time.
+
+    Raises VigieError for a subject that is not watched. All subjects where none is named.
+    """
+    watches = _chosen(watched(house), subject_ids)
+    given = [(block.name, block.subject) for block in house.settings.sources if block.subject]
+    warehouse.prepare(house.settings)
+    with warehouse.opened(house.home) as connection:
+        query_history.note_versions(connection, watches, used_at=as_of)
+        days = query_history.days(connection, since=since, until=until)
+    for day in days:
+        with warehouse.opened(house.home) as connection:
+            yield query_history.rerun(connection, watches, day, given=given)
+
+
+def rerun_size(house: House, *, since: datetime, until: datetime) -> int:
+    """How many stored mentions a run of the queries would read."""
+    warehouse.prepare(house.settings)
+    with warehouse.opened(house.home, read_only=True) as connection:
+        days = query_history.days(connection, since=since, until=until)
+    return sum(day.mention_count for day in days)
+
+
+def _chosen(
+    watches: tuple[subjects.Watch, ...], subject_ids: Sequence[str]
+) -> tuple[subjects.Watch, ...]:
+    known = [watch.subject.id for watch in watches]
+    if unknown := [subject_id for subject_id in subject_ids if subject_id not in known]:
+        raise VigieError(f"no subject is called {unknown[0]!r}: there is {', '.join(known)}")
+    return tuple(w for w in watches if not subject_ids or w.subject.id in subject_ids)
+
+
+def landed(house: House, *, since: datetime, until: datetime) -> list[Path]:
+    """The landed files of a span (aware, half open) that have not expired, the oldest first."""
+    names = {block.name for block in house.settings.sources}
+    found = (p for p in (house.home / "landing").glob("*/*/*.jsonl.zst") if p.parts[-3] in names)
+    return sorted((p for p in found if since <= _landed_at(p) < until), key=_landed_at)
+
+
+def _landed_at(path: Path) -> datetime:
+    return until_of(path.name.removesuffix(".jsonl.zst"))
+
+
+def reread(house: House, paths: Sequence[Path], *, as_of: datetime) -> dict[str, int]:
+    """Payloads that have landed once more through accept, score and load; what it changed.
+
+    Finds what the queries of then let go. Moves no cursor, counts no coverage, refuses nothing
+    anew: a post that is known gains subjects and nothing else.
+    """
+    name = f"requery-{run_id(as_of)}"
+    folder = staging(house.home, name)
+    settings = house.settings
+    matcher = subjects.matcher(settings.subjects, settings.institution, settings.relays)
+    key = privacy.read_key(house.home, house.environ)
+    with _Tables(folder) as tables:
+        for path in paths:
+            receipt = {"name": path.parts[-3], "path": str(path.relative_to(house.home))}
+            run = path.name.removesuffix(".jsonl.zst")
+            found = _normalised(house, run, receipt, matcher, key, _Count())
+            _accept_source(found, tables, _Count(), [])
+    _score(house, name, at=as_of)
+    staged = loading.Staged(
+        run_id=name,
+        mentions=folder / "mentions.parquet",
+        scores=folder / "scores.parquet",
+        deletions=folder / "deletions.parquet",
+        scorer=_scorer(folder),
+    )
+    with warehouse.opened(house.home) as connection:
+        return asdict(loading.load(connection, staged, loaded_at=as_of))
 
 
 def report_failure(

@@ -97,7 +97,8 @@ class Subject(Part):
     """What is watched, and the mission that it serves (`purpose`).
 
     `names` count alone; `ambiguous` names count only with a word of `context` near by, and never
-    where a word of `exclude` stands.
+    where a word of `exclude` stands. `query` says the same and more in one expression
+    (docs/queries.md); beside terms, either is enough.
     """
 
     id: Identifier
@@ -109,6 +110,7 @@ class Subject(Part):
     exclude: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()
     hashtags: tuple[str, ...] = ()
+    query: Annotated[str, Field(min_length=1)] | None = None
 
 
 class SourceBlock(Part):

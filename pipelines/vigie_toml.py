@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import Fault, SettingsError
+from pipelines.errors import ONE_PERSON, Fault, QueryError, SettingsError
 
 FILE = "vigie.toml"
 MISSING = "(missing)"
@@ -214,6 +214,7 @@ def faults(document: Document) -> Iterator[Fault]:
         _secrets_written,
         _written_twice,
         _subjects,
+        _queries,
         _authors_watched,
         _people_watched,
         _unknown_subjects,
@@ -270,8 +271,9 @@ def _written_twice(document: Document) -> Iterator[Fault]:
 def _subjects(document: Document) -> Iterator[Fault]:
     for index, subject in document.tables("subjects"):
         terms = {name: _texts(subject.get(name)) for name in _TERMS}
-        if not any(terms[name] for name in ("names", "ambiguous", "handles", "hashtags")):
-            remedy = "nothing would be heard: write names, handles or hashtags"
+        is_named = any(terms[name] for name in ("names", "ambiguous", "handles", "hashtags"))
+        if not is_named and not subject.get("query"):
+            remedy = "nothing would be heard: write names, handles, hashtags or a query"
             yield document.fault(("subjects", index), "no name", remedy)
         if terms["ambiguous"] and not terms["context"]:
             remedy = (
@@ -293,10 +295,22 @@ def _texts(value: Any) -> list[str]:
     return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
 
-_LAW = (
-    "one person's posts are not watched (GDPR art. 9: they show opinions; art. 6-1-e: it serves no "
-    "mission)"
-)
+def _queries(document: Document) -> Iterator[Fault]:
+    """Queries that cannot be read, or that may not be asked."""
+    asked = [(n, s["query"]) for n, s in document.tables("subjects") if s.get("query")]
+    if not asked:
+        return
+    from pipelines import query  # imports this module; and its grammar is not for every home
+
+    who = document.table("institution")
+    relays = ((str(r.get("id")), _texts(r.get("handles"))) for _, r in document.tables("relays"))
+    allowed = query.allowed([str(who.get("id")), *_texts(who.get("handles"))], relays)
+    for index, text in asked:
+        try:
+            query.parse(str(text), allowed=allowed)
+        except QueryError as error:
+            remedy = f"{error.what} ({error.place}): {error.remedy}"
+            yield document.fault(("subjects", index, "query"), text, remedy)
 
 
 def _authors_watched(document: Document) -> Iterator[Fault]:
@@ -305,7 +319,7 @@ def _authors_watched(document: Document) -> Iterator[Fault]:
         for name in _TERMS:
             for term in _texts(subject.get(name)):
                 if _AUTHOR.match(term):
-                    remedy = f"{_LAW}: write names of the institution"
+                    remedy = f"{ONE_PERSON}: write names of the institution"
                     yield document.fault(("subjects", index, name), term, remedy)
 
 
@@ -321,7 +335,7 @@ def _people_watched(document: Document) -> Iterator[Fault]:
 
 
 _DECLARE = (
-    f"{_LAW}: write it under institution.handles if it is yours, or declare the institution, "
+    f"{ONE_PERSON}: write it under institution.handles if it is yours, or declare the institution, "
     "medium or elected official in office under [[relays]]"
 )
 

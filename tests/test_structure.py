@@ -19,14 +19,20 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        "orchestrator",
+        *("orchestrator", "query_cli"),
     ),
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
     "budget": ("limits",),
     "landing": ("landing",),
-    "normalise": ("normalise", "plaintext", "subjects"),
+    "normalise": ("normalise", "plaintext"),
+    "query": (
+        *("query", "query_tree", "query_terms", "query_fields", "query_match", "query_sql"),
+        *("query_told", "query_import", "subjects", "insee"),
+    ),
+    "history": ("query_history",),
+    "words": ("words",),
     "privacy": ("privacy",),
     "accept": ("accept", "expectations", "datadocs"),
     "score": ("score", "columns", "textfile"),

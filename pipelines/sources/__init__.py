@@ -70,11 +70,16 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a source may search for, gathered from every watched subject."""
+    """What a source may search for, gathered from every watched subject.
+
+    `wild` holds the words with `*` or `?` of queries: no service searches for those, so they are
+    for sources that read everything and sieve it.
+    """
 
     names: tuple[str, ...] = ()
     hashtags: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()
+    wild: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ when matched then update set
     title = null,
     content_warning = null,
     text = '',
+    words = null,
     text_hash = '',
     author_key = null,
     relay_id = null,

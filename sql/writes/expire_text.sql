@@ -6,6 +6,7 @@
 update mention set
     text = '',
     title = null,
+    words = null,
     content_warning = null,
     mentioned_handles = [],
     urls = [],

@@ -22,7 +22,9 @@ create or replace temp table revised_mention as
 with staged as (
     select
         incoming.* exclude (incoming.row_number)
-        replace (staged_key.subject_ids as subject_ids)
+        replace (
+            staged_key.subject_ids as subject_ids, staged_key.query_versions as query_versions
+        )
     from incoming_mention as incoming
     inner join staged_key on incoming.row_number = staged_key.row_number
     semi join kept_mention on incoming.mention_id = kept_mention.mention_id
@@ -46,7 +48,10 @@ offer as (
     from staged
     semi join pair on staged.mention_id = pair.mention_id and pair.is_newer
     union all by name
-    select kept_mention.* replace (staged.subject_ids as subject_ids)
+    select
+        kept_mention.* replace (
+            staged.subject_ids as subject_ids, staged.query_versions as query_versions
+        )
     from kept_mention
     inner join staged on kept_mention.mention_id = staged.mention_id
     semi join pair on kept_mention.mention_id = pair.mention_id and not pair.is_newer
@@ -60,11 +65,22 @@ merged as (
             offer.content_type as content_type,
             list_sort(list_distinct(list_concat(kept.subject_ids, offer.subject_ids)))
                 as subject_ids,
+            list_sort(
+                list_distinct(
+                    list_concat(coalesce(kept.query_versions, []), offer.query_versions)
+                )
+            ) as query_versions,
             coalesce(offer.url, kept.url) as url,
             if(pair.has_lasting_text, kept.title, coalesce(offer.title, kept.title)) as title,
             if(pair.has_lasting_text, kept.content_warning, offer.content_warning)
                 as content_warning,
             if(pair.has_lasting_text, kept.text, offer.text) as text,
+            case
+                when pair.has_lasting_text then kept.words
+                -- A title that is kept though it is not told again stands in no words offered.
+                when offer.title is null and kept.title is not null then null
+                else offer.words
+            end as words,
             if(pair.has_lasting_text, kept.text_truncated, offer.text_truncated) as text_truncated,
             if(pair.has_lasting_text, kept.text_hash, offer.text_hash) as text_hash,
             if(pair.has_lasting_text, kept.lang, offer.lang) as lang,
@@ -143,6 +159,7 @@ select
         if(merged.optout, null, merged.title) as title,
         if(merged.optout, null, merged.content_warning) as content_warning,
         if(merged.optout, '', merged.text) as text,
+        if(merged.optout, null, merged.words) as words,
         if(merged.optout, '', merged.text_hash) as text_hash,
         if(merged.optout, null, merged.author_key) as author_key,
         if(merged.optout, null, merged.relay_id) as relay_id,

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import load, warehouse
+from pipelines import load, warehouse, words
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
@@ -66,6 +66,7 @@ def settings(home: Path, **changes: Any) -> Settings:
 def mention(number: int = 1, **changes: Any) -> Mention:
     """An invented mention; `number` makes its key."""
     text = changes.get("text", f"Le tram est en panne ({number})")
+    subject_ids = changes.get("subject_ids", ("ville",))
     source = changes.get("source", "mastodon")
     native_id = changes.get("native_id", f"n{number}")
     seen_at = changes.get("last_seen_at", SEEN)
@@ -104,6 +105,8 @@ def mention(number: int = 1, **changes: Any) -> Mention:
         "connector_version": "1",
         "schema_version": 1,
         "run_id": RUN,
+        "words": words.read(text, title=changes.get("title")).stored,
+        "query_versions": tuple(f"{subject_id}@given" for subject_id in subject_ids),
     }
     return Mention(**(values | changes))
 

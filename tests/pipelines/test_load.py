@@ -193,6 +193,32 @@ def test_a_post_found_by_two_sources_in_one_run_is_one_mention_of_all_its_subjec
         assert one(connection, "select count(*) from score") == 1
         assert one(connection, "select max(mention_count) from hourly") == 1
     assert (row["subject_ids"], row["like_count"]) == (["tram", "ville"], 3)
+    assert row["query_versions"] == ["tram@given", "ville@given"]
+
+
+def test_every_version_that_ever_said_yes_stays_on_record(tmp_path: Path) -> None:
+    first = mention(1, query_versions=("ville@1",))
+    with stored(tmp_path, [first]) as connection:
+        again = replace(first, query_versions=("ville@2",), last_seen_at=LATER)
+        _again(connection, tmp_path, [again])
+        assert _row(connection)["query_versions"] == ["ville@1", "ville@2"]
+        older = replace(first, query_versions=("ville@0",), last_seen_at=SEEN - timedelta(hours=1))
+        _again(connection, tmp_path, [older])
+        assert _row(connection)["query_versions"] == ["ville@0", "ville@1", "ville@2"]
+
+
+def test_words_follow_the_text_and_are_read_again_where_a_title_was_not_told_twice(
+    tmp_path: Path,
+) -> None:
+    first = mention(1, title="Titre")
+    edited = replace(first, text="Autre", text_hash=text_hash("Autre"), last_seen_at=LATER)
+    with stored(tmp_path, [first]) as connection:
+        _again(connection, tmp_path, [replace(edited, words=" |  autre \nww")])
+        assert _row(connection)["words"] == " |  autre \nww"
+        later = LATER + timedelta(hours=1)
+        _again(connection, tmp_path, [replace(edited, title=None, last_seen_at=later)])
+        row = _row(connection)
+        assert (row["title"], row["words"]) == ("Titre", None)
 
 
 def test_a_deleted_post_is_emptied_no_longer_counts_and_never_comes_back(tmp_path: Path) -> None:
@@ -209,7 +235,9 @@ def test_a_deleted_post_is_emptied_no_longer_counts_and_never_comes_back(tmp_pat
         assert one(connection, "select sum(mention_count) from daily where scope = 'T09'") == 1
     assert (row["deleted_at"], row["deletion_reason"]) == (LATER, "author")
     assert (row["text"], row["text_hash"], row["hashtags"], row["urls"]) == ("", "", [], [])
-    assert not any(row[name] for name in ("title", "url", "author_key", "raw_ref", "like_count"))
+    assert not any(
+        row[name] for name in ("title", "url", "words", "author_key", "raw_ref", "like_count")
+    )
 
 
 def test_a_post_and_its_deletion_in_one_run_leave_an_empty_row(tmp_path: Path) -> None:
@@ -250,7 +278,7 @@ def test_who_asks_not_to_be_listed_later_is_minimised_for_good(tmp_path: Path) -
         _again(connection, tmp_path, [replace(first, last_seen_at=LATER)], scores=[score(first)])
         assert _row(connection) == row
     assert (row["text"], row["hashtags"], row["optout"]) == ("", [], True)
-    assert not any(row[name] for name in ("title", "url", "author_key", "text_hash"))
+    assert not any(row[name] for name in ("title", "url", "words", "author_key", "text_hash"))
 
 
 def test_hourly_counts_by_subject_and_topic_and_pseudonym(tmp_path: Path) -> None:

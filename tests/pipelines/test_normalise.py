@@ -95,7 +95,7 @@ def run(
             block=SourceBlock(**({"name": "masto", "kind": "mastodon"} | (block or {}))),
             manifest=MANIFEST,
             key=KEY,
-            matcher=matcher(chosen.subjects, chosen.institution),
+            matcher=matcher(chosen.subjects, chosen.institution, chosen.relays),
             run_id="20261120T101500Z",
             seen_at=SEEN_AT,
         )
@@ -403,7 +403,7 @@ def test_text_is_kept_for_the_shorter_of_two_retentions_from_the_local_day() -> 
         block=SourceBlock(name="masto", kind="mastodon"),
         manifest=late,
         key=KEY,
-        matcher=matcher(chosen.subjects, chosen.institution),
+        matcher=matcher(chosen.subjects, chosen.institution, chosen.relays),
         run_id="r",
         seen_at=datetime(2026, 11, 20, 23, 30, tzinfo=UTC),  # the 21st in Paris
     )
@@ -561,7 +561,7 @@ def test_posts_are_read_lazily_by_chunks() -> None:
         block=SourceBlock(name="masto", kind="mastodon"),
         manifest=MANIFEST,
         key=KEY,
-        matcher=matcher(chosen.subjects, chosen.institution),
+        matcher=matcher(chosen.subjects, chosen.institution, chosen.relays),
         run_id="r",
         seen_at=SEEN_AT,
     )
@@ -574,3 +574,74 @@ def test_the_same_posts_become_the_same_mentions_again() -> None:
     items = [post(native_id=str(n), author_id=str(n % 7)) for n in range(50)]
 
     assert run(items) == run(items)
+
+
+# --- what queries read, and what they said
+
+
+def watching(**changes: Any) -> Subject:
+    values = {"id": "tram", "label": "Tram", "purpose": "répondre aux voyageurs"}
+    return Subject(**(values | changes))
+
+
+def asked(text: str, query: str, **changes: Any) -> stage.Outcome:
+    (found,) = run([post(text, **changes)], subjects=(watching(query=query),))
+    return found
+
+
+def test_a_mention_holds_the_words_that_queries_read_and_the_versions_that_said_yes() -> None:
+    found = mention("Valmorin, @quidam : le 06 12 34 56 78 #Eau", hashtags=("Eau",))
+
+    assert found.words is not None
+    assert found.words.startswith(" |  valmorin  _  le  _  #eau  eau  . \n")
+    assert found.query_versions is not None
+    assert [version.partition("@")[0] for version in found.query_versions] == ["valmorin"]
+
+
+def test_who_asks_not_to_be_listed_leaves_no_words() -> None:
+    assert mention(optout=True).words is None
+
+
+def test_a_subject_that_the_block_gives_is_marked_as_given() -> None:
+    assert mention("rien", block={"subject": "tram"}).query_versions == ("tram@given",)
+    found = mention("Valmorin", block={"subject": "tram"})
+    assert found.query_versions is not None
+    assert found.query_versions[1] == "tram@given"
+
+
+def test_the_own_posts_of_the_institution_are_marked_as_own() -> None:
+    found = mention("rien", author_handle="@VilleDeValmorin")
+    assert found.query_versions == ("valmorin@own",)
+
+
+@pytest.mark.parametrize(
+    ("query", "changes", "is_kept"),
+    [
+        ("panne lang:fr", {}, True),
+        ("panne lang:en", {}, False),
+        ("panne NOT lang:fr", {}, False),
+        ("site:exemple.social", {"url": "https://exemple.social/@a/1"}, True),
+        ("site:exemple.org", {"url": "https://exemple.social/@a/1"}, False),
+        ("panne type:comment", {"content_type": "comment"}, True),
+        ("panne source:masto", {}, True),
+        ("panne engagement:>2", {"like_count": 2, "share_count": 1}, True),
+        ("panne engagement:>2", {"like_count": 2, "view_count": 90}, False),
+        ("author:echo", {"author_handle": "@EchoValmorin"}, True),
+        ("author:echo", {"author_handle": "@quidam"}, False),
+        ("author:@VilleDeValmorin", {"author_handle": "@VilleDeValmorin"}, True),
+        ("#Grève", {"hashtags": ("greve",)}, True),
+        ("@EchoValmorin", {"mentioned_handles": ("@echovalmorin",)}, True),
+        ("title:tram", {"title": "<b>Le tram</b>", "text_format": "html"}, True),
+    ],
+)
+def test_a_query_is_asked_of_all_that_will_be_kept(
+    query: str, changes: dict[str, Any], is_kept: bool
+) -> None:
+    text = "Le métro est encore en panne ce matin, merci aux agents qui nous aident"
+    assert isinstance(asked(text, query, **changes), Mention) is is_kept
+
+
+def test_masks_and_the_accounts_of_people_are_no_words() -> None:
+    text = "écrivez à lea@exemple.fr ou au 06 12 34 56 78, merci @quidam"
+    for query in ("mail OR tel OR quidam OR plaque", 'raw:"lea"', "exemple"):
+        assert isinstance(asked(text, query), Rejection)

@@ -94,7 +94,8 @@ def home(tmp_path: Path) -> Path:
 def _held(home: Path) -> dict[str, int]:
     """How many there are of all that has a limit."""
     queries = {
-        "texts": "select count(*) from mention where text != '' or title is not null",
+        "texts": "select count(*) from mention where text != '' or title is not null"
+        " or words is not null",
         "mentions": "select count(*) from mention",
         "scores": "select count(*) from score",
         "refused": "select count(*) from quarantine",

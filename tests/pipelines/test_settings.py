@@ -159,6 +159,10 @@ ONE = [
      13, "`ambiguous`"),
     ('names = ["Vernelle"]', 'names = ["Vernelle", "from:lea_v"]', 'subjects "ville" names', 13,
      "GDPR art. 9"),
+    ('names = ["Vernelle"]', 'query = "tram AND"', 'subjects "ville" query', 13,
+     "nothing stands after AND (character 6): write a word after it"),
+    ('names = ["Vernelle"]', 'query = "author:@lea_v tram"', 'subjects "ville" query', 13,
+     "GDPR art. 9"),
     ('subject = "ville"', 'subject = "vile"', 'sources "gazette" subject',
      19, "did you mean 'ville'"),
     ('name = "exports"', 'name = "gazette"', 'sources "gazette" name',
@@ -242,6 +246,12 @@ def test_a_channel_of_telegram_must_be_the_institutions_or_a_relays(
     (fault,) = raised.value.faults
     assert "lea_dit" in fault.value
     assert "[[relays]]" in fault.remedy
+
+
+def test_a_query_may_stand_over_several_lines_and_name_the_allow_list(tmp_path: Path) -> None:
+    text = 'query = """\n(Vernelle OR @vernelle)\n  NOT author:@vernelle"""'
+    found = read(tmp_path, GOOD.replace('names = ["Vernelle"]', text))
+    assert found.subjects[0].query == "(Vernelle OR @vernelle)\n  NOT author:@vernelle"
 
 
 @pytest.mark.parametrize("wrong", ["sources = 3", "sources = [3]", "subjects = 3", "mail = []"])

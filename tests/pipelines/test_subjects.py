@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
+from typing import Any
 
 import pytest
 
-from pipelines.settings import Institution, Subject
-from pipelines.subjects import Matcher, matcher
+from pipelines import query_match
+from pipelines.errors import QueryError
+from pipelines.query_terms import Allowed
+from pipelines.settings import Institution, Relay, Subject
+from pipelines.subjects import Matcher, matcher, wanted
 
 TOWN_WORDS = (
     "mairie", "maire", "ville", "quartier", "tram", "tramway", "bus", "gare", "poubelle", "école",
@@ -322,12 +327,69 @@ def test_a_long_text_that_repeats_a_name_costs_little(towns: Matcher, part: str)
     assert time.process_time() - began < 2.0
 
 
-def test_the_vocabulary_does_not_grow_with_what_people_write(towns: Matcher) -> None:
-    from pipelines.subjects import _vocab
+def test_a_query_and_terms_are_either_enough() -> None:
+    subject = azur(names=("Ville d'Azur",), query="(tram OR bus) NEAR/3 Azur")
 
-    before = len(_vocab())
-    texts = [f"À Nice le tram {n}mot{n} #tag{n}" for n in range(500)]
+    assert match(subject, "la Ville d'Azur ferme") == ("azur",)
+    assert match(subject, "le tram d'Azur") == ("azur",)
+    assert match(subject, "le tram") == ()
 
-    towns.match(texts, [()] * 500, [()] * 500)
 
-    assert len(_vocab()) <= before + 5
+def test_the_version_changes_with_the_meaning_of_a_subject() -> None:
+    def version(**changes: object) -> str:
+        return matcher((azur(**changes),), institution()).watches[0].version
+
+    first = version(query="tram AND Azur")
+    assert first.startswith("azur@")
+    assert version(query="tram\n  ET Azur") == first
+    assert version(query="bus AND Azur") != first
+    assert version(query="tram AND Azur", label="Autre") == first
+    assert version(names=("Azur",)) != version(ambiguous=("Azur",), context=("tram",))
+
+
+def test_what_was_found_names_the_versions_that_say_so() -> None:
+    made = matcher((azur(query="tram"), azur(id="bus", query="bus OR tram")), institution())
+    (found,) = made.find([query_match.document("le tram")])
+
+    assert found.subject_ids == ("azur", "bus")
+    assert found.versions == tuple(watch.version for watch in made.watches)
+
+
+def test_a_language_is_asked_for_once_the_rest_fits() -> None:
+    made = matcher((azur(query="tram AND lang:fr"),), institution())
+    read = query_match.document("le tram")
+
+    assert made.is_late
+    assert made.may_name([read])[0].subject_ids == ("azur",)
+    assert made.find([read])[0].subject_ids == ()
+    assert made.find([dataclasses.replace(read, lang="fr")])[0].subject_ids == ("azur",)
+    assert made.may_name([query_match.document("le bus")])[0].subject_ids == ()
+
+
+def test_a_relay_may_be_asked_for_and_nobody_else() -> None:
+    echo = Relay(id="echo", label="L'Écho", kind="media", handles=("@echo",))
+    made = matcher((azur(query="author:@echo"),), institution(), (echo,))
+
+    assert made.find([query_match.document("x", relay_id="echo")])[0].subject_ids == ("azur",)
+    with pytest.raises(QueryError, match=r"GDPR art\. 9"):
+        matcher((azur(query="author:@jean"),), institution(), (echo,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "hashtags"),
+    [
+        ({"names": ("Azur",), "hashtags": ("#Azur",)}, ("Azur",), ("#Azur",)),
+        ({"query": '"tram d\'Azur" AND (panne OR retard)'}, ("tram d'Azur",), ()),
+        ({"names": ("Azur",), "query": "#TramAzur OR tram"}, ("Azur", "tram"), ("#TramAzur",)),
+    ],
+)
+def test_a_source_is_asked_for_the_words_of_a_query_too(
+    changes: dict[str, Any], names: tuple[str, ...], hashtags: tuple[str, ...]
+) -> None:
+    found = wanted(azur(**changes), Allowed())
+
+    assert (found.names, found.hashtags, found.is_whole) == (names, hashtags, True)
+
+
+def test_a_query_without_words_is_told_as_not_whole() -> None:
+    assert not wanted(azur(query="site:azur.example"), Allowed()).is_whole

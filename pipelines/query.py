@@ -1,0 +1,388 @@
+"""Reads the text of a query into its tree, or says where it breaks off and how to mend it.
+
+The grammar is `query.lark`. A word finds itself whatever its accents, case and elision; written in
+small letters it also finds its plural and singular (`mairie`, "mairies"), with a capital it is a
+name and does not (`Tours` is no "tour"). `docs/queries.md` is for those who write queries.
+
+Refused, with the reason: what would match nearly everything, a wildcard too short, and `author:`
+or `@account` of anyone but the institution and those of the allow-list (`docs/law.md`, rule 2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import NoReturn
+
+from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+
+from pipelines import query_fields, query_terms, words
+from pipelines.query_terms import EXAMPLES, Allowed, Asked, short
+from pipelines.query_tree import (
+    NEAR_MOST,
+    RISKY_WITHIN,
+    All,
+    Any,
+    Engagement,
+    Lang,
+    Near,
+    Node,
+    Not,
+    Phrase,
+    Raw,
+    Risky,
+    Source,
+    Title,
+    Type,
+    any_of,
+    is_placed,
+    walk,
+)
+
+LENGTH_MOST = 200_000  # characters of one query: some ten thousand phrases
+DEPTH_MOST = 30  # parentheses inside parentheses
+
+
+NOBODY = Allowed()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as it was written, and what it means."""
+
+    text: str
+    tree: Node
+
+
+def allowed(own: Iterable[str], relays: Iterable[tuple[str, Iterable[str]]]) -> Allowed:
+    """The allow-list of the institution's handles and id, and of relays: id and handles of each.
+
+    Of `name@host` the bare name too, since its own network shows it without the host.
+    """
+    return Allowed(
+        own=frozenset(name for handle in own for name in _names(handle)),
+        relays={n: id_ for id_, handles in relays for h in (id_, *handles) for n in _names(h)},
+    )
+
+
+def _names(handle: str) -> tuple[str, str]:
+    folded = words.fold_handle(handle)
+    return folded, folded.partition("@")[0]
+
+
+def parse(text: str, *, allowed: Allowed = NOBODY) -> Query:
+    """The query that a text holds; QueryError with the place and the remedy when it holds none."""
+    asked = Asked(text, allowed)
+    _check_size(asked)
+    try:
+        found = _grammar().parse(text)
+    except UnexpectedInput as error:
+        _unexpected(asked, error)
+    tree = _with_strong(asked, _node(asked, found))
+    _check_bounds(asked, tree)
+    return Query(text, tree)
+
+
+@cache
+def _grammar() -> Lark:
+    grammar = (files("pipelines") / "query.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", maybe_placeholders=False)
+
+
+def _check_size(asked: Asked) -> None:
+    text = asked.text
+    if not text.strip():
+        asked.refuse(0, " ", "the query is empty", 'write what to find, such as "ville de Valmont"')
+    if len(text) > LENGTH_MOST:
+        what = f"the query has {len(text)} characters, and may have {LENGTH_MOST}"
+        asked.refuse(LENGTH_MOST, " ", what, "make two subjects of it")
+    depth = 0
+    for at, sign in _brackets(text):
+        depth += 1 if sign == "(" else -1
+        if depth > DEPTH_MOST:
+            what = f"more than {DEPTH_MOST} parentheses lie in one another"
+            asked.refuse(at, sign, what, "take out those that change nothing")
+
+
+def _brackets(text: str) -> Iterator[tuple[int, str]]:
+    """Each parenthesis outside quotes, with its place."""
+    for found in re.finditer(r'"[^"]*"|«[^»]*»|“[^”]*”|[()]', text):
+        if found[0] in ("(", ")"):
+            yield found.start(), found[0]
+
+
+# --- what does not fit the grammar
+
+_IS_OPERATOR = re.compile(r"(?:AND|ET|OR|OU|NOT|SAUF|O?NEAR(?:/[^\s()]*)?)(?![^\s()\"«“])")
+_QUOTES = {'"': '"', "«": "»", "“": "”"}
+
+
+def _unexpected(asked: Asked, error: UnexpectedInput) -> NoReturn:
+    """Why the grammar stops where it does, from what stands there and what stands before."""
+    at, sign = _stopped(asked.text, error)
+    before = _before(asked.text, at)
+    start = asked.text.rindex(before, 0, at) if before else 0
+    if sign in (*_QUOTES, *_QUOTES.values()):
+        pair = next(f"{a}…{b}" for a, b in _QUOTES.items() if sign in (a, b))
+        asked.refuse(at, sign, f"{sign} has no partner", f"write the phrase between {pair}")
+    if before.lower() in EXAMPLES:
+        remedy = f"write one, such as {EXAMPLES[before.lower()]}"
+        asked.refuse(start, before, f"{before} has no value", remedy)
+    if _IS_OPERATOR.fullmatch(sign):
+        _operator_astray(asked, at, sign, before)
+    if _IS_OPERATOR.fullmatch(before):
+        what = f"nothing stands after {before}"
+        asked.refuse(start, before, what, "write a word after it, or drop it")
+    _closed_wrongly(asked, at, sign, before)
+
+
+def _stopped(text: str, error: UnexpectedInput) -> tuple[int, str]:
+    """Where the grammar stops, and what stands there: a word or sign, nothing at the end."""
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        return len(text.rstrip()), ""
+    at = error.pos_in_stream or 0
+    found = _IS_OPERATOR.match(text, at)
+    if found:
+        return at, found[0]
+    return at, str(error.token) if isinstance(error, UnexpectedToken) else text[at]
+
+
+def _before(text: str, at: int) -> str:
+    """The last word or parenthesis before a place, nothing at the start."""
+    found = re.search(r"([()]|[^\s()]+)\s*$", text[:at])
+    return found[1] if found else ""
+
+
+def _operator_astray(asked: Asked, at: int, sign: str, before: str) -> NoReturn:
+    if before in ("", "("):
+        what, remedy = f"nothing stands before {sign}", "write a word before it, or drop it"
+    elif _IS_OPERATOR.fullmatch(before):
+        what = f"{before} and {sign} stand side by side"
+        remedy = "keep one of the two, or write the word that is missing between them"
+    elif re.search(r"risky[^()]*\([^()]*$", asked.text[:at], re.IGNORECASE):
+        what = f"{sign} stands inside risky:"
+        remedy = "list words and phrases there, of which each counts: risky:(Nice Menton)"
+    elif "NEAR" in sign:
+        what = f"{sign} stands beside another operator"
+        remedy = "put NEAR and its two sides in parentheses: (tram NEAR/5 panne) AND mairie"
+    else:
+        what = f"{sign} is mixed with another operator"
+        remedy = (
+            "put parentheses round what belongs together: (tram OR bus) AND panne is not "
+            "tram OR (bus AND panne)"
+        )
+    asked.refuse(at, sign, what, remedy)
+
+
+def _closed_wrongly(asked: Asked, at: int, sign: str, before: str) -> NoReturn:
+    text = asked.text
+    if not sign:
+        what, remedy = "this parenthesis is never closed", "write its ) where the group ends"
+        asked.refuse(_left_open(text), "(", what, remedy)
+    if sign == ")" and before == "(":
+        what = "these parentheses hold nothing"
+        asked.refuse(text.rindex("(", 0, at), "()", what, "write words in them, or drop them")
+    if sign == ")":
+        remedy = "take it out, or open one before it"
+        asked.refuse(at, sign, "this parenthesis closes nothing", remedy)
+    remedy = "join values by OR, such as lang:(fr OR en); risky: takes words and phrases alone"
+    asked.refuse(at, sign, f"{short(sign)} cannot stand here", remedy)
+
+
+def _left_open(text: str) -> int:
+    waiting: list[int] = []
+    for at, sign in _brackets(text):
+        if sign == "(":
+            waiting.append(at)
+        elif waiting:
+            waiting.pop()
+    return waiting[-1] if waiting else 0
+
+
+# --- nodes
+
+_Branch = Tree[Token]
+
+
+def _node(asked: Asked, branch: _Branch) -> Node:
+    """The node of a branch of the grammar."""
+    parts = branch.children
+    match str(branch.data):
+        case "word":
+            return query_terms.word(asked, str(parts[0]), _at(parts[0]))
+        case "phrase":
+            return query_terms.phrase(asked, str(parts[0])[1:-1], _at(parts[0]) + 1)
+        case "raw":
+            return _raw(asked, _token(parts[0]))
+        case "negated":
+            return Not(_node(asked, _branch(parts[0])))
+        case "near":
+            return _near(asked, _branch(parts[0]), _token(parts[1]), _branch(parts[2]))
+        case "risky":
+            return _risky(asked, _token(parts[0]), [_branch(part) for part in parts[1:]])
+        case "title":
+            return _title(asked, _token(parts[0]), _branch(parts[1]))
+        case "filter":
+            sign, *values = map(_token, parts)
+            return any_of(query_fields.read(asked, sign, str(v), _at(v)) for v in values)
+    made = tuple(_node(asked, _branch(part)) for part in parts)
+    return Any(made) if branch.data == "any_of" else All(made)
+
+
+def _token(part: Token | _Branch) -> Token:
+    assert isinstance(part, Token)  # noqa: S101 - the grammar says so
+    return part
+
+
+def _branch(part: Token | _Branch) -> _Branch:
+    assert isinstance(part, Tree)  # noqa: S101 - the grammar says so
+    return part
+
+
+def _at(part: Token | _Branch) -> int:
+    return int(_token(part).start_pos or 0)
+
+
+def _near(asked: Asked, left: _Branch, sign: Token, right: _Branch) -> Near:
+    name, _, number = sign.partition("/")
+    if not _is_number(number):
+        what = f"{sign} gives no number of words from 0 to {NEAR_MOST}"
+        remedy = f"write {name}/5: at most 5 words between the two"
+        if re.fullmatch(r"\d+f", number):  # Brandwatch's form
+            remedy = f"write ONEAR/{number[:-1]} for the left word before the right one"
+        asked.refuse(_at(sign), sign, what, remedy)
+    sides = _node(asked, left), _node(asked, right)
+    if not all(map(is_placed, sides)):
+        remedy = (
+            "give it words, phrases, hashtags, several joined by OR, or another NEAR; write AND, "
+            "NOT and fields outside: (tram NEAR/5 panne) AND lang:fr"
+        )
+        asked.refuse(_at(sign), sign, f"{sign} joins what has no place in the text", remedy)
+    return Near(*sides, int(number), is_ordered=name == "ONEAR", at=_at(sign))
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,4}", text)) and int(text) <= NEAR_MOST
+
+
+def _risky(asked: Asked, sign: Token, listed: list[_Branch]) -> Risky:
+    number = sign[:-1].partition("/")[2]
+    if "/" in sign and not _is_number(number):
+        what = f"{sign} gives no number of words from 0 to {NEAR_MOST}"
+        remedy = f"write risky:(…) for {RISKY_WITHIN} words, or risky/20:(…) for 20"
+        asked.refuse(_at(sign), sign, what, remedy)
+    found = any_of(_node(asked, branch) for branch in listed)
+    within = int(number) if number else RISKY_WITHIN
+    return Risky(found, Any(()), within, at=_at(sign))
+
+
+def _title(asked: Asked, sign: Token, branch: _Branch) -> Title:
+    child = _node(asked, branch)
+    for node in walk(child):
+        if not isinstance(node, Phrase | Near | All | Any | Not | Raw):
+            what = f"{type(node).__name__.lower()}: stands inside title:"
+            remedy = "write it outside: title:(tram OR bus) AND lang:fr"
+            asked.refuse(_at(sign), sign, what, remedy)
+    return Title(child)
+
+
+def _raw(asked: Asked, sign: Token) -> Raw:
+    value = sign[4:].strip()
+    inner = value[1:-1] if value[0] in _QUOTES else value
+    bare = inner.strip()
+    if len(bare) < 2 and not query_terms.is_picture(bare):
+        what = f"{sign} asks for less than two signs"
+        asked.refuse(_at(sign), sign, what, 'write two or more, such as raw:"C++"')
+    return Raw(inner, at=_at(sign))
+
+
+# --- risky words, and queries without bounds
+
+
+def _with_strong(asked: Asked, tree: Node) -> Node:
+    """The tree with the strong words of its `risky:` in place: every other word asked for."""
+    risky = [node for node in walk(tree) if isinstance(node, Risky)]
+    if not risky:
+        return tree
+    strong = tuple(dict.fromkeys(_strong(tree)))
+    if not strong:
+        remedy = "add words that make it sure: risky:(Nice) AND (mairie OR tram OR métropole)"
+        asked.refuse(risky[0].at, "risky:", "risky: has no strong word to stand near", remedy)
+    return _filled(tree, any_of(strong))
+
+
+def _strong(node: Node) -> Iterator[Phrase]:
+    match node:
+        case Phrase():
+            yield node
+        case All(inner) | Any(inner):
+            for child in inner:
+                yield from _strong(child)
+        case Near(left, right):
+            yield from (*_strong(left), *_strong(right))
+        case Title(child):
+            yield from _strong(child)
+
+
+def _filled(node: Node, strong: Node) -> Node:
+    match node:
+        case Risky(inner, _, within):
+            return Risky(inner, strong, within, at=node.at)
+        case All(parts):
+            return All(tuple(_filled(child, strong) for child in parts))
+        case Any(parts):
+            return Any(tuple(_filled(child, strong) for child in parts))
+        case Not(child):
+            return Not(_filled(child, strong))
+    return node
+
+
+def _check_bounds(asked: Asked, tree: Node) -> None:
+    culprit = _unbounded(tree)
+    if culprit is None:
+        return
+    at = next((a for a in (getattr(n, "at", 0) for n in walk(culprit)) if a), 0)
+    match culprit:
+        case Not():
+            what = "NOT leaves everything else: the query would match nearly every post"
+            remedy = "say first what to find: tram NOT modélisme"
+        case Phrase(written):
+            what = f"{short(written)!r} stands in nearly every post"
+            remedy = "add a word that says what is meant, joined by AND"
+        case _:
+            what = f"{type(culprit).__name__.lower()}: alone would match every such post"
+            remedy = "add what the posts must speak of: (tram OR bus) AND lang:fr"
+    asked.refuse(at, " ", what, remedy)
+
+
+def _unbounded(node: Node) -> Node | None:
+    """What lets a query match posts that hold none of its words; none where nothing does."""
+    match node:
+        case Phrase():
+            return node if _is_everywhere(node) else None
+        case Any(inner):
+            return next((found for found in map(_unbounded, inner) if found), None)
+        case All(inner):
+            return _loosest([_unbounded(child) for child in inner])
+        case Near(left, right):
+            return _loosest([_unbounded(left), _unbounded(right)])
+        case Title(child) | Risky(child):
+            return _unbounded(child)
+        case Not() | Lang() | Type() | Source() | Engagement():
+            return node
+    return None
+
+
+def _loosest(found: list[Node | None]) -> Node | None:
+    """Of things that must all hold, one bound is enough; else the first that has none."""
+    return None if None in found else found[0]
+
+
+def _is_everywhere(phrase: Phrase) -> bool:
+    return any(
+        len(way) == 1 and not way[0].is_prefix and any(words.is_common(f) for f in way[0].forms)
+        for way in phrase.ways
+    )

@@ -1,0 +1,300 @@
+"""`vigie query …`: queries tried on a file, explained, imported, run again over what is stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipelines import query, query_import, query_match, query_sql, query_told, textfile
+from pipelines.console import HERE, Home, out, words
+from pipelines.errors import VigieError
+from pipelines.query_match import Document
+from pipelines.query_terms import Allowed
+from pipelines.query_told import Why
+
+query_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Queries: try them on a file, explain, import them, run them again (docs/queries.md).",
+)
+Asked = Annotated[str, typer.Argument(help="A query in quotes, or the id of a subject of --home.")]
+_SHOWN = 240  # characters of a text around the words that matched
+_REASONS = 12
+_LISTS = ("hashtags", "mentioned_handles", "place_codes")
+_COUNTS = ("like_count", "reply_count", "share_count", "quote_count")
+
+
+def _allowed(home: Path) -> Allowed:
+    """The allow-list of a home; nobody's where there is no home."""
+    if not (home / "vigie.toml").is_file():
+        return Allowed()
+    from pipelines import run, subjects
+
+    settings = run.house(home).settings
+    return subjects.allow_list(settings.institution, settings.relays)
+
+
+def _parsed(text: str, home: Path) -> query.Query:
+    """A query, or the query and terms of a subject of the home that is called so."""
+    if (home / "vigie.toml").is_file() and text.isidentifier():
+        from pipelines import run
+
+        for watch in run.watched(run.house(home)):
+            if watch.subject.id == text:
+                return query.Query(watch.subject.query or text, watch.tree)
+    return query.parse(text, allowed=_allowed(home))
+
+
+# --- test
+
+
+@query_app.command("test")
+def try_(
+    asked: Asked,
+    on: Annotated[
+        Path, typer.Option("--on", help="CSV, JSON lines or Parquet with a column `text`.")
+    ],
+    home: Home = HERE,
+    text: Annotated[str, typer.Option(help="The column that holds the texts.")] = "text",
+    sample: Annotated[int, typer.Option(min=0, help="How many matches are shown.")] = 10,
+) -> None:
+    """Show what a query finds in a file and why, and what kept the rest out.
+
+    The columns title, url, lang, source, network, content_type, like_count… are read if there.
+    """
+    made = _parsed(asked, home)
+    found = query_match.compiled([made.tree])
+    reasons: Counter[str] = Counter()
+    shown: list[tuple[Document, Why]] = []
+    matched = 0
+    for document in _documents(on, text):
+        why = query_told.why(made.tree, found, document)
+        matched += why.is_found
+        if not why.is_found:
+            reasons[why.reason] += 1
+        elif len(shown) < sample:
+            shown.append((document, why))
+    _print_matches(shown)
+    _print_reasons(reasons)
+    total = matched + reasons.total()
+    share = f" ({matched / total:.1%})" if total else ""
+    out.print(f"{matched} of {total} texts match{share}")
+    _print_warnings(query_told.warnings(made.tree))
+
+
+def _documents(path: Path, text: str) -> Iterator[Document]:
+    """The rows of a file as documents; what a column does not hold is not known."""
+    for piece in textfile.opened(path, added=(), text=text, hint=", or name it with --text").pieces:
+        for row in piece.to_pylist():
+            yield _document(row, text)
+
+
+def _document(row: dict[str, Any], text: str) -> Document:
+    lists = {name: _list(row.get(name)) for name in _LISTS}
+    counts = [count for count in (_count(row.get(name)) for name in _COUNTS) if count is not None]
+    names = ("source", "source_name", "network", "content_type")
+    return query_match.document(
+        str(row.get(text) or ""),
+        title=str(row["title"]) if row.get("title") else None,
+        warning=str(row["content_warning"]) if row.get("content_warning") else None,
+        hashtags=lists["hashtags"],
+        handles=lists["mentioned_handles"],
+        place_codes=lists["place_codes"],
+        url=str(row["url"]) if row.get("url") else None,
+        lang=str(row["lang"]) if row.get("lang") else None,
+        engagement=sum(counts) if counts else None,
+        **{name: str(row.get(name) or "") for name in names},
+    )
+
+
+def _list(value: Any) -> list[str]:
+    """A list, or a text of words parted by commas or spaces."""
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    return [str(each) for each in value or ()]
+
+
+def _count(value: Any) -> int | None:
+    try:
+        return int(str(value).strip()) if value not in (None, "") else None
+    except ValueError:
+        return None
+
+
+def _print_matches(shown: list[tuple[Document, Why]]) -> None:
+    for document, why in shown:
+        first = why.spans[0][0] if why.spans else 0
+        start = max(0, first - _SHOWN // 3)
+        end = min(len(document.text), start + _SHOWN)
+        line = Text("… " if start else "")
+        for at in range(start, end):
+            is_marked = any(a <= at < b for a, b in why.spans)
+            line.append_text(words(document.text[at], style="bold reverse" if is_marked else ""))
+        out.print(Text("✓ ", style="green"), line, Text("…" if end < len(document.text) else ""))
+
+
+def _print_reasons(reasons: Counter[str]) -> None:
+    if not reasons:
+        return
+    table = Table("not matched", "because", box=box.SIMPLE_HEAD, pad_edge=False)
+    for reason, count in reasons.most_common(_REASONS):
+        table.add_row(str(count), words(reason))
+    rest = sum(reasons.values()) - sum(count for _, count in reasons.most_common(_REASONS))
+    if rest:
+        table.add_row(str(rest), f"{len(reasons) - _REASONS} other reasons")
+    out.print(table)
+
+
+def _print_warnings(found: list[str]) -> None:
+    for each in found:
+        out.print(Text("! ", style="yellow"), words(each))
+
+
+# --- explain
+
+
+@query_app.command()
+def explain(
+    asked: Asked,
+    home: Home = HERE,
+    sql: Annotated[bool, typer.Option("--sql", help="The SQL over stored mentions too.")] = False,
+) -> None:
+    """Say in words what a query means and what in it may surprise."""
+    made = _parsed(asked, home)
+    for line in query_told.described(made.tree):
+        out.print(words(line), soft_wrap=True)
+    _print_warnings(query_told.warnings(made.tree, sources=_sources(home)))
+    if sql:
+        found = query_sql.condition(made.tree, columns=())
+        out.print(words(found.select("mention", ["mention_id"])), soft_wrap=True)
+        for name, value in found.parameters.items():
+            out.print(words(f"  ${name} = {value!r}"), soft_wrap=True)
+
+
+def _sources(home: Path) -> set[str]:
+    """What `source:` may name in a home: kinds and names of its blocks, and their networks."""
+    if not (home / "vigie.toml").is_file():
+        return set()
+    from pipelines import run
+
+    blocks = run.house(home).settings.sources
+    networks = {getattr(block.options, "network", None) for block in blocks}
+    return {b.kind for b in blocks} | {b.name for b in blocks} | {str(n) for n in networks if n}
+
+
+# --- import
+
+
+@query_app.command("import")
+def import_(
+    asked: Annotated[str, typer.Argument(help="A query of the other tool, in quotes, or a file.")],
+    tool: Annotated[str, typer.Option("--from", help="brandwatch or talkwalker")],
+    home: Home = HERE,
+) -> None:
+    """Put a query of Brandwatch or Talkwalker into Vigie's words, or name what cannot be put."""
+    path = Path(asked)
+    is_file = len(asked) < 1_000 and "\n" not in asked and path.is_file()
+    text = path.read_text(encoding="utf-8") if is_file else asked
+    found = query_import.imported(text, tool=tool, allowed=_allowed(home))
+    out.print(words(found.text), soft_wrap=True)
+    _print_warnings(list(found.notes))
+
+
+# --- history
+
+
+@query_app.command()
+def rerun(
+    subject_ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids of subjects. Default: all of them.")
+    ] = None,
+    home: Home = HERE,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day. Default: the oldest.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day after the last.")
+    ] = None,
+    landed: Annotated[
+        bool,
+        typer.Option("--landed", help="Read the payloads of the last days again too (7 at most)."),
+    ] = False,
+) -> None:
+    """Run the queries of today over the mentions that are stored, a day at a time.
+
+    A post that no subject named when it was read was never kept: only --landed can find it.
+    """
+    from pipelines import run
+
+    house, now = run.house(home), datetime.now(UTC)
+    zone = house.settings.institution.zone
+    start = since.replace(tzinfo=zone) if since else datetime(2000, 1, 1, tzinfo=UTC)
+    end = until.replace(tzinfo=zone) if until else datetime(9999, 1, 1, tzinfo=UTC)
+    if start >= end:
+        raise VigieError(f"--since {start:%Y-%m-%d} is not before --until {end:%Y-%m-%d}")
+    if landed:
+        _reread(home, start, end, now)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    added: Counter[str] = Counter()
+    removed: Counter[str] = Counter()
+    days = 0
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        total = run.rerun_size(house, since=start, until=end)
+        task = progress.add_task("mentions", total=total)
+        for day in run.rerun_queries(
+            house, subject_ids=subject_ids or (), since=start, until=end, as_of=now
+        ):
+            progress.update(task, advance=day.day.mention_count, description=f"{day.day.day_on}")
+            added.update(day.added)
+            removed.update(day.removed)
+            days += 1
+    table = Table("subject", "gained", "lost", box=box.SIMPLE_HEAD, pad_edge=False)
+    for subject_id in sorted({*added, *removed}):
+        table.add_row(words(subject_id), str(added[subject_id]), str(removed[subject_id]))
+    out.print(table if added or removed else "Nothing changed.")
+    out.print(f"{total} mentions over {days} days were read again.")
+
+
+def _reread(home: Path, since: datetime, until: datetime, now: datetime) -> None:
+    from pipelines import run
+
+    house = run.house(home)
+    paths = run.landed(house, since=since, until=until)
+    if not paths:
+        out.print("No payloads of that span are left: they expire after some days.")
+        return
+    with out.status(f"read {len(paths)} landed files"):
+        counts = run.reread(house, paths, as_of=now)
+    out.print(f"{counts['inserted']} posts found that were let go, of {len(paths)} landed files.")
+
+
+@query_app.command()
+def versions(home: Home = HERE) -> None:
+    """The versions of each subject's query, when each was used, and how many mentions it found."""
+    from pipelines import run, warehouse
+
+    house = run.house(home)
+    warehouse.prepare(house.settings)
+    now = {watch.version for watch in run.watched(house)}
+    with warehouse.opened(house.home, read_only=True) as connection:
+        rows = warehouse.run(connection, "queries/query_versions").fetchall()
+    table = Table(
+        "version", "first used", "last used", "mentions", "asks", box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )  # fmt: skip
+    for version, first, last, asked, count in rows:
+        mark = " (now)" if version in now else ""
+        days = (f"{first:%Y-%m-%d %H:%M}", f"{last:%Y-%m-%d %H:%M}")
+        table.add_row(words(f"{version}{mark}"), *days, str(count), words(asked))
+    out.print(table if rows else "No version has been used yet: `vigie watch` uses the first.")

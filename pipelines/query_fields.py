@@ -1,0 +1,165 @@
+"""What stands behind a field of a query (`site:`, `lang:`, `place:`…), read into its node.
+
+Each value is checked, so that a slip of the pen is an error and not a query that never matches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import get_args
+from urllib.parse import quote
+
+from pipelines import words
+from pipelines.errors import ONE_PERSON
+from pipelines.insee import DEPARTMENTS, DISTRICTS, REGIONS
+from pipelines.mention import ContentType
+from pipelines.query_terms import EXAMPLES, Asked, short
+from pipelines.query_tree import Author, Engagement, Lang, Node, Place, Site, Source, Type
+from pipelines.vigie_toml import near
+
+
+def read(asked: Asked, sign: str, value: str, at: int) -> Node:
+    """The node of a field (`lang:`) and one value, which stands at `at` of the query."""
+    name, written = sign.lower(), value.strip('"')
+    if not written or written == "*":
+        what = f"{sign}{value} would match every post"
+        asked.refuse(at, value, what, f"write a value, such as {EXAMPLES[name]}")
+    return _FIELDS[name](asked, written, at + value.index(written))
+
+
+def _site(asked: Asked, value: str, at: int) -> Site:
+    bare = value.partition("://")[2] or value
+    host, _, path = bare.partition("/")
+    host = host.lower().removeprefix("www.")
+    try:
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+", host):
+        remedy = "write its host, such as lemonde.fr (its sub-domains count), and a path if need be"
+        asked.refuse(at, value, f"{short(value)} is no address of a site", remedy)
+    return Site(host, quote(path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._?"), at=at)
+
+
+def _source(asked: Asked, value: str, at: int) -> Source:
+    name = value.lower()
+    if not re.fullmatch(r"[a-z][a-z0-9_.\-]{0,39}", name):
+        remedy = "write a kind (mastodon), the name of a block of vigie.toml, or a network (press)"
+        asked.refuse(at, value, f"{short(value)} is no name of a source", remedy)
+    return Source(name, at=at)
+
+
+_LANGUAGES = {
+    "francais": "fr", "french": "fr", "anglais": "en", "english": "en", "arabe": "ar",
+    "arabic": "ar", "espagnol": "es", "spanish": "es", "allemand": "de", "german": "de",
+    "italien": "it", "italian": "it", "portugais": "pt", "breton": "br", "corse": "co",
+}  # fmt: skip
+
+
+def _lang(asked: Asked, value: str, at: int) -> Lang:
+    code = re.split(r"[-_]", value.lower(), maxsplit=1)[0]
+    if not re.fullmatch(r"[a-z]{2,3}", code):
+        known = _LANGUAGES.get(words.fold(value), "fr")
+        remedy = f"write its two letters (ISO 639): lang:{known}"
+        asked.refuse(at, value, f"{short(value)} is no code of a language", remedy)
+    return Lang(code, at=at)
+
+
+_TYPES: tuple[str, ...] = get_args(ContentType)
+_TYPES_FR = {
+    "commentaire": "comment", "reponse": "reply", "avis": "review", "citation": "quote",
+    "publication": "post", "partage": "repost", "retweet": "repost", "tweet": "post",
+}  # fmt: skip
+
+
+def _type(asked: Asked, value: str, at: int) -> Type:
+    name = value.lower()
+    if name not in _TYPES:
+        known = _TYPES_FR.get(words.fold(value))
+        guess = f"did you mean {known!r}? " if known else near(name, _TYPES)
+        remedy = f"{guess}there is {', '.join(_TYPES)}"
+        asked.refuse(at, value, f"{short(value)} is no type of post", remedy)
+    return Type(name, at=at)
+
+
+def _engagement(asked: Asked, value: str, at: int) -> Engagement:
+    found = re.fullmatch(r"(>=|<=|>|<|=)(\d{1,12})", value)
+    if not found:
+        remedy = "write a sign and a whole number: engagement:>100, >=, <, <= or ="
+        asked.refuse(at, value, f"{short(value)} is no comparison of engagement", remedy)
+    sign, count = found[1], int(found[2])
+    if count == 0 and sign in (">=", "<"):
+        truth = "every known count" if sign == ">=" else "no count"
+        what = f"engagement:{value} is true of {truth}"
+        asked.refuse(at, value, what, "write another number: engagement:>100")
+    return Engagement(sign, count, at=at)
+
+
+def _author(asked: Asked, value: str, at: int) -> Author:
+    name = words.fold_handle(value)
+    if name not in asked.allowed.own and name not in asked.allowed.relays:
+        what = f"author:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
+        remedy = (
+            "drop it; declare an institution, a medium or an elected official in office under "
+            "[[relays]], your own accounts under institution.handles"
+        )
+        asked.refuse(at, value, what, remedy)
+    return Author(() if name in asked.allowed.own else (asked.allowed.relays[name],), at=at)
+
+
+# --- places
+
+_LEVELS = ("commune", "departement", "region")
+_Codes = tuple[tuple[str, ...], tuple[str, ...]]  # whole codes, and how codes may begin
+
+
+def _place(asked: Asked, value: str, at: int) -> Place:
+    level, _, code = value.rpartition(":")
+    found = _codes(words.fold(level), code.upper())
+    if found is None:
+        remedy = (
+            "write commune:37261, departement:37 or region:24; commune:372* for all that begin so "
+            "(no names: many places share one)"
+        )
+        asked.refuse(at, value, f"{short(value)} is no INSEE code of a place", remedy)
+    return Place(value, *found, at=at)
+
+
+def _codes(level: str, code: str) -> _Codes | None:
+    """The codes that a place may have: a department holds its communes, a region its departments.
+
+    None where there is no such code. Without a level, two digits are a department's.
+    """
+    if level not in ("", *_LEVELS) or not re.fullmatch(r"\d[0-9AB]\d{0,3}\*?", code):
+        return None
+    if code.endswith("*"):
+        levels = (level,) if level else ("commune", "departement")
+        return (), tuple(f"{each}:{code[:-1]}" for each in levels)
+    if level == "region":
+        return _region(code)
+    if level != "commune" and code in DEPARTMENTS:
+        return (f"departement:{code}",), (f"commune:{code}",)
+    if level != "departement" and len(code) == 5:
+        districts = (f"commune:{DISTRICTS[code]}",) if code in DISTRICTS else ()
+        return (f"commune:{code}",), districts
+    return None
+
+
+def _region(code: str) -> _Codes | None:
+    inside = REGIONS.get(code)
+    if inside is None:
+        return None
+    whole = (f"region:{code}", *(f"departement:{each}" for each in inside))
+    return whole, tuple(f"commune:{each}" for each in inside)
+
+
+_FIELDS: Mapping[str, Callable[[Asked, str, int], Node]] = {
+    "site:": _site,
+    "source:": _source,
+    "lang:": _lang,
+    "type:": _type,
+    "engagement:": _engagement,
+    "place:": _place,
+    "author:": _author,
+}

@@ -1,0 +1,191 @@
+"""`vigie query …` from end to end: on a file, on a home, and what an analyst reads."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipelines import run
+from pipelines.errors import QueryError, VigieError
+from pipelines.query_cli import query_app
+
+TOML = """
+[institution]
+id = "belleroche"
+name = "Ville de Belleroche"
+kind = "commune"
+handles = ["@belleroche"]
+legal_basis = "Mission d'intérêt public"
+
+[[subjects]]
+id = "transports"
+label = "Transports"
+purpose = "Répondre aux voyageurs."
+query = "{query}"
+
+[[sources]]
+name = "exports"
+kind = "file"
+path = "inbox"
+preset = "none"
+columns = {{ native_id = "id", published_at = "date", text = "texte" }}
+
+[[recipients]]
+name = "Exploitation"
+email = "exploitation@belleroche.example"
+role = "operator"
+gets = ["digest", "alerts", "failures"]
+
+[mail]
+port = 9
+security = "none"
+sender = "vigie@belleroche.example"
+"""
+TEXTS = ("le tram est en panne", "le bus est en retard", "rien à voir", "le tram et le bus")
+
+
+def said(*words: str) -> Result:
+    return CliRunner().invoke(query_app, list(words), catch_exceptions=False)
+
+
+@pytest.fixture
+def posts(tmp_path: Path) -> Path:
+    path = tmp_path / "posts.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "title", "lang", "like_count", "hashtags", "url"])
+        writer.writerow(["Le tram de Tours est en panne", "", "fr", "3", "", "https://a.fr/x"])
+        writer.writerow(["Les tours du quartier", "Le tram", "fr", "", "TramTours", ""])
+        writer.writerow(["The tram is late in Tours", "", "en", "x", "", ""])
+        writer.writerow(["", "", "", "", "", ""])
+        writer.writerow(["Tours [bold]\x1b[31m tram", "", "fr", "", "", ""])
+    return path
+
+
+def test_a_query_on_a_file_shows_matches_counts_and_reasons(posts: Path, tmp_path: Path) -> None:
+    result = said("test", "tram NEAR/3 Tours", "--on", str(posts), "--home", str(tmp_path))
+    assert result.exit_code == 0
+    assert "Le tram de Tours est en panne" in result.stdout
+    assert "4 of 5 texts match (80.0%)" in result.stdout
+    assert "without “tram”" in result.stdout
+    assert "\x1b[31m" not in result.stdout
+    assert "[bold]" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ("tram lang:fr", 3),
+        ("title:tram", 1),
+        ("#TramTours", 1),
+        ("tram engagement:>2", 1),
+        ("site:a.fr tram", 1),
+        ("tram NOT late", 3),
+    ],
+)
+def test_the_columns_of_a_file_answer_fields(
+    posts: Path, tmp_path: Path, asked: str, count: int
+) -> None:
+    result = said("test", asked, "--on", str(posts), "--home", str(tmp_path), "--sample", "0")
+    assert f"{count} of 5 texts match" in result.stdout
+
+
+def test_json_lines_with_lists_are_read_and_a_text_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "posts.jsonl"
+    row: dict[str, Any] = {"body": "la mairie", "place_codes": ["commune:37261"], "hashtags": None}
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    result = said("test", "mairie place:37", "--on", str(path), "--text", "body")
+    assert "1 of 1 texts match" in result.stdout
+    with pytest.raises(VigieError, match="no column 'text'"):
+        said("test", "mairie", "--on", str(path))
+
+
+def test_a_wrong_query_and_a_person_are_refused(posts: Path, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="nothing stands after AND"):
+        said("test", "tram AND", "--on", str(posts))
+    with pytest.raises(QueryError, match=r"GDPR art\. 9"):
+        said("explain", "author:@quidam", "--home", str(tmp_path))
+
+
+def test_explain_tells_the_tree_the_warnings_and_the_sql(tmp_path: Path) -> None:
+    result = said("explain", "mairie OR trava*", "--sql", "--home", str(tmp_path))
+    assert "at least one of these:" in result.stdout
+    assert "the word “mairie” (mairie/mairies)" in result.stdout
+    assert "is enough by itself" in result.stdout
+    assert "from mention" in result.stdout
+    assert "$q1" in result.stdout
+
+
+def test_a_query_is_imported_with_notes_from_text_or_file(tmp_path: Path) -> None:
+    result = said("import", '"conseil municipal"~3', "--from", "brandwatch")
+    assert "(conseil NEAR/3 municipal)" in result.stdout
+    path = tmp_path / "q.txt"
+    path.write_text("{SNCF} AND tram", encoding="utf-8")
+    assert 'raw:"SNCF" AND tram' in said("import", str(path), "--from", "brandwatch").stdout
+
+
+def home_of(home: Path, query: str) -> run.House:
+    (home / "vigie.toml").write_text(TOML.format(query=query), encoding="utf-8")
+    return run.house(home, environ={"VIGIE_PSEUDONYM_KEY": "ab" * 32})
+
+
+def found(home: Path) -> dict[str, list[str]]:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute("select native_id, subject_ids from mention order by native_id")
+        return dict(rows.fetchall())
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that has read four posts with the query `tram`."""
+    monkeypatch.setenv("VIGIE_PSEUDONYM_KEY", "ab" * 32)
+    now = datetime.now(UTC).replace(microsecond=0)
+    (tmp_path / "inbox").mkdir()
+    with (tmp_path / "inbox" / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "date", "texte"])
+        for number, text in enumerate(TEXTS):
+            writer.writerow([f"n{number}", (now - timedelta(hours=number + 1)).isoformat(), text])
+    house = home_of(tmp_path, "tram")
+    run.watch(house, since=now - timedelta(minutes=5), until=now, now=now)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_changed_query_is_run_over_history_and_over_what_has_landed(watched: Path) -> None:
+    assert list(found(watched).values()) == [["transports"]] * 2
+    home_of(watched, "bus")
+
+    result = said("rerun", "--home", str(watched))
+    assert "transports" in result.stdout
+    assert "2 mentions over" in result.stdout
+    assert sorted(found(watched).values()) == [[], ["transports"]]
+
+    result = said("rerun", "--home", str(watched), "--landed")
+    assert "1 posts found that were let go, of 1 landed files." in result.stdout
+    assert sorted(map(tuple, found(watched).values())) == [(), ("transports",), ("transports",)]
+    assert "Nothing changed." in said("rerun", "--home", str(watched)).stdout
+
+    versions = said("versions", "--home", str(watched)).stdout
+    assert versions.count("transports@") == 2
+    assert versions.count("(now)") == 1
+    assert "tram" in versions
+
+
+@pytest.mark.slow
+def test_a_subject_that_is_not_watched_and_an_empty_span_are_told(watched: Path) -> None:
+    with pytest.raises(VigieError, match="no subject is called 'mer': there is transports"):
+        said("rerun", "mer", "--home", str(watched))
+    with pytest.raises(VigieError, match="is not before"):
+        said("rerun", "--home", str(watched), "--since", "2026-02-01", "--until", "2026-01-01")
+    result = said("rerun", "--home", str(watched), "--until", "2020-01-01", "--landed")
+    assert "No payloads of that span are left" in result.stdout
+    assert "0 mentions over 0 days" in result.stdout
+    assert "the word “tram”" in said("explain", "transports", "--home", str(watched)).stdout

@@ -1,0 +1,149 @@
+"""Wrong queries and what is said of them; `docs/query-errors.md` shows the same list.
+
+python -m tests.pipelines.test_query_errors     # prints the page as it should be
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import query
+from pipelines.errors import QueryError
+
+PAGE = Path(__file__).parents[2] / "docs" / "query-errors.md"
+ALLOWED = query.allowed(("tours", "@villedetours"), (("nr", ("@lanr",)),))
+
+WRONG = (
+    "",
+    "mairie AND",
+    "OR mairie",
+    "mairie AND OR tram",
+    "mairie OU tram ET bus",
+    "(mairie OR tram",
+    "mairie OR tram)",
+    "mairie OR ()",
+    '"conseil municipal',
+    "mairie et tram",
+    "mairie near/5 tram",
+    "mairie NEAR tram",
+    "mairie NEAR/500 tram",
+    "mairie NEAR/5f tram",
+    "mairie NEAR/5 tram NEAR/5 bus",
+    "mairie AND tram NEAR/5 bus",
+    "(mairie AND tram) NEAR/5 bus",
+    "mairie, tram",
+    "mairie -tram",
+    "mairie && tram",
+    '"mairie tram"~5',
+    "{SNCF} mairie",
+    "NOT mairie",
+    "mairie OR NOT tram",
+    "lang:fr type:post",
+    "le",
+    "é",
+    "tr*",
+    "trav*ux",
+    "*mairie",
+    "t??m",
+    "site:lemonde mairie",
+    "lang:français mairie",
+    "type:commentaire mairie",
+    "lang: AND mairie",
+    "lang:(fr en) mairie",
+    "engagement:100 mairie",
+    "place:Tours mairie",
+    "titre:mairie",
+    "title:(mairie AND lang:fr)",
+    "title:lang:fr",
+    "risky:(Nice)",
+    "risky:(Nice AND Sens) mairie",
+    "😀",
+    "C++",
+    'raw:"é"',
+    "#",
+    "author:@jeandupont",
+    "mairie AND @jeandupont",
+    "mairie\nAND (tram\nOR bus",
+)
+
+
+def told(text: str) -> QueryError:
+    """What is said of a query that is wrong."""
+    with pytest.raises(QueryError) as error:
+        query.parse(text, allowed=ALLOWED)
+    return error.value
+
+
+def page() -> str:
+    """The page of wrong queries, from what is really said of them."""
+    lines = [
+        "# What is said of wrong queries",
+        "",
+        "Made by `python -m tests.pipelines.test_query_errors`; a test holds it equal to what is",
+        "said. The line under each message is the query, with a mark under the place. How to write",
+        "queries: `docs/queries.md`.",
+        "",
+    ]
+    for number, text in enumerate(WRONG, start=1):
+        lines += [f"{number}.", "", "```text", str(told(text)), "```", ""]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_query_is_told_with_its_place_and_a_remedy(text: str) -> None:
+    error = told(text)
+    assert error.what
+    assert error.remedy
+    assert 0 <= error.at <= len(text)
+    assert "character" in error.place
+    assert "Token" not in str(error)
+
+
+def test_there_are_more_than_thirty_and_no_two_say_the_same_of_the_same_place() -> None:
+    assert len({str(told(text)) for text in WRONG}) == len(WRONG) >= 30
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "what"),
+    [
+        ("mairie AND", 7, "nothing stands after AND"),
+        ("(mairie OR tram", 0, "this parenthesis is never closed"),
+        ("mairie ET (tram OU", 16, "nothing stands after OU"),
+        ("mairie NEAR/5f tram", 7, "NEAR/5f gives no number of words from 0 to 100"),
+        ("mairie OR tr*", 10, "tr* has 2 letters of its own: it would match far too much"),
+    ],
+)
+def test_the_place_is_that_of_the_fault(text: str, at: int, what: str) -> None:
+    error = told(text)
+    assert (error.at, error.what) == (at, what)
+
+
+def test_a_query_over_several_lines_names_the_line() -> None:
+    error = told("mairie\nAND (tram\nOR bus")
+    assert error.place == "line 2, character 5"
+    assert "\n    AND (tram\n        ^" in str(error)
+
+
+@pytest.mark.parametrize("text", ["author:@jeandupont", "@jeandupont", 'author:"Jean Dupont"'])
+def test_one_person_is_never_watched_and_the_law_is_named(text: str) -> None:
+    error = told(f"mairie AND {text}")
+    assert "GDPR art. 9" in str(error)
+    assert "[[relays]]" in error.remedy
+
+
+def test_a_long_or_deep_query_is_refused_and_not_tried() -> None:
+    assert "200001 characters" in told("m" * 200_001).what
+    assert "30 parentheses" in told("(" * 5_000 + "mairie" + ")" * 5_000).what
+
+
+def test_the_page_of_errors_is_what_is_said() -> None:
+    shown = PAGE.read_text(encoding="utf-8")
+    assert shown == page(), (
+        "run `python -m tests.pipelines.test_query_errors > docs/query-errors.md`"
+    )
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201
