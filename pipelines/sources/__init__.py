@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from pydantic import BaseModel
 
 from pipelines.errors import Fault, SettingsError
-from pipelines.limits import Limit, Price
+from pipelines.limits import Limit, Price, Rolling
 from pipelines.mention import Deletion, Post, Rejection
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ class Manifest:
 
         Limits of a day are not spread over it: a run may use its share at once.
         """
-        spans = ((limit.seconds, limit.units) for limit in self.limits if limit.seconds)
-        return max((s / units for s, units in spans if s <= _SHORT_SECONDS), default=0.0)
+        rolling = ((limit.per.seconds, limit.most) for limit in self.limits
+                   if isinstance(limit.per, Rolling))  # fmt: skip
+        return max((s / most for s, most in rolling if s <= _SHORT_SECONDS), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import http, plaintext
 from pipelines.errors import SourceError, StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.sources import (
     Collected,
     Cursor,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -68,8 +68,8 @@ MANIFEST = Manifest(
     retention_days=30,
     deletion_duty="posts are looked up again; one gone, hidden or deleted is emptied",
     limits=(
-        Limit(name="requests", units=50, seconds=10),
-        Limit(name="requests", units=200, seconds=60),
+        Limit(name="requests", most=50, per=Rolling(10)),
+        Limit(name="requests", most=200, per=Rolling(60)),
     ),
 )
 

@@ -27,12 +27,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import http, plaintext
 from pipelines.errors import StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post
 from pipelines.sources import (
     Checkpoint,
     Collected,
     Cursor,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -66,7 +66,7 @@ MANIFEST = Manifest(
     cost="free",
     retention_days=30,
     deletion_duty="no feed tells deletions: erase by permalink on request",
-    limits=(Limit(name="requests", units=1, seconds=1),),  # ours: these forums set none
+    limits=(Limit(name="requests", most=1, per=Rolling(1)),),  # ours: these forums set none
 )
 
 _REMEMBERED = 200  # topics whose number of replies is remembered

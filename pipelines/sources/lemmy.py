@@ -28,9 +28,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import http
 from pipelines.errors import RateLimited, SourceError, StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.sources import (
     Collected,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -62,7 +62,7 @@ MANIFEST = Manifest(
     cost="free",
     retention_days=30,
     deletion_duty="posts and comments are looked up again; one gone, deleted or removed is emptied",
-    limits=(Limit(name="searches", units=60, seconds=600),),
+    limits=(Limit(name="searches", most=60, per=Rolling(600)),),
 )
 
 _PAGE = 50  # of each kind

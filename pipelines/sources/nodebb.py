@@ -27,10 +27,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import http, plaintext
 from pipelines.errors import SourceError, StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.sources import (
     Collected,
     Cursor,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -61,7 +61,7 @@ MANIFEST = Manifest(
     cost="free",
     retention_days=30,
     deletion_duty="posts are looked up again; one deleted or purged is emptied",
-    limits=(Limit(name="requests", units=2, seconds=1),),  # ours: NodeBB sets none
+    limits=(Limit(name="requests", most=2, per=Rolling(1)),),  # ours: NodeBB sets none
 )
 
 _EMPTY_PAGES = 3  # empty pages in a row that a first run takes for the end of the forum

@@ -26,10 +26,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.errors import SourceError, StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.sources import (
     Collected,
     Cursor,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -59,7 +59,7 @@ MANIFEST = Manifest(
     cost="free",
     retention_days=30,
     deletion_duty="messages are looked up again; one that is not shown any more is emptied",
-    limits=(Limit(name="requests", units=1, seconds=2),),  # ours: Telegram states none
+    limits=(Limit(name="requests", most=1, per=Rolling(2)),),  # ours: Telegram states none
 )
 
 _NAME = r"^[A-Za-z][A-Za-z0-9_]{3,40}$"
