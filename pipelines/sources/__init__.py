@@ -9,6 +9,9 @@ A source is one module of this folder, with four names:
   what the next run need not fetch again.
 - `parse(payload, options)`: pure; a generator of `Post`, `Deletion` and `Rejection`.
 
+A fifth is for sources that no plain GET can look at: `check(request)`, what `vigie doctor` says of
+it in a few words, or the SourceError that says what to do.
+
 There is no registry: a module in this folder with these names is a source.
 """
 

@@ -133,6 +133,14 @@ def collect(request: Request) -> Iterator[Collected]:
     yield run.reading.checkpoint(run.cursor())
 
 
+def check(request: Request) -> str:
+    """What `vigie doctor` says of the channels; SourceError for one that cannot be read."""
+    run = _Run(request=request, options=request.options, may_name=sieve(request.terms), told={})
+    for channel in run.options.channels:
+        _page(channel.lower(), None, run)
+    return f"shows the preview of {len(run.options.channels)} channels"
+
+
 def _read(channel: str, run: _Run) -> Iterator[Payload]:
     """What is new in a channel."""
     listed = backwards.Listed(

@@ -192,6 +192,18 @@ def test_a_source_that_refuses_is_an_error(home: Path) -> None:
     assert "404" in found.what
 
 
+def test_a_source_that_looks_at_itself_says_what_it_finds(home: Path) -> None:
+    block = FEED.replace("feed", "telegram").split("url")[0] + 'channels = ["vernelle"]\n\n[mail]'
+    changed(home, "\n[mail]", block)
+    changed(home, "handles = []", 'handles = ["@vernelle"]')
+    page = '<header class="tgme_header"></header>'
+    found = of(look(home, answer=httpx.Response(200, text=page)), "source journal")
+    assert (found.status, found.what) == ("ok", "shows the preview of 1 channels")
+    found = of(look(home, answer=httpx.Response(200, text="<p>")), "source journal")
+    assert found.status == "error"
+    assert "may have changed it" in found.what
+
+
 def test_a_source_that_asks_for_patience_is_no_error(home: Path) -> None:
     changed(home, "\n[mail]", FEED)
     busy = httpx.Response(429, headers={"retry-after": "600"})
