@@ -26,11 +26,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipelines.errors import SourceError
+from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post, Rejection
 from pipelines.sources import (
     Collected,
     Cursor,
-    Limit,
     Manifest,
     Parsed,
     Payload,
@@ -58,7 +58,7 @@ MANIFEST = Manifest(
     cost="none beyond the tool's own subscription",
     retention_days=30,
     deletion_duty="an item that its medium withdraws is not seen here: erase by permalink",
-    limits=(Limit(name="sessions", units=1, seconds=60, counted_for="account"),),
+    limits=(Limit(name="sessions", most=1, per=Rolling(60), of="account"),),
 )
 
 _BATCH = 50
