@@ -49,6 +49,7 @@ from pipelines.limits import (
     Window,
     window_of,
 )
+from pipelines.settings import Settings, SourceBlock, env_names
 
 FILE = "budget.sqlite"
 HELD = timedelta(minutes=10)  # longer than any call may last (pipelines/http.py)
@@ -689,3 +690,29 @@ def _used(
         return sum(units for _, units in rows) + under_way, last
     start, end = window_of(charge.per, now)
     return _spent(connection, charge.key, start) + under_way, end
+
+
+def of_block(
+    settings: Settings,
+    block: SourceBlock,
+    *,
+    limits: tuple[Limit, ...],
+    prices: tuple[Price, ...],
+    ledger: Ledger,
+) -> Budget:
+    """The budget of a source block: what its manifest declares, and the caps of `vigie.toml`."""
+    caps = {
+        ("", "EUR"): settings.budget.monthly_cap_eur,
+        ("", "USD"): settings.budget.monthly_cap_usd,
+    }
+    caps |= {(block.name, price.currency): block.monthly_cap for price in prices}
+    return Budget(
+        ledger=ledger,
+        block=block.name,
+        kind=block.kind,
+        account=",".join(sorted(env_names(block.options))),
+        limits=limits,
+        prices=prices,
+        caps={whose: round(cap * MILLION) for whose, cap in caps.items() if cap is not None},
+        zone=settings.institution.time_zone,
+    )

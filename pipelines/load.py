@@ -38,9 +38,11 @@ _NOTHING = pa.table({"mention_id": pa.array([], pa.string())})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What one run read from one source block; the fields of table `intake`, and the cursor.
+    """What one run read from one source block; the fields of table `intake`, and more.
 
-    `cursor` is where the next run goes on, or none to leave it where it stands.
+    `cursor` is where the next run goes on, or none to leave it where it stands; `cursor_run_id` the
+    run whose window it has reached, this one where there is none. `gaps` are the spans that the
+    source told it could not read; the row of `intake` holds the first moment and the last.
     """
 
     run_id: str
@@ -62,6 +64,8 @@ class Intake:
     note: str | None
     finished_at: datetime
     cursor: dict[str, Any] | None
+    cursor_run_id: str | None = None
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
 class Lineage(Protocol):
@@ -308,7 +312,7 @@ def _merge_account(connection: warehouse.Connection, staged: Staged, loaded_at: 
         if intake.cursor is not None:
             text = json.dumps(intake.cursor, sort_keys=True, ensure_ascii=False)
             moved: dict[str, Any] = {"source_name": intake.source_name, "cursor": text}
-            moved |= {"run_id": staged.run_id, "loaded_at": loaded_at}
+            moved |= {"run_id": intake.cursor_run_id or staged.run_id, "loaded_at": loaded_at}
             warehouse.run(connection, "writes/merge_cursor", moved)
     if staged.rejections:
         refused: dict[str, Any] = {"rejections": str(staged.rejections), "run_id": staged.run_id}

@@ -19,7 +19,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 from models.lineage import Scorer
 from pipelines import (
     accept as acceptance,
+    budget,
     detect,
     digest as digests,
     landing,
@@ -182,17 +183,19 @@ def collect(house: House, run: str, name: str) -> int:
     order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
     # A reading has failed until it has ended well: whatever breaks it must not pass for calm.
     receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
-    receipt |= {"gap": None, "is_capped": False, "note": "broke off: see the log of the task"}
+    receipt |= {"gaps": [], "is_capped": False, "note": "broke off: see the log of the task"}
     try:
-        receipt |= {"status": "ok"} | _land(house, run, order)
+        receipt |= _land(house, run, order)
     except RateLimited as error:
-        receipt |= {"status": "waiting", "note": str(error), "retry_at": error.retry_at}
-        log.warning("source.waiting source=%s until=%s", name, error.retry_at)
+        retry_at = landing.asked_back(error)
+        receipt |= {"status": "waiting", "note": str(error), "retry_at": retry_at}
     except SourceError as error:
         receipt |= {"note": str(error)}
         raise
     finally:
         _write_json(folder / "landed" / f"{name}.json", receipt)
+    if receipt["status"] == "waiting":
+        log.warning("source.waiting source=%s note=%s", name, receipt["note"])
     log.info("mentions.landed source=%s count=%d", name, receipt["payload_count"])
     return int(receipt["payload_count"])
 
@@ -202,7 +205,14 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
     until = datetime.fromisoformat(order["until"])
     source = sources.load(block.kind)
     net = house.settings.net
-    with Client(contact=net.contact, allow_private=net.allow_private) as client:
+    with (
+        closing(budget.Ledger(house.home / budget.FILE)) as ledger,
+        Client(
+            contact=net.contact,
+            allow_private=net.allow_private,
+            budget=_budget(house.settings, block, ledger),
+        ) as client,
+    ):
         request = sources.Request(
             name=block.name,
             options=block.options,
@@ -217,11 +227,27 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
         )
         path = landing.path_for(house.home, block.name, run, until)
         landed = landing.land(source.collect(request), path=path, fetched_at=until)
-    found = asdict(landed) | {"next_cursor": landed.cursor}
-    del found["cursor"]
-    found["path"] = str(landed.path.relative_to(house.home)) if landed.path else None
-    found["gap"] = [moment.isoformat() for moment in landed.gap] if landed.gap else None
-    return found
+    return {
+        "status": "waiting" if landed.is_halted else "ok",
+        "path": str(landed.path.relative_to(house.home)) if landed.path else None,
+        "payload_count": landed.payload_count,
+        "next_cursor": landed.cursor,
+        "gaps": [[moment.isoformat() for moment in gap] for gap in landed.gaps],
+        "is_capped": landed.is_capped,
+        "note": landed.note,
+        "retry_at": landed.retry_at,
+    }
+
+
+def _budget(settings: Settings, block: SourceBlock, ledger: budget.Ledger) -> budget.Budget:
+    manifest = sources.load(block.kind).MANIFEST
+    limits, prices = manifest.limits, manifest.prices
+    return budget.of_block(settings, block, limits=limits, prices=prices, ledger=ledger)
+
+
+def budgets(house: House, ledger: budget.Ledger) -> list[budget.Budget]:
+    """What each source block may ask and spend, in the order of `vigie.toml`."""
+    return [_budget(house.settings, block, ledger) for block in house.settings.sources]
 
 
 def terms(settings: Settings, block: SourceBlock) -> sources.Terms:
@@ -259,8 +285,9 @@ class _Count:
 def accept(house: House, run: str) -> dict[str, int]:
     """Payloads of every source of the run to accepted mentions; the counts over all sources.
 
-    A batch that is not what the table promises stops its source, not the others: the operators
-    are told which expectation broke, the reading counts as failed, and its cursor stays.
+    A batch that is not what the table promises stops its source, not the others, and so does
+    whatever else breaks it: the operators are told, the reading counts as failed, and its cursor
+    stays.
     """
     folder = staging(house.home, run)
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
@@ -273,11 +300,15 @@ def accept(house: House, run: str) -> dict[str, int]:
             counts[name] = _Count()
             receipt = _receipt(folder, name)
             if receipt["path"]:
-                found = _normalised(house, run, receipt, matcher, key, counts[name])
                 try:
+                    found = _normalised(house, run, receipt, matcher, key, counts[name])
                     _accept_source(found, tables, counts[name], results)
                 except ContractBroken as error:
                     counts[name].broken = str(error)
+                except Exception as error:  # whatever one source meets, the others go on
+                    log.exception("source.broken source=%s", name)
+                    kind = type(error).__name__  # its words may be somebody's text
+                    counts[name].broken = f"{kind} while its payloads were read: see the log"
     for name, repeated in _repeats(folder / "mentions.parquet"):
         counts[name].duplicates += repeated
         counts[name].accepted -= repeated
@@ -303,7 +334,7 @@ def _receipt(folder: Path, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text())
         return found
     order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
-    lost = {"path": None, "payload_count": 0, "next_cursor": None, "gap": None}
+    lost: dict[str, Any] = {"path": None, "payload_count": 0, "next_cursor": None, "gaps": []}
     return {**order, **lost, "status": "missing", "is_capped": False, "note": "never finished"}
 
 
@@ -459,7 +490,8 @@ def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Inta
     counts = json.loads((folder / "accepted.json").read_text())
     for name, count in counts.items():
         receipt = _read_whole(_receipt(folder, name), count)
-        gap = [datetime.fromisoformat(moment) for moment in receipt["gap"] or ()]
+        moment = datetime.fromisoformat
+        gaps = [(moment(since), moment(until)) for since, until in receipt["gaps"]]
         yield loading.Intake(
             run_id=run,
             source_name=name,
@@ -475,20 +507,30 @@ def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Inta
             duplicate_count=count["duplicates"],
             deleted_count=count["deleted"],
             is_capped=receipt["is_capped"],
-            gap_since_at=gap[0] if gap else None,
-            gap_until_at=gap[1] if gap else None,
+            gap_since_at=min((since for since, _ in gaps), default=None),
+            gap_until_at=max((until for _, until in gaps), default=None),
             note=receipt["note"],
             finished_at=until_of(run),
             cursor=_moved(receipt),
+            cursor_run_id=_stands_at(receipt, run),
+            gaps=tuple(gaps),
         )
 
 
 def _moved(receipt: Mapping[str, Any]) -> sources.Cursor | None:
     """Where the next run goes on; a source that had nothing to tell has been read all the same."""
-    if receipt["is_backfill"] or receipt["status"] != "ok":
+    if receipt["is_backfill"] or receipt["status"] not in ("ok", "waiting"):
         return None
-    found: sources.Cursor | None = receipt["next_cursor"] or receipt["cursor"]
+    before = receipt["cursor"] if receipt["status"] == "ok" else None
+    found: sources.Cursor | None = receipt["next_cursor"] or before
     return found
+
+
+def _stands_at(receipt: Mapping[str, Any], run: str) -> str:
+    """The run whose window a cursor has reached: of one that was read in part, the run before, so
+    that the next run reads from there and the window does not pass for read."""
+    is_whole = receipt["status"] == "ok"
+    return run if is_whole else run_id(datetime.fromisoformat(receipt["since"]))
 
 
 def _read_whole(receipt: dict[str, Any], count: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from pydantic import BaseModel
 
 from pipelines.errors import Fault, SettingsError
+from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ Cursor = dict[str, Any]  # JSON; its content is the source's own business
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it."""
+    """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it.
+
+    `limits` and `prices` are kept to by `pipelines/budget.py` for every call of the source.
+    """
 
     name: str
     label: str
@@ -48,6 +52,8 @@ class Manifest:
     retention_days: int
     deletion_duty: str
     version: str = "1"
+    limits: tuple[Limit, ...] = ()
+    prices: tuple[Price, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

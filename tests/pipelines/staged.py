@@ -124,6 +124,8 @@ def intake(**changes: Any) -> load.Intake:
         "note": None,
         "finished_at": SEEN,
         "cursor": {"after": 1},
+        "cursor_run_id": None,
+        "gaps": (),
     }
     return load.Intake(**(values | changes))
 
