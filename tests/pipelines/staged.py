@@ -208,7 +208,10 @@ def stored(
         yield connection
 
 
-TABLES = ("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer")
+TABLES = (
+    *("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer"),
+    *("heard", "gap", "source_hour", "source_start"),
+)
 
 
 def checksums(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
