@@ -35,7 +35,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pipelines.errors import SourceError
 from pipelines.limits import (
@@ -160,6 +160,15 @@ def _micros(at: datetime) -> int:
 
 def _moment(micros: int) -> datetime:
     return datetime.fromtimestamp(micros / MILLION, UTC)
+
+
+class Declaring(Protocol):
+    """What of a manifest a budget needs."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]: ...
+    @property
+    def prices(self) -> tuple[Price, ...]: ...
 
 
 class Ledger:
@@ -692,27 +701,20 @@ def _used(
     return _spent(connection, charge.key, start) + under_way, end
 
 
-def of_block(
-    settings: Settings,
-    block: SourceBlock,
-    *,
-    limits: tuple[Limit, ...],
-    prices: tuple[Price, ...],
-    ledger: Ledger,
-) -> Budget:
+def of_block(settings: Settings, block: SourceBlock, manifest: Declaring, ledger: Ledger) -> Budget:
     """The budget of a source block: what its manifest declares, and the caps of `vigie.toml`."""
     caps = {
         ("", "EUR"): settings.budget.monthly_cap_eur,
         ("", "USD"): settings.budget.monthly_cap_usd,
     }
-    caps |= {(block.name, price.currency): block.monthly_cap for price in prices}
+    caps |= {(block.name, price.currency): block.monthly_cap for price in manifest.prices}
     return Budget(
         ledger=ledger,
         block=block.name,
         kind=block.kind,
         account=",".join(sorted(env_names(block.options))),
-        limits=limits,
-        prices=prices,
+        limits=manifest.limits,
+        prices=manifest.prices,
         caps={whose: round(cap * MILLION) for whose, cap in caps.items() if cap is not None},
         zone=settings.institution.time_zone,
     )

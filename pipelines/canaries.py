@@ -1,8 +1,8 @@
 """Canary posts: what the institution plants to see whether it is heard, and how late.
 
-A canary is declared in `vigie.toml` (`[[canaries]]`): its word or address, when it is planted, which
-source blocks should hear it. The load notes each one that passes (`canary_heard`); here plantings
-and hearings are put together. Reads the warehouse, changes nothing.
+A canary is declared in `vigie.toml` (`[[canaries]]`): its word or address, when it is planted,
+which source blocks should hear it. The load notes each one that passes (`canary_heard`); here
+plantings and hearings are put together. Reads the warehouse, changes nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def plantings(
     if not canaries:
         return []
     bounds = {"since": since - EARLY, "until": until + _LONGEST, "as_of": as_of}
-    rows = warehouse.run(connection, "signals/cover_canaries", bounds).fetchall()
+    rows = warehouse.run(connection, "queries/coverage_canaries", bounds).fetchall()
     heard = [
         _Hearing(canary_id=c, source_name=s, published_at=p.astimezone(UTC), heard_at=h)
         for c, s, p, h in rows

@@ -1,9 +1,11 @@
 """What was read and what was not over a span, how late, and what that means for its figures.
 
 `between` tells it for every source block of the settings, as known at a moment: a gap that was
-filled later shows as open. What a source usually brings in the hours that were not read says how
-much is missing; it is an estimate, and silent below a week of history. `overlaps` estimates recall
-where two sources hear the same network (`pipelines/recall.py`).
+filled later shows as open. How much is missing is what a source usually brings in the hours that
+were not read, times the pace of the day: what the other sources brought in those hours against
+their own usual. In a crisis the usual alone would be far too little. It is an estimate, and silent
+below a week of history. `overlaps` estimates recall where two sources hear the same network
+(`pipelines/recall.py`).
 
 Reads, never writes. Cost: the runs of the span, and four weeks of `source_hour`, whose size does
 not depend on how much is said.
@@ -28,6 +30,8 @@ LATE_MINUTES = 30
 SETTLED = timedelta(hours=1)  # the newest posts are still being found: no recall of them
 _SLIVER = timedelta(minutes=1)  # windows of runs may stand a few seconds apart
 _HOUR = timedelta(hours=1)
+_LEAST_USUAL = 5.0  # mentions of others; below, their pace is chance
+_SLOWEST, _FASTEST = 0.1, 50.0
 
 Row = Mapping[str, Any]
 Usual = Mapping[tuple[int, bool], Row]  # by local hour of the day and whether it is a week-end
@@ -39,8 +43,9 @@ class SourceCover:
 
     `unread` is what no run has read; `gaps` holds those filled since as well, cut to the span;
     `capped` are the windows that a limit cut short. Of mentions: `usual_count` is what it usually
-    brings in as long, `unheard_count` what it alone usually brings in the unread hours; None where
-    the history is too short. Lateness in minutes; None where nothing of it can be timed.
+    brings in as long, `usual_unheard` what it alone usually brings in the unread hours, and
+    `unheard_count` the same at the pace of the day; None where the history is too short. Lateness
+    in minutes; None where nothing of it can be timed.
     """
 
     name: str
@@ -54,11 +59,13 @@ class SourceCover:
     unread: tuple[Span, ...]
     gaps: tuple[Gap, ...]
     capped: tuple[Span, ...]
+    capped_count: int
     run_count: int
     failed_count: int
     waiting_count: int
     mention_count: int
     usual_count: float | None
+    usual_unheard: float | None
     unheard_count: float | None
     late_p50: float | None = None
     late_p95: float | None = None
@@ -77,7 +84,7 @@ class SourceCover:
     @property
     def is_whole(self) -> bool:
         """Whether all that was due has been read, and nothing was cut short."""
-        return self.state in ("ok", "silent") and not self.unread and not self.capped
+        return not self.unread and not self.capped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +105,7 @@ class Coverage:
 
     @property
     def unheard_count(self) -> float | None:
-        """The mentions that are usually heard in what was not read; None where it is not known."""
+        """The mentions that are likely missing; None where it is not known."""
         missing = [s for s in self.sources if s.unread]
         if any(s.unheard_count is None for s in missing):
             return None
@@ -106,10 +113,22 @@ class Coverage:
 
     @property
     def unheard_share(self) -> float:
-        """That as a share 0..1 of what all sources usually bring; what is not known counts as 0."""
+        """What is usually heard in what was not read, as a share 0..1 of all that usually is.
+
+        What is not known counts as 0.
+        """
         usual = sum(s.usual_count or 0.0 for s in self.sources)
-        unheard = sum(s.unheard_count or 0.0 for s in self.sources)
+        unheard = sum(s.usual_unheard or 0.0 for s in self.sources)
         return min(unheard / usual, 1.0) if usual else 0.0
+
+    @property
+    def missing_share(self) -> float | None:
+        """What is likely missing as a share 0..1 of what there likely was; None: not known."""
+        missing = self.unheard_count
+        if missing is None:
+            return None
+        counted = sum(source.mention_count for source in self.sources)
+        return missing / (counted + missing) if missing else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +153,10 @@ def between(
     """How every source block was read from `since` to `until` (aware), as known at `as_of`."""
     span = (since, until)
     reader = _Reader(connection, span, as_of, zone)
-    found = tuple(_source(reader, row) for row in reader.rows("cover_last"))
-    late = {row["source_name"]: row for row in reader.rows("cover_late")}
-    told = [_timed(source, late.get(source.name)) for source in found]
+    found = tuple(_source(reader, row) for row in reader.rows("coverage_last"))
+    late = {row["source_name"]: row for row in reader.rows("coverage_late")}
+    paced = (_paced(reader, source, found) for source in found)
+    told = [_timed(source, late.get(source.name)) for source in paced]
     every = late.get(None, {})
     return Coverage(
         since=since,
@@ -162,7 +182,7 @@ def overlaps(
             both_count=row["both_count"],
             recall=estimate(row["first_count"], row["second_count"], row["both_count"]),
         )
-        for row in (reader.rows("cover_overlap") if since < last else ())
+        for row in (reader.rows("coverage_overlap") if since < last else ())
     ]
 
 
@@ -177,17 +197,18 @@ class _Reader:
         self.windows = gaps.windows_of(connection, span, as_of=as_of)
         self.gaps = gaps.gaps_of(connection, span, as_of=as_of)
         self.usual: dict[str, dict[tuple[int, bool], Row]] = {}
-        for row in self.rows("cover_usual"):
+        for row in self.rows("coverage_usual"):
             hours = self.usual.setdefault(row["source_name"], {})
             hours[row["hour"], row["is_weekend"]] = row
-        self.counts = {
-            row["source_name"]: row["mention_count"] for row in self.rows("cover_counts")
-        }
+        self.counts: dict[str, dict[datetime, int]] = {}
+        for row in self.rows("coverage_counts"):
+            counted = self.counts.setdefault(row["source_name"], {})
+            counted[row["hour_at"]] = row["mention_count"]
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of `sql/signals/<name>.sql`, by column name, times in UTC."""
+        """The rows of `sql/queries/<name>.sql`, by column name, times in UTC."""
         bounds = {"since": self.span[0], "until": self.span[1], "as_of": self.as_of}
-        found = warehouse.run(self._connection, f"signals/{name}", bounds | {"zone": self.zone.key})
+        found = warehouse.run(self._connection, f"queries/{name}", bounds | {"zone": self.zone.key})
         columns = [column[0] for column in found.description or ()]
         return [dict(zip(columns, map(_utc, row), strict=True)) for row in found.fetchall()]
 
@@ -218,13 +239,46 @@ def _source(reader: _Reader, row: Row) -> SourceCover:
         unread=tuple(unread),
         gaps=tuple(_shown(told, reader.span)),
         capped=tuple(_capped(windows, reader.span)),
+        capped_count=sum(bool(w["is_capped"]) for w in inside),
         run_count=len(inside),
         failed_count=sum(w["status"] in ("failed", "missing") for w in inside),
         waiting_count=sum(w["status"] == "waiting" for w in inside),
-        mention_count=reader.counts.get(name, 0),
+        mention_count=sum(reader.counts.get(name, {}).values()),
         usual_count=_usually(usual, [reader.span], reader.zone, "mention_count"),
-        unheard_count=_usually(usual, unread, reader.zone, "only_count"),
+        usual_unheard=_usually(usual, unread, reader.zone, "only_count"),
+        unheard_count=None,
     )
+
+
+def _paced(reader: _Reader, source: SourceCover, every: Sequence[SourceCover]) -> SourceCover:
+    """The source with what is likely missing: its usual, at the pace that the others kept then."""
+    if source.usual_unheard is None:
+        return source
+    others = [other for other in every if other.name != source.name]
+    heard = usual = 0.0
+    for start, end in _hours(source.unread):
+        part = (end - start) / _HOUR
+        hour = start.replace(minute=0, second=0, microsecond=0)
+        for other in others:
+            read = spans.within(spans.without([(start, end)], other.unread), (start, end))
+            known = _usually(reader.usual.get(other.name), read, reader.zone, "mention_count")
+            if known:
+                heard += reader.counts.get(other.name, {}).get(hour, 0) * part
+                usual += known
+    pace = min(max(heard / usual, _SLOWEST), _FASTEST) if usual >= _LEAST_USUAL else 1.0
+    return replace(source, unheard_count=source.usual_unheard * pace)
+
+
+def _hours(found: Sequence[Span]) -> list[Span]:
+    """The spans cut at each full hour (UTC)."""
+    cut = []
+    for start, end in found:
+        at = start.astimezone(UTC)
+        while at < end:
+            after = min(_next_hour(at), end.astimezone(UTC))
+            cut.append((at, after))
+            at = after
+    return cut
 
 
 def _state(row: Row, as_of: datetime) -> tuple[State, datetime | None]:
@@ -242,10 +296,11 @@ def _state(row: Row, as_of: datetime) -> tuple[State, datetime | None]:
 
 def _due(row: Row, state: State, span: Span) -> list[Span]:
     """What should have been read: not what came before a source was set up, nor what the next
-    run, which is not late yet, will read."""
+    run will read, unless the last one has failed."""
     if state == "never":
         return [span]
-    last = span[1] if state == "late" else min(span[1], row["read_at"])
+    is_behind = state == "late" or row["last_status"] not in (None, "ok")
+    last = span[1] if is_behind else min(span[1], row["read_at"])
     return spans.within([(row["first_at"], last)], span)
 
 
@@ -290,14 +345,10 @@ def _usually(usual: Usual | None, found: Sequence[Span], zone: ZoneInfo, name: s
     if usual is None:
         return None
     total = 0.0
-    for start, end in found:
-        at = start
-        while at < end:
-            after = min(_next_hour(at), end)
-            local = at.astimezone(zone)
-            row = usual.get((local.hour, local.isoweekday() >= 6), {})
-            total += row.get(name, 0.0) * ((after - at) / _HOUR)
-            at = after
+    for start, end in _hours(found):
+        local = start.astimezone(zone)
+        row = usual.get((local.hour, local.isoweekday() >= 6), {})
+        total += row.get(name, 0.0) * ((end - start) / _HOUR)
     return total
 
 

@@ -177,14 +177,14 @@ def windows_of(
     connection: warehouse.Connection, span: Span, *, as_of: datetime | None = None
 ) -> list[dict[str, Any]]:
     """The windows that touch `span`: name, bounds, run, status, cap; as known at `as_of`."""
-    return _rows(connection, "signals/cover_windows", span, as_of)
+    return _rows(connection, "queries/coverage_windows", span, as_of)
 
 
 def gaps_of(
     connection: warehouse.Connection, span: Span, *, as_of: datetime | None = None
 ) -> list[Gap]:
     """The gaps that touch `span`, as known at `as_of`."""
-    return [Gap(**row) for row in _rows(connection, "signals/cover_gaps", span, as_of)]
+    return [Gap(**row) for row in _rows(connection, "queries/coverage_gaps", span, as_of)]
 
 
 _END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -329,7 +329,7 @@ def _counted(
     windows, gaps = windows_of(connection, span), gaps_of(connection, span)
     heard = {
         (row["source_name"], row["hour_at"]): row
-        for row in _rows(connection, "signals/cover_heard", span, None)
+        for row in _rows(connection, "queries/coverage_heard", span, None)
     }
     starts = dict(connection.execute("select source_name, since_at from source_start").fetchall())
     kinds = connection.execute("select source_name, source from source_block").fetchall()

@@ -18,6 +18,7 @@ the URL are checked.
 from __future__ import annotations
 
 import contextlib
+import copy
 import ipaddress
 import json
 import logging
@@ -516,6 +517,12 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def under(self, budget: Budget) -> Self:
+        """The same client, its connections shared, under another budget."""
+        other = copy.copy(self)
+        other._budget = budget
+        return other
 
     @property
     def agent(self) -> str:

@@ -36,6 +36,7 @@ from pipelines import (
     budget,
     detect,
     digest as digests,
+    gaps,
     landing,
     load as loading,
     normalise,
@@ -67,6 +68,7 @@ log = logging.getLogger(__name__)
 
 BATCH_ROWS = 20_000  # bounds the memory of accept; 62 columns of short text are about 60 MB
 UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
+BACKFILL = timedelta(days=7)  # gaps older than this are not filled unless they are named
 RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
 
 
@@ -98,8 +100,8 @@ def run_id(until: datetime) -> str:
 
 
 def until_of(run: str) -> datetime:
-    """The end of a run's window (aware UTC), from its name."""
-    return datetime.strptime(run, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    """The end of a run's window (aware UTC), or the moment of a back-fill, from its name."""
+    return datetime.strptime(run.rpartition("-")[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def staging(home: Path, run: str) -> Path:
@@ -122,7 +124,7 @@ def plan(house: House, *, since: datetime, until: datetime) -> list[str]:
         with warehouse.opened(house.home, read_only=True) as connection:
             orders = [o for o in _orders(connection, house.settings, since, until) if o]
         _write_json(path, orders)
-    return [order["name"] for order in json.loads(path.read_text())]
+    return planned(house, run_id(until))
 
 
 def _orders(
@@ -144,6 +146,54 @@ def _orders(
         elif until - done >= timedelta(minutes=block.every_minutes, seconds=-30):
             ids = loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
             yield _order(block, moved.cursor, done, until, recheck_ids=ids)
+
+
+def plan_backfill(
+    house: House,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Iterable[str] = (),
+) -> str | None:
+    """The name of a run that reads the past again, made at `as_of`; None where nothing is missing.
+
+    Each source reads the span from `since` to `until`, or, where they are left out, the one that
+    holds its open gaps of the last week. `names` are the source blocks, all when empty. It moves
+    no cursor; what it hears is heard at `as_of`, however old, so lateness stays true.
+    """
+    warehouse.prepare(house.settings)
+    with warehouse.opened(house.home, read_only=True) as connection:
+        known = loading.cursors(connection)
+        open_gaps = _open_gaps(connection, as_of)
+    orders = []
+    for block in house.settings.sources:
+        window = (since, min(until, as_of)) if since and until else open_gaps.get(block.name)
+        if window and block.name in known and block.name in (names or known):
+            orders.append(_order(block, None, *window, is_backfill=True))
+    if not orders:
+        return None
+    run = f"backfill-{run_id(as_of)}"
+    _write_json(staging(house.home, run) / "plan.json", orders)
+    return run
+
+
+def _open_gaps(
+    connection: warehouse.Connection, as_of: datetime
+) -> dict[str, tuple[datetime, datetime]]:
+    """The span of each source block that holds its open gaps of the last week."""
+    found: dict[str, tuple[datetime, datetime]] = {}
+    for gap in gaps.gaps_of(connection, (as_of - BACKFILL, as_of)):
+        if gap.filled_by is None:
+            since, until = found.get(gap.source_name, gap.span)
+            found[gap.source_name] = (min(since, gap.since_at), max(until, gap.until_at))
+    return found
+
+
+def planned(house: House, run: str) -> list[str]:
+    """The names of the source blocks that a run collects."""
+    path = staging(house.home, run) / "plan.json"
+    return [order["name"] for order in json.loads(path.read_text())]
 
 
 def _is_asked_to_wait(home: Path, name: str, until: datetime) -> bool:
@@ -224,9 +274,11 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
             home=house.home,
             secrets=house.secrets,
             recheck_ids=tuple(order["recheck_ids"]),
+            is_backfill=order["is_backfill"],
         )
-        path = landing.path_for(house.home, block.name, run, until)
-        landed = landing.land(source.collect(request), path=path, fetched_at=until)
+        at = until_of(run)
+        path = landing.path_for(house.home, block.name, run, at)
+        landed = landing.land(source.collect(request), path=path, fetched_at=at)
     return {
         "status": "waiting" if landed.is_halted else "ok",
         "path": str(landed.path.relative_to(house.home)) if landed.path else None,
@@ -240,9 +292,12 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _budget(settings: Settings, block: SourceBlock, ledger: budget.Ledger) -> budget.Budget:
-    manifest = sources.load(block.kind).MANIFEST
-    limits, prices = manifest.limits, manifest.prices
-    return budget.of_block(settings, block, limits=limits, prices=prices, ledger=ledger)
+    return budget.of_block(settings, block, sources.load(block.kind).MANIFEST, ledger)
+
+
+def is_priced(block: SourceBlock) -> bool:
+    """Whether a source costs money by the call or item."""
+    return bool(sources.load(block.kind).MANIFEST.prices)
 
 
 def budgets(house: House, ledger: budget.Ledger) -> list[budget.Budget]:
@@ -580,9 +635,33 @@ def watch(
 
     A source that fails never stops another; its error is logged and stands in the coverage.
     """
-    run = run_id(until)
+    plan(house, since=since, until=until)
+    counts = _through_load(house, run_id(until), progress)
+    progress("alert")
+    counts |= alert(house, as_of=until)
+    return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+
+
+def backfill(
+    house: House,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Iterable[str] = (),
+    progress: Callable[[str], object] = log.debug,
+) -> dict[str, int]:
+    """Read the past again without Airflow (`plan_backfill`); its counts. Wakes nobody."""
+    run = plan_backfill(house, as_of=as_of, since=since, until=until, names=names)
+    if run is None:
+        return {"sources": 0, "sources_failed": 0}
+    return _through_load(house, run, progress)
+
+
+def _through_load(house: House, run: str, progress: Callable[[str], object]) -> dict[str, int]:
+    """Collect, accept, score and load a run that is planned; a failing source stops no other."""
     counts = {"sources": 0, "sources_failed": 0}
-    for name in plan(house, since=since, until=until):
+    for name in planned(house, run):
         progress(f"collect {name}")
         counts["sources"] += 1
         try:
@@ -597,9 +676,7 @@ def watch(
         progress(step.__name__)
         found = step(house, run)
         counts |= found if isinstance(found, dict) else {"scored": found}
-    progress("alert")
-    counts |= alert(house, as_of=until)
-    return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+    return counts
 
 
 def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
@@ -675,7 +752,7 @@ def export(house: House, *, since: datetime, until: datetime, as_of: datetime) -
 
 def score_again(house: House, run: str) -> int:
     """Score what `export` wrote with the models of today; how many mentions."""
-    return _score(house, run, at=until_of(run.removeprefix("rescore-")))
+    return _score(house, run, at=until_of(run))
 
 
 def load_again(house: House, run: str) -> dict[str, int]:
@@ -684,8 +761,7 @@ def load_again(house: House, run: str) -> dict[str, int]:
     scores, scorer = folder / "scores.parquet", _scorer(folder)
     staged = loading.Staged(run_id=run, scores=scores, scorer=scorer)
     with warehouse.opened(house.home) as connection:
-        at = until_of(run.removeprefix("rescore-"))
-        return asdict(loading.load(connection, staged, loaded_at=at))
+        return asdict(loading.load(connection, staged, loaded_at=until_of(run)))
 
 
 def report_failure(

@@ -17,10 +17,14 @@ README = Path(__file__).parents[1] / "README.md"
 
 # Part -> the modules of `pipelines` in it; `models` and `dags` are parts of their own.
 PARTS = {
-    "cli": ("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
+    "cli": (
+        *("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
+        "coverage_commands",
+    ),
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
+    "budget": ("budget", "limits"),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext", "subjects"),
     "privacy": ("privacy",),
@@ -28,6 +32,8 @@ PARTS = {
     "score": ("score", "textfile"),
     "load": ("load",),
     "counts": ("counts",),
+    "gaps": ("gaps", "spans"),
+    "coverage": ("coverage", "coverage_words", "canaries", "recall"),
     "detect": ("detect",),
     "baseline": ("baseline", "holidays", "rules"),
     "notify": (

@@ -67,7 +67,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one run asks of one source. `since` and `until` are aware UTC, half open."""
+    """What one run asks of one source. `since` and `until` are aware UTC, half open.
+
+    `is_backfill`: the window lies in the past and there is no cursor; what the source cannot reach
+    back to has to be told as a gap, since the window passes for read otherwise.
+    """
 
     name: str
     options: Any
@@ -79,6 +83,7 @@ class Request:
     home: Path
     secrets: Mapping[str, str] = field(default_factory=dict)
     recheck_ids: tuple[str, ...] = ()
+    is_backfill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@
 with bounds as (
     select
         0.9 as least_read,
-        cast($since as timestamptz) - interval '28 days' as first_at,
-        cast($since as timestamptz) as last_at
+        cast($since as timestamptz) as last_at,
+        cast($since as timestamptz) - interval '28 days' as first_at
 ),
 
 hours as (
