@@ -42,7 +42,8 @@ class SourceCover:
     """How one source block was read over a span, and what was therefore not heard.
 
     `unread` is what no run has read; `gaps` holds those filled since as well, cut to the span;
-    `capped` are the windows that a limit cut short. Of mentions: `usual_count` is what it usually
+    `capped` are the windows that a limit cut short without a word of what is missing, of all
+    `capped_count` that were cut. Of mentions: `usual_count` is what it usually
     brings in as long, `usual_unheard` what it alone usually brings in the unread hours, and
     `unheard_count` the same at the pace of the day; None where the history is too short. Lateness
     in minutes; None where nothing of it can be timed.
@@ -238,7 +239,7 @@ def _source(reader: _Reader, row: Row) -> SourceCover:
         due=tuple(due),
         unread=tuple(unread),
         gaps=tuple(_shown(told, reader.span)),
-        capped=tuple(_capped(windows, reader.span)),
+        capped=tuple(_capped(windows, told, reader.span)),
         capped_count=sum(bool(w["is_capped"]) for w in inside),
         run_count=len(inside),
         failed_count=sum(w["status"] in ("failed", "missing") for w in inside),
@@ -335,8 +336,14 @@ def _joined(found: Sequence[Gap]) -> list[Gap]:
     ]
 
 
-def _capped(windows: Sequence[Row], span: Span) -> list[Span]:
-    cut = [(w["since_at"], w["until_at"]) for w in windows if w["is_capped"]]
+def _capped(windows: Sequence[Row], told: Sequence[Gap], span: Span) -> list[Span]:
+    """The windows of which a part was not shown, nobody knows which: a gap that is told says it."""
+    known = {gap.found_by for gap in told if gap.reason == TOLD}
+    cut = [
+        (w["since_at"], w["until_at"])
+        for w in windows
+        if w["is_capped"] and w["status"] == "ok" and w["run_id"] not in known
+    ]
     return spans.within(cut, span)
 
 

@@ -52,8 +52,7 @@ def troubles(source: SourceCover, found: Coverage, spoken: Words) -> list[str]:
     said += [_filled(source, gap, found, spoken) for gap in source.gaps if is_worth(gap, source)]
     if source.capped:
         where = _spans(source.capped, found, spoken)
-        capped = spoken.count("capped", source.capped_count)
-        said.append(spoken.say("source.capped", name=_name(source), spans=where, capped=capped))
+        said.append(spoken.say("source.capped", name=_name(source), spans=where))
     return said
 
 

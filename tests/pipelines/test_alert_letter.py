@@ -374,7 +374,7 @@ def test_a_platform_that_shows_a_part_makes_the_count_a_minimum() -> None:
     cut = source("presse", capped=((AS_OF - 20 * MINUTE, AS_OF),), capped_count=2)
     found = covered(source("mastodon"), cut)
     made = _flat(letter(evidence=rests_on(lately=found, window=found)).text)
-    assert "La source presse n’a pas tout montré de 11:05 à 11:25 (2 lectures tronquées)" in made
+    assert "La source presse n’a pas tout montré de 11:05 à 11:25 : le nombre" in made
     assert "Les chiffres sont un minimum : une plateforme n’a pas tout montré." in made
 
 
