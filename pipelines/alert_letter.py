@@ -408,7 +408,7 @@ def _coverage(occasion: Occasion) -> list[str]:
 def _incomplete(occasion: Occasion) -> str | None:
     """That the figures of the alert are a minimum, and by how much; None when they are whole."""
     window = occasion.evidence.window
-    return coverage_words.effect(window, _covering(occasion.settings)) if window else None
+    return coverage_words.minimum(window, _covering(occasion.settings)) if window else None
 
 
 def _covering(settings: Settings) -> Words:

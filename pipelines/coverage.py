@@ -239,7 +239,7 @@ def _source(reader: _Reader, row: Row) -> SourceCover:
         due=tuple(due),
         unread=tuple(unread),
         gaps=tuple(_shown(told, reader.span)),
-        capped=tuple(_capped(windows, told, reader.span)),
+        capped=tuple(_capped(windows, reader.span)),
         capped_count=sum(bool(w["is_capped"]) for w in inside),
         run_count=len(inside),
         failed_count=sum(w["status"] in ("failed", "missing") for w in inside),
@@ -336,13 +336,12 @@ def _joined(found: Sequence[Gap]) -> list[Gap]:
     ]
 
 
-def _capped(windows: Sequence[Row], told: Sequence[Gap], span: Span) -> list[Span]:
+def _capped(windows: Sequence[Row], span: Span) -> list[Span]:
     """The windows of which a part was not shown, nobody knows which: a gap that is told says it."""
-    known = {gap.found_by for gap in told if gap.reason == TOLD}
     cut = [
         (w["since_at"], w["until_at"])
         for w in windows
-        if w["is_capped"] and w["status"] == "ok" and w["run_id"] not in known
+        if w["is_capped"] and w["status"] == "ok" and not w["has_told"]
     ]
     return spans.within(cut, span)
 

@@ -17,6 +17,7 @@ from pipelines.gaps import Gap
 from pipelines.spans import Span
 from pipelines.wording import Words, plain
 
+LEAST_SHARE = 0.01  # of the total; less is told, and not at the top
 MOST_SPANS = 3  # of one trouble of one source; more are told from the first to the last
 
 
@@ -35,15 +36,38 @@ def effect(found: Coverage, spoken: Words) -> str | None:
     """What is missing from the figures of the span; None when they are whole."""
     if found.is_whole:
         return None
-    if not any(source.unread for source in found.sources):
+    if not _has_unread(found):
         return spoken.text("figures.capped")
     missing = found.unheard_count
     if missing is None:
         return spoken.text("figures.unknown")
     if missing < 1:
         return spoken.text("figures.few")
-    share = spoken.percent(found.missing_share or 0.0)
-    return spoken.say("figures.low", messages=spoken.count("messages", round(missing)), share=share)
+    messages, share = spoken.count("messages", round(missing)), found.missing_share or 0.0
+    if share < LEAST_SHARE:
+        return spoken.say("figures.little", messages=messages)
+    return spoken.say("figures.low", messages=messages, share=spoken.percent(share))
+
+
+def minimum(window: Coverage, spoken: Words) -> str | None:
+    """That a count over `window`, of all that was said or of a topic, is too low, and by what
+    share; None where what is missing is not worth a word."""
+    if not is_grave(window):
+        return None
+    missing = window.missing_share
+    if missing is None or not _has_unread(window):
+        return effect(window, spoken)
+    return spoken.say("figures.minimum", share=spoken.percent(missing))
+
+
+def is_grave(found: Coverage) -> bool:
+    """Whether what is missing may change how the figures are read: more than a hundredth."""
+    share = found.missing_share
+    return not found.is_whole and (share is None or share >= LEAST_SHARE or not _has_unread(found))
+
+
+def _has_unread(found: Coverage) -> bool:
+    return any(source.unread for source in found.sources)
 
 
 def troubles(source: SourceCover, found: Coverage, spoken: Words) -> list[str]:

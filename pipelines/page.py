@@ -187,6 +187,7 @@ def _covered(digest: Digest, locale: str) -> dict[str, Any]:
     return {
         "headline": coverage_words.headline(found, spoken),
         "effect": coverage_words.effect(found, spoken),
+        "is_grave": coverage_words.is_grave(found),
         "troubles": [
             line for each in found.sources for line in coverage_words.troubles(each, found, spoken)
         ],

@@ -342,15 +342,15 @@ SAID = {
         "La source mastodon n’est plus lue depuis le 20 nov. à 08:20 (3 h 05), faute de réponse : "
         "ce qui s’y dit depuis n’est pas compté ; d’habitude environ 12 messages sur ce temps-là, "
         "plutôt 30 au rythme de ce jour.",
-        "Les chiffres sont un minimum : il y manque sans doute environ 30 messages, soit 33 % du "
-        "total.",
+        "Ce nombre est un minimum : environ 33 % de ce qui s’est dit n’a sans doute pas été "
+        "entendu.",
     ),
     "en": (
         "Reading incomplete: 1 of 2 sources read as they should.",
         "mastodon has not been read since 20 Nov, 08:20 (3 h 05), for want of an answer: what has "
         "been said there since is not counted; usually about 12 messages in that time, rather 30 "
         "at the pace of this day.",
-        "The figures are a minimum: about 30 messages likely missing from them, 33% of the total.",
+        "This number is a minimum: about 33% of what was said has likely not been heard.",
     ),
 }
 
@@ -418,7 +418,7 @@ def test_an_alert_that_is_over_claims_no_minimum() -> None:
         resolved_at=AS_OF,
         evidence=rests_on(lately=found, window=found),
     )
-    assert "sont un minimum" not in made.text
+    assert "un minimum" not in made.text
     assert "n’est plus lue depuis" in made.text
 
 

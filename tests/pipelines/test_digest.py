@@ -289,7 +289,7 @@ def test_the_digest_says_which_source_was_late_cut_short_and_what_was_not_seen(
     found = re.search(r"environ (\d+) messages sur ce temps-là, plutôt (\d+) au rythme", text)
     assert found
     assert int(found[2]) > 3 * int(found[1])  # in a crisis the usual is far too little
-    assert "bluesky n’a pas été lue de 19:45 à 20:00, car elle ne montre plus ces messages" in text
+    assert "bluesky n’a pas été lue de 19:45 à 20:00, car elle n’a pas donné ces messages" in text
     assert "bluesky n’a pas tout montré de 20:00 à 20:45 : le nombre" in text
     assert "Lecture incomplète : 2 sur 4 sources lues normalement." in text
     assert re.search(
