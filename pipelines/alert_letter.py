@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from models.taxonomy import taxonomy
-from pipelines import charts, rules
+from pipelines import charts, coverage_words, rules
 from pipelines.alert import Alert
-from pipelines.evidence import Evidence, Message, SourceState
+from pipelines.evidence import Evidence, Message
 from pipelines.incidents import (
     JOIN,
     OPENINGS_A_DAY,
@@ -33,7 +33,7 @@ from pipelines.incidents import (
 )
 from pipelines.letter import Letter
 from pipelines.settings import Settings
-from pipelines.wording import Words, plain
+from pipelines.wording import Words, plain, words
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,8 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "networks": _networks(evidence, spoken),
         "topics": _topics(evidence, spoken),
         "tone": _tone(occasion, spoken),
-        "coverage": _coverage(evidence.sources, spoken),
+        "coverage": _coverage(occasion),
+        "incomplete": None if is_over else _incomplete(occasion),
         "todo": [] if is_over else _todo(occasion, rule, spoken),
         "end": _end(occasion, rule, spoken, is_over=is_over),
         "others": [] if is_over else _others(occasion, spoken),
@@ -394,23 +395,24 @@ def _tone(occasion: Occasion, spoken: Words) -> list[str]:
     return lines
 
 
-def _coverage(sources: Sequence[SourceState], spoken: Words) -> list[str]:
-    """What is wrong with the sources; one calm line when nothing is."""
-    if not sources:
-        return [spoken.text("coverage.none")]
-    lines: list[str] = []
-    for source in sources:
-        name = plain(source.name)
-        if source.read_at is None:
-            lines.append(spoken.say("coverage.never", name=name))
-        elif source.is_late:
-            late = span(source.late_minutes, spoken)
-            lines.append(spoken.say("coverage.late", name=name, span=late))
-        troubles = (("capped", source.is_capped), ("gap", source.has_gap))
-        lines += [spoken.say(f"coverage.{key}", name=name) for key, is_so in troubles if is_so]
-    if not lines:
-        return [spoken.say("coverage.ok", n=len(sources))]
-    return [*lines, spoken.text("coverage.caution")]
+def _coverage(occasion: Occasion) -> list[str]:
+    """What was not heard lately and what it means, then how late messages are heard."""
+    found, spoken = occasion.evidence.lately, _covering(occasion.settings)
+    lines = [coverage_words.headline(found, spoken)]
+    lines += [
+        line for source in found.sources for line in coverage_words.troubles(source, found, spoken)
+    ]
+    return [line for line in (*lines, coverage_words.lateness(found, spoken)) if line]
+
+
+def _incomplete(occasion: Occasion) -> str | None:
+    """That the figures of the alert are a minimum, and by how much; None when they are whole."""
+    window = occasion.evidence.window
+    return coverage_words.minimum(window, _covering(occasion.settings)) if window else None
+
+
+def _covering(settings: Settings) -> Words:
+    return words(settings.institution.locale, settings.institution.zone, name="coverage")
 
 
 def _todo(occasion: Occasion, rule: rules.Rule, spoken: Words) -> list[str]:

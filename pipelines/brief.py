@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from pipelines.canaries import Planting
+from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.outlook import Interval, Range
 from pipelines.risk import Level, Risk, Signals
 from pipelines.settings import Institution, Retention
 
 ActionKind = Literal["crisis", "claim", "gathering", "request", "complaint"]
-SourceState = Literal["ok", "silent", "late", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,21 +248,14 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLine:
-    """How one source was read, and what was therefore not seen."""
+    """What the readings of one source counted that day; how far it was read is its `cover`."""
 
     name: str
-    kind: str
-    state: SourceState
-    since_at: datetime | None
-    mention_count: int
-    usual_count: float | None
+    cover: SourceCover
     run_count: int
     failed_count: int
-    capped_count: int
     rejected_count: int
     off_subject_count: int
-    gaps: tuple[tuple[datetime, datetime], ...]
-    unseen_count: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +277,7 @@ class Digest:
 
     `since` to `until` is what was counted (half open); `is_partial`: the day is still going on;
     `is_cut`: it had more texts than are compared; `is_expired`: it had messages, none of whose
-    texts is left.
+    texts is left. `overlaps` are of the last week, `plantings` of the day.
     """
 
     institution: Institution
@@ -309,3 +303,6 @@ class Digest:
     relays: tuple[RelayLine, ...]
     alerts: Alerts
     sources: tuple[SourceLine, ...]
+    coverage: Coverage
+    overlaps: tuple[Overlap, ...]
+    plantings: tuple[Planting, ...]

@@ -284,8 +284,9 @@ def sources(
     home: Home = HERE,
     law: Annotated[bool, typer.Option("--law", help="The manifest of each source.")] = False,
 ) -> None:
-    """The source blocks of this home: where each stands or, with --law, by what right."""
-    from pipelines import run, warehouse
+    """The source blocks of this home: where each stands and what is left of its budget or, with
+    --law, by what right."""
+    from pipelines import coverage_commands, run, warehouse
 
     house = run.house(home)
     if law:
@@ -301,6 +302,45 @@ def sources(
     out.print(table(list(COVERAGE.values()), lines))
     for name, status, note in troubles:
         out.print(words(f"{name}: {status}: {note}"))
+    coverage_commands.budgets(house, now=datetime.now(UTC))
+
+
+@app.command()
+def coverage(
+    home: Home = HERE,
+    since: Annotated[
+        datetime | None, typer.Option(help="From, for example 2026-10-01T12:00 (UTC).")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(help="To (UTC). Default: now.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="As it was known then (UTC). Default: now.")
+    ] = None,
+    by_hour: Annotated[bool, typer.Option("--by-hour", help="Every hour of every source.")] = False,
+) -> None:
+    """What was read and heard of a span, what was not, and what filled it. Default: 24 hours."""
+    from pipelines import coverage_commands
+
+    coverage_commands.show(
+        home, since=since, until=until, as_of=as_of, now=datetime.now(UTC), by_hour=by_hour
+    )
+
+
+@app.command()
+def backfill(
+    home: Home = HERE,
+    since: Annotated[
+        datetime | None, typer.Option(help="From (UTC). Default: the open gaps of the week.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(help="To (UTC).")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this source of vigie.toml; may be repeated.")
+    ] = None,
+) -> None:
+    """Read the past again where something is missing, and mark the gaps that it fills."""
+    from pipelines import coverage_commands
+
+    names = tuple(source or ())
+    coverage_commands.fill(home, since=since, until=until, names=names, now=datetime.now(UTC))
 
 
 def _print_manifest(name: str, kind: str) -> None:

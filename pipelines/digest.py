@@ -26,7 +26,7 @@ import numpy as np
 from models import prevalence
 from models.errors import WeightsError
 from models.prevalence import Confusion, Moments
-from pipelines import page, rules, stories, warehouse
+from pipelines import canaries, coverage, page, rules, stories, warehouse
 from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
@@ -40,12 +40,13 @@ from pipelines.brief import (
     RelayLine,
     Reviews,
     SourceLine,
-    SourceState,
     Story,
     Tone,
     TopicLine,
     Volume,
 )
+from pipelines.canaries import Planting
+from pipelines.coverage import Coverage, Overlap
 from pipelines.letter import Letter
 from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Interval, Range, expected, wilson
 from pipelines.page import render
@@ -62,8 +63,7 @@ BACKGROUND_DAYS = 14
 BACKGROUND_TEXTS = 20_000
 MOST_TEXTS = 100_000
 LEAST_AUTHORS = 10  # k of docs/law.md, rule 7
-LATE_RUNS = 3  # missed readings before a source is late
-LATE_MINUTES = 30
+RECALL_DAYS = 7
 OWN_DAYS = 7
 OPERATORS = "operators"  # whom a rule tells when a source is at fault
 
@@ -167,9 +167,10 @@ def _counts(reader: _Reader, cutoff: time) -> dict[date, int]:
 
 def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: bool) -> Digest:
     at = reader.parameters
-    alerts, sources = _alerts(reader, settings), _sources(reader)
+    covered = _coverage(reader, settings)
+    alerts, sources = _alerts(reader, settings), _sources(reader, covered)
     volume, tone = _volume(reader, past, is_partial=is_partial), _tone(past, at["day"])
-    signals = _signals(volume, tone, past, at["day"], alerts, sources)
+    signals = _signals(volume, tone, past, at["day"], alerts, covered)
     previous = reader.rows("digest_previous", day=at["day"] - timedelta(days=1))
     found = stories.bundles(_messages(reader))
     own, answers = _own(reader)
@@ -198,6 +199,9 @@ def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: boo
         relays=_relays(reader, settings),
         alerts=alerts,
         sources=sources,
+        coverage=covered,
+        overlaps=_overlaps(reader),
+        plantings=_plantings(reader, settings),
     )
 
 
@@ -326,7 +330,7 @@ def _signals(
     past: _Past,
     day: date,
     alerts: Alerts,
-    sources: Sequence[SourceLine],
+    covered: Coverage,
 ) -> Signals:
     today = past.tones.get(day, {})
     scored = today.get("text_count", 0) - today.get("unscored_count", 0)
@@ -344,15 +348,9 @@ def _signals(
         critical_closed=kinds.count(("critical", False)),
         warning_open=kinds.count(("warning", True)),
         warning_closed=kinds.count(("warning", False)),
-        unseen_share=_unseen_share(sources),
-        is_read=volume.count > 0 or any(s.run_count > s.failed_count for s in sources),
+        unseen_share=covered.unheard_share,
+        is_read=volume.count > 0 or any(source.read_share for source in covered.sources),
     )
-
-
-def _unseen_share(sources: Sequence[SourceLine]) -> float:
-    usual = sum(s.usual_count or 0.0 for s in sources)
-    unseen = sum(s.unseen_count or 0.0 for s in sources)
-    return unseen / usual if usual else 0.0
 
 
 def _stories(
@@ -526,69 +524,47 @@ def _alerts(reader: _Reader, settings: Settings) -> Alerts:
     )
 
 
-def _sources(reader: _Reader) -> tuple[SourceLine, ...]:
-    gaps: dict[str, list[tuple[datetime, datetime]]] = {}
-    for row in reader.rows("digest_gaps"):
-        gaps.setdefault(row["source_name"], []).append((row["gap_since_at"], row["gap_until_at"]))
+def _coverage(reader: _Reader, settings: Settings) -> Coverage:
     at = reader.parameters
-    span = (at["since"], at["until"])
+    return coverage.between(
+        reader.connection,
+        since=at["since"],
+        until=at["until"],
+        as_of=at["as_of"],
+        zone=settings.institution.zone,
+    )
+
+
+def _sources(reader: _Reader, covered: Coverage) -> tuple[SourceLine, ...]:
+    rows = {row["source_name"]: row for row in reader.rows("digest_coverage")}
+    names = ("run_count", "failed_count", "rejected_count", "off_subject_count")
     return tuple(
-        _source(row, tuple(_merged(gaps.get(row["source_name"], []))), span, at["as_of"])
-        for row in reader.rows("digest_coverage")
+        SourceLine(name=source.name, cover=source, **{n: int(rows[source.name][n]) for n in names})
+        for source in covered.sources
     )
 
 
-def _source(
-    row: Row,
-    gaps: tuple[tuple[datetime, datetime], ...],
-    span: tuple[datetime, datetime],
-    as_of: datetime,
-) -> SourceLine:
-    state, since_at = _state(row, as_of)
-    blind = list(gaps)
-    if state != "ok":
-        blind.append((max(since_at or span[0], span[0]), span[1]))
-    hours = sum((end - start) / timedelta(hours=1) for start, end in _merged(blind) if end > start)
-    usual = row["usual_count"]
-    return SourceLine(
-        name=row["source_name"],
-        kind=row["source"],
-        state=state,
-        since_at=since_at,
-        mention_count=row["mention_count"],
-        usual_count=usual,
-        run_count=row["run_count"],
-        failed_count=row["failed_count"],
-        capped_count=row["capped_count"],
-        rejected_count=row["rejected_count"],
-        off_subject_count=row["off_subject_count"],
-        gaps=gaps,
-        unseen_count=usual * hours / 24 if usual is not None and hours else None,
+def _overlaps(reader: _Reader) -> tuple[Overlap, ...]:
+    """What overlapping sources say of recall over a week: a day has too few posts in common."""
+    at = reader.parameters
+    since = at["until"] - timedelta(days=RECALL_DAYS)
+    return tuple(
+        coverage.overlaps(reader.connection, since=since, until=at["until"], as_of=at["as_of"])
     )
 
 
-def _state(row: Row, as_of: datetime) -> tuple[SourceState, datetime | None]:
-    """Whether a source is read as it should, and since when it is not."""
-    read_at, newest_at = row["last_ok_at"], row["newest_at"]
-    if read_at is None:
-        return "never", None
-    allowed = max(LATE_RUNS * row["every_minutes"], LATE_MINUTES)
-    if as_of - read_at > timedelta(minutes=allowed):
-        return "late", read_at
-    if newest_at is None or as_of - newest_at > timedelta(minutes=row["silent_after_minutes"]):
-        return "silent", newest_at
-    return "ok", None
-
-
-def _merged(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Spans that touch, as one."""
-    made: list[tuple[datetime, datetime]] = []
-    for start, end in sorted(spans):
-        if made and start <= made[-1][1]:
-            made[-1] = (made[-1][0], max(made[-1][1], end))
-        else:
-            made.append((start, end))
-    return made
+def _plantings(reader: _Reader, settings: Settings) -> tuple[Planting, ...]:
+    at = reader.parameters
+    return tuple(
+        canaries.plantings(
+            reader.connection,
+            settings.canaries,
+            since=at["since"],
+            until=at["until"],
+            as_of=at["as_of"],
+            zone=settings.institution.zone,
+        )
+    )
 
 
 def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
@@ -640,4 +616,16 @@ def _figures(digest: Digest) -> dict[str, Any]:
         "story_counts": [story.mention_count for story in digest.stories],
         "claim_count": len(digest.claims),
         "unseen_share": digest.signals.unseen_share,
+        "unheard_count": digest.coverage.unheard_count,
+        "late_p50_minutes": digest.coverage.late_p50,
+        "late_p95_minutes": digest.coverage.late_p95,
+        "recall": {
+            f"{each.network} {each.first} {each.second}": [
+                each.recall.low,
+                each.recall.share,
+                each.recall.high,
+            ]
+            for each in digest.overlaps
+            if each.recall
+        },
     }

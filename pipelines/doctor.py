@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -28,7 +28,16 @@ from typing import Any, Literal
 import duckdb
 from pydantic import BaseModel
 
-from pipelines import init, orchestrator, privacy, settings as reading, sources, warehouse
+from pipelines import (
+    budget,
+    init,
+    orchestrator,
+    privacy,
+    settings as reading,
+    sources,
+    warehouse,
+)
+from pipelines.budget import Standing
 from pipelines.errors import (
     AddressRefused,
     RateLimited,
@@ -36,7 +45,7 @@ from pipelines.errors import (
     SourceError,
     WarehouseBusy,
 )
-from pipelines.http import Client
+from pipelines.http import Client, Response
 from pipelines.settings import Mail, Settings, SourceBlock
 from pipelines.vigie_toml import FILE
 
@@ -48,6 +57,7 @@ _GIB = 1 << 30
 _DISK_ERROR, _DISK_WARNING = 1 * _GIB, 5 * _GIB
 _PUBLISHED_HOURS = 26  # published daily; two hours of grace
 _OVERDUE = timedelta(hours=1)
+_NEARLY_SPENT = 0.8  # of a day's or a month's budget
 _CLOCK_SKEW = timedelta(minutes=2)
 _SITES = ("url", "instance", "host")  # where the options of a source say what it reads
 
@@ -93,7 +103,9 @@ def examine(
         total_seconds=PATIENCE,
     )
     patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
-    looks: Sequence[Look] = (_key, _home, _warehouse, _published, _disk, _inbox, _zones, _models)
+    looks: Sequence[Look] = (
+        *(_key, _home, _warehouse, _published, _disk, _inbox, _zones, _models, _budget),
+    )
     with nullcontext() if client else asker:
         waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
         near = [check for look in looks for check in _looked(look, patient)]
@@ -264,6 +276,63 @@ def _models(patient: _Patient) -> Iterator[Check]:
         yield Check(name=f"model {name}", status="ok", what=what)
 
 
+# --- the budget
+
+
+def _budget(patient: _Patient) -> Iterator[Check]:
+    """What is nearly spent, and sources that cost money without a cap."""
+    if patient.settings is None:
+        return
+    found = list(_uncapped(patient.settings))
+    path = patient.home / budget.FILE
+    if path.exists():
+        found += [_spent(s) for s in _standings(path, patient.settings, patient.now) if _is_low(s)]
+    what = "nothing is nearly spent" if path.exists() else "nothing has been asked for yet"
+    yield from found or [Check(name="budget", status="ok", what=what)]
+
+
+def _uncapped(settings: Settings) -> Iterator[Check]:
+    for block in settings.sources:
+        currencies = {price.currency for price in sources.load(block.kind).MANIFEST.prices}
+        house = {"EUR": settings.budget.monthly_cap_eur, "USD": settings.budget.monthly_cap_usd}
+        for currency in sorted(currencies):
+            if block.monthly_cap is None and house[currency] is None:
+                what = f"{block.name} costs money and has no cap: it will not be read"
+                remedy = f"write monthly_cap, in {currency}, in its block of {FILE}"
+                yield Check(name="budget", status="error", what=what, remedy=remedy)
+
+
+def _standings(path: Path, settings: Settings, now: datetime) -> list[Standing]:
+    with closing(budget.Ledger(path)) as ledger:
+        found = [
+            standing
+            for block in settings.sources
+            for standing in _allowance(block, settings, ledger).standings(now=now)
+        ]
+    return list(dict.fromkeys(found))
+
+
+def _allowance(block: SourceBlock, settings: Settings, ledger: budget.Ledger) -> budget.Budget:
+    return budget.of_block(settings, block, sources.load(block.kind).MANIFEST, ledger)
+
+
+def _is_low(standing: Standing) -> bool:
+    """Whether four fifths of it are used; a rolling limit is free again before anybody reads."""
+    is_slow = standing.unit.endswith(("a day", "a month", "EUR", "USD"))
+    return is_slow and bool(standing.most) and standing.used >= _NEARLY_SPENT * (standing.most or 0)
+
+
+def _spent(standing: Standing) -> Check:
+    amount = budget.money if standing.unit in ("EUR", "USD") else str
+    until = f" until {standing.resets_at:%Y-%m-%d %H:%M} UTC" if standing.resets_at else ""
+    what = (
+        f"{standing.block or 'all sources'}: {standing.name}, {amount(standing.used)} of "
+        f"{amount(standing.most or 0)} {standing.unit} used{until}"
+    )
+    remedy = "raise monthly_cap in vigie.toml, every_minutes of the source, or narrow what it asks"
+    return Check(name="budget", status="warning", what=what, remedy=remedy)
+
+
 # --- the warehouse
 
 
@@ -429,7 +498,7 @@ def _source(block: SourceBlock, patient: _Patient) -> Check:
     if site is None:
         return Check(name=name, status="ok", what="has no address to ask")
     try:
-        answer = patient.client.get(site)
+        answer = _asked(site, block, patient)
     except SourceError as error:
         return _unanswered(name, site == getattr(block.options, "url", None), error)
     skew = _skew(answer.headers.get("date"), patient.now)
@@ -460,6 +529,16 @@ def _by_itself(
         return Check(name=name, status="ok", what=own_check(request))
     except SourceError as error:
         return _unanswered(name, True, error)
+
+
+def _asked(site: str, block: SourceBlock, patient: _Patient) -> Response:
+    """The answer of a site; the call counts, where calls have been counted."""
+    path = patient.home / budget.FILE
+    if patient.settings is None or not path.exists():
+        return patient.client.get(site)
+    with closing(budget.Ledger(path)) as ledger:
+        allowance = _allowance(block, patient.settings, ledger)
+        return patient.client.under(allowance).get(site)
 
 
 def _unanswered(name: str, is_exact: bool, error: SourceError) -> Check:

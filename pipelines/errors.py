@@ -76,6 +76,10 @@ class RateLimited(SourceError):
         super().__init__(message)
 
 
+class BudgetSpent(RateLimited):
+    """Our own budget, of calls or of money, has no room for a call before `retry_at`."""
+
+
 class StatusRefused(SourceError):
     """A source answered with an error: `status`, and the first bytes of what it said."""
 

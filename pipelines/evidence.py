@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from pipelines import baseline, copies, explanation, warehouse
+from pipelines import baseline, copies, coverage, explanation, warehouse
+from pipelines.coverage import Coverage
 from pipelines.explanation import Asked, Explanation, Loader
 from pipelines.incidents import Incident
 
@@ -27,7 +28,7 @@ TOP_MESSAGES = 3
 TOP_TERMS = 6
 MOST_TEXTS = 400  # distinct texts compared for near-copies
 TERM_Z = 2.5
-LATE_MINUTES = 60  # beyond the source's own pace
+LATELY = timedelta(hours=6)  # how far back a trouble of a source is told
 CURVE_HOURS = 24
 CURVE_MINUTES = 30
 
@@ -64,20 +65,6 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
-    """What one source block did lately; `read_at` None when it was never read well."""
-
-    name: str
-    kind: str
-    read_at: datetime | None
-    late_minutes: float
-    status: str | None
-    is_late: bool
-    is_capped: bool
-    has_gap: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """Counts of half hours, by the instant at which each ends, with what was expected of it."""
 
@@ -92,10 +79,12 @@ class Evidence:
     """All that a mail says beside the incident itself.
 
     `networks` and `tone` count the mentions of the window, copies included; `topics` holds the
-    share 0..1 of them that have a topic. The largest comes first.
+    share 0..1 of them that have a topic. The largest comes first. `lately` is the coverage of the
+    last six hours at least, `window` that of what the alert counted.
     """
 
-    sources: tuple[SourceState, ...]
+    lately: Coverage
+    window: Coverage | None = None
     messages: tuple[Message, ...] = ()
     terms: tuple[Term, ...] = ()
     networks: Mapping[str, int] = field(default_factory=dict)
@@ -117,12 +106,11 @@ def gather(
     `load` gives the tone model that says why; without it, or where it fails, no message has
     reasons.
     """
-    sources = _sources(connection, as_of)
     alert = incident.alert
     if alert.subject_id is None:
-        return Evidence(sources=sources)
+        return Evidence(lately=_coverage(connection, as_of - LATELY, as_of, zone))
     until = incident.last_fired_at
-    window = {
+    window: dict[str, Any] = {
         "subject_id": alert.subject_id,
         "scope": alert.scope,
         "since": until - timedelta(minutes=alert.window_minutes),
@@ -135,7 +123,8 @@ def gather(
         networks=_totals(shares, "network"),
         tone=_totals(shares, "sentiment"),
         topics=_topics(connection, window),
-        sources=sources,
+        lately=_coverage(connection, min(window["since"], as_of - LATELY), as_of, zone),
+        window=_coverage(connection, window["since"], as_of, zone),
         curve=_curve(connection, incident, as_of=as_of, zone=zone),
     )
 
@@ -254,25 +243,10 @@ def _excess(row: Mapping[str, Any]) -> float:
     return (odds[0] - odds[1]) / math.sqrt(spread)
 
 
-def _sources(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> tuple[SourceState, ...]:
-    rows = _rows(connection, "signals/evidence_coverage", {"as_of": as_of})
-    return tuple(_source(row, as_of) for row in rows)
-
-
-def _source(row: Mapping[str, Any], as_of: datetime) -> SourceState:
-    read_at = row["read_at"]
-    late = (as_of - read_at) / timedelta(minutes=1) if read_at else math.inf
-    return SourceState(
-        name=row["source_name"],
-        kind=row["source"],
-        read_at=read_at.astimezone(UTC) if read_at else None,
-        late_minutes=late,
-        status=row["last_status"],
-        is_late=late >= row["every_minutes"] + LATE_MINUTES
-        or row["last_status"] not in (None, "ok"),
-        is_capped=row["is_capped"],
-        has_gap=row["has_gap"],
-    )
+def _coverage(
+    connection: duckdb.DuckDBPyConnection, since: datetime, as_of: datetime, zone: ZoneInfo
+) -> Coverage:
+    return coverage.between(connection, since=since, until=as_of, as_of=as_of, zone=zone)
 
 
 def _curve(

@@ -1,8 +1,9 @@
-"""One polite client for every source: time-outs, retries, rate budgets, and a guard on addresses.
+"""One polite client for every source: time-outs, retries, budgets, and a guard on addresses.
 
 Polite: it says who asks and whom to contact, waits as long as a service asks (`Retry-After` and
-every form of reset header), keeps a rate budget per host, and never waits more than five minutes
-in one call: past that it raises `RateLimited` with the time to come back.
+every form of reset header), asks the budget that all workers share before each call
+(`pipelines/budget.py`), and never waits more than five minutes in one call: past that it raises
+`RateLimited`, or `BudgetSpent` where it is our own budget, with the time to come back.
 
 Guarded: only http and https; a name is resolved once, its addresses are checked, and the socket
 is opened to a checked address, so that a name cannot lead elsewhere between check and use. Each
@@ -17,6 +18,7 @@ the URL are checked.
 from __future__ import annotations
 
 import contextlib
+import copy
 import ipaddress
 import json
 import logging
@@ -37,7 +39,8 @@ from typing import Any, Self
 import httpcore
 import httpx
 
-from pipelines.errors import AddressRefused, RateLimited, SourceError, StatusRefused
+from pipelines.budget import Budget, Call, Held, Ledger, Refusal, Told
+from pipelines.errors import AddressRefused, BudgetSpent, RateLimited, SourceError, StatusRefused
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +57,10 @@ _SAFE_TO_REPEAT = frozenset({429, 503})  # statuses after which even a POST had 
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 # Headers that may follow a redirect to another origin: none of them can be a credential.
 _ANONYMOUS = frozenset({"accept", "accept-language", "if-modified-since", "if-none-match"})
+_CLOCK_SKEW = timedelta(minutes=15)  # a service whose clock is further off is not believed
 _RESET_HEADERS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
 _REMAINING_HEADERS = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
+_LIMIT_HEADERS = ("x-ratelimit-limit", "x-rate-limit-limit", "ratelimit-limit")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 
@@ -376,22 +381,37 @@ def _wait_in_body(content: bytes, now: datetime) -> float | None:
     return next((wait for wait in waits if wait is not None), None)
 
 
-def is_spent(headers: Mapping[str, str]) -> bool:
-    """Whether an answer says that no call is left before the reset."""
+def told(headers: Mapping[str, str], *, now: datetime) -> Told | None:
+    """What a service says of its own count, None when it says nothing that can be read.
+
+    A reset told as a time is taken by the service's own clock, where `Date` shows it.
+    """
+    remaining = _remaining(headers)
+    wait = wait_asked(headers, now=_service_clock(headers, now))
+    if remaining is None or wait is None:
+        return None
+    most = next((headers[name] for name in _LIMIT_HEADERS if _is_number(headers.get(name, ""))), "")
+    return Told(
+        remaining=remaining,
+        reset_at=now + timedelta(seconds=wait),
+        most=int(float(most)) if most else None,
+    )
+
+
+def _remaining(headers: Mapping[str, str]) -> int | None:
     for name in _REMAINING_HEADERS:
         if _is_number(headers.get(name, "")):
-            return float(headers[name]) < 1
-    field_said = re.search(r"(?:\bremaining=|;\s*r=)\s*(\d+)", headers.get("ratelimit", ""))
-    return field_said is not None and int(field_said[1]) < 1
+            return max(math.floor(float(headers[name])), 0)
+    said = re.search(r"(?:\bremaining=|;\s*r=)\s*(\d{1,15})", headers.get("ratelimit", ""))
+    return int(said[1]) if said else None
 
 
-@dataclass(slots=True, kw_only=True)
-class Budget:
-    """When each host may be asked again; shared by handing the same budget to several clients."""
+@dataclass(slots=True)
+class _Paces:
+    """When each host may be asked again by this client, by what its source knows of it."""
 
-    spacing_seconds: float = 0.0
     _free_at: dict[str, datetime] = field(default_factory=dict)
-    _paces: dict[str, float] = field(default_factory=dict)  # seconds between calls, by host
+    _seconds: dict[str, float] = field(default_factory=dict)  # between calls, by host
 
     def wait_for(self, host: str, *, now: datetime) -> float:
         """The seconds to wait before the next call to `host`, 0 when none."""
@@ -399,23 +419,26 @@ class Budget:
 
     def pace(self, host: str, seconds: float) -> None:
         """Leave `seconds` or more between two calls to `host` from now on."""
-        self._paces[host] = seconds
+        self._seconds[host] = seconds
 
     def hold(self, host: str, *, until: datetime) -> None:
         """Leave `host` alone until then, or for longer where that is settled already."""
         self._free_at[host] = max(until, self._free_at.get(host, until))
 
-    def begun(self, host: str, *, now: datetime) -> None:
-        """A call goes out: its pace counts from here too, since it may end without an answer."""
-        self._free_at[host] = now + timedelta(seconds=self._pace_of(host))
+    def called(self, host: str, *, now: datetime) -> None:
+        """A call goes out or has ended: its pace counts from here."""
+        if host in self._seconds:
+            self.hold(host, until=now + timedelta(seconds=self._seconds[host]))
 
-    def note(self, host: str, headers: Mapping[str, str], *, now: datetime) -> None:
-        """Learn from an answer of `host` when it may be asked again."""
-        wait = wait_asked(headers, now=now) if is_spent(headers) else None
-        self._free_at[host] = now + timedelta(seconds=max(wait or 0.0, self._pace_of(host)))
 
-    def _pace_of(self, host: str) -> float:
-        return max(self.spacing_seconds, self._paces.get(host, 0.0))
+def _service_clock(headers: Mapping[str, str], now: datetime) -> datetime:
+    """What time it is for the service, whose resets go by its own clock; `now` if it tells none."""
+    try:
+        found = parsedate_to_datetime(headers.get("date", ""))
+        said = found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, IndexError, OverflowError):
+        return now
+    return said if abs(said - now) <= _CLOCK_SKEW else now
 
 
 def _inflated(parts: Iterable[bytes], coding: str, limit: int) -> Iterator[bytes]:
@@ -461,17 +484,26 @@ class _Ask:
 class _Unsettled(Exception):
     """A try that failed and may be repeated: why, and the seconds asked to wait."""
 
-    def __init__(self, error: SourceError, *, wait: float | None, is_repeatable: bool) -> None:
+    def __init__(
+        self,
+        error: SourceError,
+        *,
+        wait: float | None,
+        is_repeatable: bool,
+        is_unsent: bool = False,
+    ) -> None:
         self.error = error
         self.wait = wait
         self.is_repeatable = is_repeatable
+        self.is_unsent = is_unsent
         super().__init__(str(error))
 
 
 class Client:
     """A client for one run; a context manager that closes its connections.
 
-    `sleep` and `now` (aware UTC) are handed in by tests; `transport` replaces the network.
+    `sleep` and `now` (aware UTC) are handed in by tests; `transport` replaces the network. Without
+    a `budget` it keeps to what services say, by itself.
     """
 
     def __init__(
@@ -495,7 +527,8 @@ class Client:
         self._agent = f"Vigie/0.1 ({_printable(contact) or 'no contact given'})"
         self._sleep = sleep
         self._now = now
-        self._budget = budget or Budget()
+        self._budget = budget or Budget(ledger=Ledger())
+        self._paces = _Paces()
         self._max_bytes = max_bytes
         self._total_seconds = total_seconds
         self._timeout = timeout
@@ -511,6 +544,12 @@ class Client:
     ) -> None:
         self.close()
 
+    def under(self, budget: Budget) -> Self:
+        """The same client, its connections shared, under another budget."""
+        other = copy.copy(self)
+        other._budget = budget
+        return other
+
     @property
     def agent(self) -> str:
         """Who asks and whom to contact, as the header `User-Agent` says it."""
@@ -522,7 +561,7 @@ class Client:
 
     def pace(self, url: str, *, seconds: float) -> None:
         """Leave `seconds` or more between two requests to the host of `url` from now on."""
-        self._budget.pace(_readable(url, None).host, seconds)
+        self._paces.pace(_readable(url, None).host, seconds)
 
     def hold(self, url: str, *, seconds: float) -> None:
         """Ask nothing of the host of `url` for `seconds`: what it said in the body of an answer.
@@ -530,7 +569,7 @@ class Client:
         The next request sleeps for as long, or raises RateLimited where that is too long for a run.
         """
         until = self._now() + timedelta(seconds=seconds)
-        self._budget.hold(_readable(url, None).host, until=until)
+        self._paces.hold(_readable(url, None).host, until=until)
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of `host` that may be opened, for sockets that are not HTTP.
@@ -646,10 +685,18 @@ class Client:
 
     def _once(self, ask: _Ask) -> Response:
         self._check(ask.url)
-        self._respect_budget(ask.url.host)
-        self._budget.begun(ask.url.host, now=self._now())
-        answer = self._received(ask)
-        self._budget.note(ask.url.host, answer.headers, now=self._now())
+        host = ask.url.host
+        self._keep_pace(host)
+        held = self._held(_call(ask))
+        self._paces.called(host, now=self._now())
+        try:
+            answer = self._received(ask)
+        except BaseException as error:
+            self._give_up(held, error)
+            raise
+        finally:
+            self._paces.called(host, now=self._now())
+        self._settle(held, answer)
         if answer.status < 300 or answer.status in _REDIRECTING or answer.status == 304:
             return answer
         raise self._judged(ask, answer)
@@ -667,13 +714,53 @@ class Client:
         if address and not self._guard.allows(url.host, address):
             raise _refused(url.host, address)
 
-    def _respect_budget(self, host: str) -> None:
-        wait = self._budget.wait_for(host, now=self._now())
+    def _keep_pace(self, host: str) -> None:
+        wait = self._paces.wait_for(host, now=self._now())
         if wait > WAIT_LIMIT_SECONDS:
-            raise self._limited(f"{host} has no calls left in its rate limit", wait)
+            raise self._limited(f"{host} asked to be left alone", wait)
         if wait > 0:
             log.info("http.waited host=%s wait_seconds=%.1f", host, wait)
             self._sleep(wait)
+
+    def _held(self, call: Call) -> Held:
+        """The call, held in the budget, after whatever wait that takes."""
+        waited = 0.0
+        while isinstance(found := self._budget.ask(call, now=self._now()), Refusal):
+            wait = max((found.retry_at - self._now()).total_seconds(), 0.001)
+            if waited + wait > WAIT_LIMIT_SECONDS:
+                raise self._refused(found, wait)
+            log.info("http.waited host=%s wait_seconds=%.1f", call.host, wait)
+            self._sleep(wait)
+            waited += wait
+        return found
+
+    def _refused(self, refusal: Refusal, wait: float) -> RateLimited:
+        limited = self._limited(refusal.why, wait)
+        return limited if refusal.is_told else BudgetSpent(str(limited), limited.retry_at)
+
+    def _settle(self, held: Held, answer: Response) -> None:
+        now = self._now()
+        self._budget.answered(
+            held,
+            status=answer.status,
+            found=_json_or_none(answer) if held.prices else None,
+            told=told(answer.headers, now=now) or self._told_off(answer, now),
+            now=now,
+        )
+
+    def _told_off(self, answer: Response, now: datetime) -> Told | None:
+        """A refusal for too many calls as a count: none left, for every worker, until it says."""
+        if answer.status != 429:
+            return None
+        wait = wait_asked(answer.headers, answer.content, now=_service_clock(answer.headers, now))
+        return Told(remaining=0, reset_at=now + timedelta(seconds=wait)) if wait else None
+
+    def _give_up(self, held: Held, error: BaseException) -> None:
+        """Settle a call that brought no answer; one that was never sent costs nothing."""
+        if isinstance(error, _Unsettled) and error.is_unsent:
+            self._budget.unsent(held)
+        else:
+            self._budget.lost(held, now=self._now())
 
     def _received(self, ask: _Ask) -> Response:
         """One exchange with the network, read to its end within the limits of size and time."""
@@ -731,10 +818,11 @@ class Client:
         )
         if answer.status not in _TRANSIENT:
             return error
-        wait = wait_asked(answer.headers, answer.content, now=self._now())
+        now = _service_clock(answer.headers, self._now())
+        wait = wait_asked(answer.headers, answer.content, now=now)
         if answer.status != 429:  # a reset header on a fault of the server is not about the fault
             said = answer.headers.get("retry-after")
-            wait = seconds_until(said, now=self._now()) if said else None
+            wait = seconds_until(said, now=now) if said else None
         repeatable = ask.method == "GET" or answer.status in _SAFE_TO_REPEAT
         return _Unsettled(error, wait=wait, is_repeatable=repeatable)
 
@@ -757,6 +845,20 @@ def _readable(url: str, params: Params | None) -> httpx.URL:
         return parsed.copy_merge_params(dict(params)) if params else parsed
     except (httpx.InvalidURL, TypeError) as error:
         raise AddressRefused(f"an address cannot be read ({error}): correct it") from error
+
+
+def _call(ask: _Ask) -> Call:
+    """A request as the budget sees it."""
+    url = ask.url
+    host = f"{url.host}:{url.port}" if url.port else url.host
+    return Call(method=ask.method, host=host, path=url.path, params=dict(url.params))
+
+
+def _json_or_none(answer: Response) -> Any:
+    try:
+        return answer.json()
+    except SourceError:
+        return None
 
 
 def _next_hop(ask: _Ask, location: str) -> _Ask:
@@ -803,6 +905,7 @@ def _broken(ask: _Ask, error: Exception) -> Exception:
         ),
         wait=None,
         is_repeatable=ask.method == "GET" or is_unsent,
+        is_unsent=is_unsent,
     )
 
 

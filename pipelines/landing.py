@@ -8,7 +8,7 @@ an answer. Costs one pass; memory holds one payload.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,27 @@ import msgspec
 import pyarrow as pa
 
 from pipelines.aside import written_aside
+from pipelines.errors import BudgetSpent, RateLimited
 from pipelines.sources import Checkpoint, Collected, Cursor, Payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """What one collection left: the file (none when there was nothing) and the next cursor."""
+    """What one collection left: the file (none when there was nothing) and the next cursor.
+
+    `gaps` are the spans that it told it could not read. `is_halted`: it was asked to wait after a
+    checkpoint, so what came before is kept and the rest comes later; not before `retry_at` where
+    the service says so.
+    """
 
     path: Path | None
     payload_count: int
     cursor: Cursor | None
-    gap: tuple[datetime, datetime] | None
+    gaps: tuple[tuple[datetime, datetime], ...]
     is_capped: bool
     note: str | None
+    is_halted: bool = False
+    retry_at: datetime | None = None
 
 
 def path_for(home: Path, source_name: str, run_id: str, at: datetime) -> Path:
@@ -37,34 +45,70 @@ def path_for(home: Path, source_name: str, run_id: str, at: datetime) -> Path:
     return home / "landing" / source_name / f"{at:%Y-%m-%d}" / f"{run_id}.jsonl.zst"
 
 
+@dataclass(slots=True)
+class _Progress:
+    """What a collection has told so far; the one thing here that changes in place."""
+
+    count: int = 0
+    last: Checkpoint | None = None
+    gaps: dict[tuple[datetime, datetime], None] = field(default_factory=dict)
+    is_capped: bool = False
+
+    def told(self, checkpoint: Checkpoint) -> None:
+        self.last = checkpoint
+        self.is_capped = self.is_capped or checkpoint.capped
+        if checkpoint.gap:
+            self.gaps[checkpoint.gap] = None
+
+
 def land(items: Iterable[Collected], *, path: Path, fetched_at: datetime) -> Landed:
     """Write every payload of a collection to `path`; what comes back says how it ended.
 
-    Errors of the source pass through and leave no file. A second call replaces the first file.
+    Errors of the source pass through and leave no file, but for one: who is asked to wait after a
+    checkpoint keeps what came before it, so that no page is fetched, or paid, twice. A second call
+    replaces the first file.
     """
-    counted = 0
-    last: Checkpoint | None = None
-    gap: tuple[datetime, datetime] | None = None
-    is_capped = False
+    done = _Progress()
+    wait: RateLimited | None = None
     with written_aside(path) as aside, pa.output_stream(str(aside), compression="zstd") as out:
-        for item in items:
-            if isinstance(item, Payload):
-                out.write(_line(item, fetched_at))
-                counted += 1
-                continue
-            last = item
-            gap = item.gap or gap
-            is_capped = is_capped or item.capped
-    if not counted:
+        try:
+            for item in items:
+                if isinstance(item, Checkpoint):
+                    done.told(item)
+                else:
+                    out.write(_line(item, fetched_at))
+                    done.count += 1
+        except RateLimited as error:
+            if done.last is None:
+                raise
+            wait = error
+    if not done.count:
         path.unlink(missing_ok=True)
+    return _landed(path, done, wait)
+
+
+def _landed(path: Path, done: _Progress, wait: RateLimited | None) -> Landed:
+    note = (done.last.note if done.last else None) or ""
+    if wait and str(wait) not in note:
+        note = f"{note}; {wait}" if note else str(wait)
     return Landed(
-        path=path if counted else None,
-        payload_count=counted,
-        cursor=last.cursor if last else None,
-        gap=gap,
-        is_capped=is_capped,
-        note=last.note if last else None,
+        path=path if done.count else None,
+        payload_count=done.count,
+        cursor=done.last.cursor if done.last else None,
+        gaps=tuple(done.gaps),
+        is_capped=done.is_capped or wait is not None,
+        note=note or None,
+        is_halted=wait is not None,
+        retry_at=asked_back(wait) if wait else None,
     )
+
+
+def asked_back(wait: RateLimited) -> datetime | None:
+    """When the service wants to be asked again; None where only our own budget stands in the way.
+
+    That budget costs nothing to ask, and a person may raise it at any time.
+    """
+    return None if isinstance(wait, BudgetSpent) else wait.retry_at
 
 
 def _line(item: Payload, fetched_at: datetime) -> bytes:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines import counts, warehouse
+from pipelines import counts, gaps, warehouse
 from pipelines.aside import written_aside
 from pipelines.mention import mention_id
 
@@ -38,9 +38,11 @@ _NOTHING = pa.table({"mention_id": pa.array([], pa.string())})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What one run read from one source block; the fields of table `intake`, and the cursor.
+    """What one run read from one source block; the fields of table `intake`, and more.
 
-    `cursor` is where the next run goes on, or none to leave it where it stands.
+    `cursor` is where the next run goes on, or none to leave it where it stands; `cursor_run_id` the
+    run whose window it has reached, this one where there is none. `gaps` are the spans that the
+    source told it could not read; the row of `intake` holds the first moment and the last.
     """
 
     run_id: str
@@ -62,6 +64,8 @@ class Intake:
     note: str | None
     finished_at: datetime
     cursor: dict[str, Any] | None
+    cursor_run_id: str | None = None
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
 class Lineage(Protocol):
@@ -164,6 +168,7 @@ def _find_known(connection: warehouse.Connection, staged: Staged) -> None:
     """Look up every key of the run at once: the only reading that goes through all of history."""
     connection.execute("create or replace temp table wanted_key (mention_id varchar)")
     counts.begin(connection)
+    gaps.begin(connection)
     with _registered(connection, "incoming_deletion", _deletions(staged.deletions)):
         connection.execute(
             "create or replace temp table staged_deletion as from incoming_deletion;"
@@ -259,6 +264,8 @@ def _merge_slice(connection: warehouse.Connection) -> dict[str, int]:
     warehouse.run(connection, "writes/merge_mention")
     seen = warehouse.run(connection, "writes/merge_sighting").fetchone()
     warehouse.run(connection, "writes/drop_stale_score")
+    warehouse.run(connection, "writes/merge_heard")
+    warehouse.run(connection, "writes/merge_canary_heard")
     updated = changed + (seen[0] if seen else 0)
     return {
         "inserted": inserted,
@@ -308,11 +315,24 @@ def _merge_account(connection: warehouse.Connection, staged: Staged, loaded_at: 
         if intake.cursor is not None:
             text = json.dumps(intake.cursor, sort_keys=True, ensure_ascii=False)
             moved: dict[str, Any] = {"source_name": intake.source_name, "cursor": text}
-            moved |= {"run_id": staged.run_id, "loaded_at": loaded_at}
+            moved |= {"run_id": intake.cursor_run_id or staged.run_id, "loaded_at": loaded_at}
             warehouse.run(connection, "writes/merge_cursor", moved)
     if staged.rejections:
         refused: dict[str, Any] = {"rejections": str(staged.rejections), "run_id": staged.run_id}
         warehouse.run(connection, "writes/merge_quarantine", refused | {"loaded_at": loaded_at})
+    gaps.record(connection, [_reading(i) for i in staged.intake], loaded_at=loaded_at)
+
+
+def _reading(intake: Intake) -> gaps.Reading:
+    return gaps.Reading(
+        run_id=intake.run_id,
+        source_name=intake.source_name,
+        since_at=intake.since_at,
+        until_at=intake.until_at,
+        status=intake.status,
+        finished_at=intake.finished_at,
+        gaps=intake.gaps,
+    )
 
 
 def _newest(connection: warehouse.Connection, path: Path | None) -> dict[str, datetime]:

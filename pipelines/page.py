@@ -7,7 +7,7 @@ control and direction marks, and linked only over http and https.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from models.taxonomy import taxonomy
-from pipelines import charts, rules
+from pipelines import charts, coverage_words, rules
 from pipelines.brief import ActionKind, Digest, IncidentLine, Own, SourceLine, Story
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
@@ -150,7 +150,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "network": lambda origin: network(origin, spoken),
         "origins": lambda found: origins(found, spoken),
         "own_parts": lambda own, kind: own_parts(own, kind, spoken),
-        "troubles": lambda source: troubles(source, spoken),
+        "refused": lambda source: refused(source, spoken),
         "what": lambda story: what(story, spoken),
         "why": lambda story: why(story, spoken),
         "incident_line": lambda incident: incident_line(incident, spoken),
@@ -161,7 +161,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
             if line.is_suppressed
         ],
         "also": [spoken.text(f"summaries.{name}") for name in digest.risk.also[:_ALSO]],
-        "coverage": coverage(digest.sources, spoken),
+        "covered": _covered(digest, spoken.locale),
         "quiet": is_quiet(digest),
         "proposed": proposed(digest, spoken),
         "tomorrow": digest.day + timedelta(days=1),
@@ -178,6 +178,23 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
     }
     made = _environment().get_template(name).render(values)
     return made if is_html else _tidied(made)
+
+
+def _covered(digest: Digest, locale: str) -> dict[str, Any]:
+    """The sentences on coverage: all told, what it means, each trouble, how late, what else."""
+    found = digest.coverage
+    spoken = words(locale, digest.institution.zone, name="coverage")
+    return {
+        "headline": coverage_words.headline(found, spoken),
+        "effect": coverage_words.effect(found, spoken),
+        "is_grave": coverage_words.is_grave(found),
+        "troubles": [
+            line for each in found.sources for line in coverage_words.troubles(each, found, spoken)
+        ],
+        "lateness": coverage_words.lateness(found, spoken),
+        "recalls": coverage_words.recalls(digest.overlaps, spoken),
+        "planted": coverage_words.planted(digest.plantings, spoken),
+    }
 
 
 def _sayer(spoken: Words, *, is_html: bool) -> Callable[..., str]:
@@ -325,17 +342,6 @@ def rule_label(rule_id: str, locale: str) -> str:
     return rules.read(rule_id).say("Label", locale) if rule_id in rules.names() else rule_id
 
 
-def coverage(sources: Sequence[SourceLine], spoken: Words) -> str:
-    """How many sources were read as they should."""
-    if not sources:
-        return spoken.text("coverage.none")
-    well = [source for source in sources if not troubles(source, spoken)]
-    total = spoken.count("sources", len(sources))
-    if len(well) == len(sources):
-        return spoken.say("coverage.all_ok", sources=total)
-    return spoken.say("coverage.some_ok", ok=spoken.number(len(well)), total=total)
-
-
 def proposed(digest: Digest, spoken: Words) -> str:
     """Every procedure that the stories and claims call for, the gravest first, in a few words."""
     kinds = {action.kind for story in digest.stories for action in story.actions}
@@ -364,25 +370,10 @@ def own_parts(own: Own, kind: str, spoken: Words) -> str:
     return spoken.listed([spoken.count(noun, n) for noun, n in known if n is not None])
 
 
-def troubles(source: SourceLine, spoken: Words) -> list[str]:
-    """What was wrong with a source that day and what was therefore not seen; empty if nothing."""
-    said = []
-    if source.state != "ok":
-        key = "silent_ever" if source.state == "silent" and not source.since_at else source.state
-        at = spoken.moment(source.since_at) if source.since_at else ""
-        said.append(spoken.say(f"coverage.{key}", moment=at))
-    said += [
-        spoken.say("coverage.gap", start=spoken.time(start), end=spoken.time(end))
-        for start, end in source.gaps
-    ]
-    for noun in ("failed", "capped", "rejected"):
-        count = getattr(source, f"{noun}_count")
-        if count:
-            said.append(spoken.count(noun, count))
-    if source.unseen_count and source.unseen_count >= 0.5:
-        seen = spoken.count("messages", source.unseen_count)
-        said.append(spoken.say("coverage.unseen", messages=seen))
-    return said
+def refused(source: SourceLine, spoken: Words) -> str:
+    """How many readings failed and how many items were refused; empty when none."""
+    counts = [("failed", source.failed_count), ("rejected", source.rejected_count)]
+    return spoken.listed([spoken.count(noun, n) for noun, n in counts if n])
 
 
 Picture = tuple[bytes, str]

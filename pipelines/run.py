@@ -19,7 +19,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -33,8 +33,10 @@ import pyarrow.parquet as pq
 from models.lineage import Scorer
 from pipelines import (
     accept as acceptance,
+    budget,
     detect,
     digest as digests,
+    gaps,
     landing,
     load as loading,
     normalise,
@@ -51,7 +53,7 @@ from pipelines import (
 )
 from pipelines.aside import written_aside
 from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
-from pipelines.http import Budget, Client
+from pipelines.http import Client
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
@@ -67,6 +69,7 @@ log = logging.getLogger(__name__)
 
 BATCH_ROWS = 20_000  # bounds the memory of accept; 62 columns of short text are about 60 MB
 UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
+BACKFILL = timedelta(days=7)  # gaps older than this are not filled unless they are named
 RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
 
 
@@ -98,8 +101,8 @@ def run_id(until: datetime) -> str:
 
 
 def until_of(run: str) -> datetime:
-    """The end of a run's window (aware UTC), from its name."""
-    return datetime.strptime(run, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    """The end of a run's window (aware UTC), or the moment of a back-fill, from its name."""
+    return datetime.strptime(run.rpartition("-")[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def staging(home: Path, run: str) -> Path:
@@ -122,7 +125,7 @@ def plan(house: House, *, since: datetime, until: datetime) -> list[str]:
         with warehouse.opened(house.home, read_only=True) as connection:
             orders = [o for o in _orders(connection, house.settings, since, until) if o]
         _write_json(path, orders)
-    return [order["name"] for order in json.loads(path.read_text())]
+    return planned(house, run_id(until))
 
 
 def _orders(
@@ -144,6 +147,54 @@ def _orders(
         elif until - done >= timedelta(minutes=block.every_minutes, seconds=-30):
             ids = loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
             yield _order(block, moved.cursor, done, until, recheck_ids=ids)
+
+
+def plan_backfill(
+    house: House,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Iterable[str] = (),
+) -> str | None:
+    """The name of a run that reads the past again, made at `as_of`; None where nothing is missing.
+
+    Each source reads the span from `since` to `until`, or, where they are left out, the one that
+    holds its open gaps of the last week. `names` are the source blocks, all when empty. It moves
+    no cursor; what it hears is heard at `as_of`, however old, so lateness stays true.
+    """
+    warehouse.prepare(house.settings)
+    with warehouse.opened(house.home, read_only=True) as connection:
+        known = loading.cursors(connection)
+        open_gaps = _open_gaps(connection, as_of)
+    orders = []
+    for block in house.settings.sources:
+        window = (since, min(until, as_of)) if since and until else open_gaps.get(block.name)
+        if window and block.name in known and block.name in (names or known):
+            orders.append(_order(block, None, *window, is_backfill=True))
+    if not orders:
+        return None
+    run = f"backfill-{run_id(as_of)}"
+    _write_json(staging(house.home, run) / "plan.json", orders)
+    return run
+
+
+def _open_gaps(
+    connection: warehouse.Connection, as_of: datetime
+) -> dict[str, tuple[datetime, datetime]]:
+    """The span of each source block that holds its open gaps of the last week."""
+    found: dict[str, tuple[datetime, datetime]] = {}
+    for gap in gaps.gaps_of(connection, (as_of - BACKFILL, as_of)):
+        if gap.filled_by is None:
+            since, until = found.get(gap.source_name, gap.span)
+            found[gap.source_name] = (min(since, gap.since_at), max(until, gap.until_at))
+    return found
+
+
+def planned(house: House, run: str) -> list[str]:
+    """The names of the source blocks that a run collects."""
+    path = staging(house.home, run) / "plan.json"
+    return [order["name"] for order in json.loads(path.read_text())]
 
 
 def _is_asked_to_wait(home: Path, name: str, until: datetime) -> bool:
@@ -183,17 +234,19 @@ def collect(house: House, run: str, name: str) -> int:
     order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
     # A reading has failed until it has ended well: whatever breaks it must not pass for calm.
     receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
-    receipt |= {"gap": None, "is_capped": False, "note": "broke off: see the log of the task"}
+    receipt |= {"gaps": [], "is_capped": False, "note": "broke off: see the log of the task"}
     try:
-        receipt |= {"status": "ok"} | _land(house, run, order)
+        receipt |= _land(house, run, order)
     except RateLimited as error:
-        receipt |= {"status": "waiting", "note": str(error), "retry_at": error.retry_at}
-        log.warning("source.waiting source=%s until=%s", name, error.retry_at)
+        retry_at = landing.asked_back(error)
+        receipt |= {"status": "waiting", "note": str(error), "retry_at": retry_at}
     except SourceError as error:
         receipt |= {"note": str(error)}
         raise
     finally:
         _write_json(folder / "landed" / f"{name}.json", receipt)
+    if receipt["status"] == "waiting":
+        log.warning("source.waiting source=%s note=%s", name, receipt["note"])
     log.info("mentions.landed source=%s count=%d", name, receipt["payload_count"])
     return int(receipt["payload_count"])
 
@@ -203,9 +256,14 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
     until = datetime.fromisoformat(order["until"])
     source = sources.load(block.kind)
     net = house.settings.net
-    budget = Budget(spacing_seconds=source.MANIFEST.spacing_seconds)
-    asking = Client(contact=net.contact, allow_private=net.allow_private, budget=budget)
-    with asking as client:
+    with (
+        closing(budget.Ledger(house.home / budget.FILE)) as ledger,
+        Client(
+            contact=net.contact,
+            allow_private=net.allow_private,
+            budget=_budget(house.settings, block, ledger),
+        ) as client,
+    ):
         request = sources.Request(
             name=block.name,
             options=block.options,
@@ -217,14 +275,35 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
             home=house.home,
             secrets=house.secrets,
             recheck_ids=tuple(order["recheck_ids"]),
+            is_backfill=order["is_backfill"],
         )
-        path = landing.path_for(house.home, block.name, run, until)
-        landed = landing.land(source.collect(request), path=path, fetched_at=until)
-    found = asdict(landed) | {"next_cursor": landed.cursor}
-    del found["cursor"]
-    found["path"] = str(landed.path.relative_to(house.home)) if landed.path else None
-    found["gap"] = [moment.isoformat() for moment in landed.gap] if landed.gap else None
-    return found
+        at = until_of(run)
+        path = landing.path_for(house.home, block.name, run, at)
+        landed = landing.land(source.collect(request), path=path, fetched_at=at)
+    return {
+        "status": "waiting" if landed.is_halted else "ok",
+        "path": str(landed.path.relative_to(house.home)) if landed.path else None,
+        "payload_count": landed.payload_count,
+        "next_cursor": landed.cursor,
+        "gaps": [[moment.isoformat() for moment in gap] for gap in landed.gaps],
+        "is_capped": landed.is_capped,
+        "note": landed.note,
+        "retry_at": landed.retry_at,
+    }
+
+
+def _budget(settings: Settings, block: SourceBlock, ledger: budget.Ledger) -> budget.Budget:
+    return budget.of_block(settings, block, sources.load(block.kind).MANIFEST, ledger)
+
+
+def is_priced(block: SourceBlock) -> bool:
+    """Whether a source costs money by the call or item."""
+    return bool(sources.load(block.kind).MANIFEST.prices)
+
+
+def budgets(house: House, ledger: budget.Ledger) -> list[budget.Budget]:
+    """What each source block may ask and spend, in the order of `vigie.toml`."""
+    return [_budget(house.settings, block, ledger) for block in house.settings.sources]
 
 
 def terms(settings: Settings, block: SourceBlock) -> sources.Terms:
@@ -265,8 +344,9 @@ class _Count:
 def accept(house: House, run: str) -> dict[str, int]:
     """Payloads of every source of the run to accepted mentions; the counts over all sources.
 
-    A batch that is not what the table promises stops its source, not the others: the operators
-    are told which expectation broke, the reading counts as failed, and its cursor stays.
+    A batch that is not what the table promises stops its source, not the others, and so does
+    whatever else breaks it: the operators are told, the reading counts as failed, and its cursor
+    stays.
     """
     folder = staging(house.home, run)
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
@@ -280,11 +360,15 @@ def accept(house: House, run: str) -> dict[str, int]:
             counts[name] = _Count()
             receipt = _receipt(folder, name)
             if receipt["path"]:
-                found = _normalised(house, run, receipt, matcher, key, counts[name])
                 try:
+                    found = _normalised(house, run, receipt, matcher, key, counts[name])
                     _accept_source(found, tables, counts[name], results)
                 except ContractBroken as error:
                     counts[name].broken = str(error)
+                except Exception as error:  # whatever one source meets, the others go on
+                    log.exception("source.broken source=%s", name)
+                    kind = type(error).__name__  # its words may be somebody's text
+                    counts[name].broken = f"{kind} while its payloads were read: see the log"
     for name, repeated in _repeats(folder / "mentions.parquet"):
         counts[name].duplicates += repeated
         counts[name].accepted -= repeated
@@ -310,7 +394,7 @@ def _receipt(folder: Path, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text())
         return found
     order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
-    lost = {"path": None, "payload_count": 0, "next_cursor": None, "gap": None}
+    lost: dict[str, Any] = {"path": None, "payload_count": 0, "next_cursor": None, "gaps": []}
     return {**order, **lost, "status": "missing", "is_capped": False, "note": "never finished"}
 
 
@@ -474,7 +558,8 @@ def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Inta
     counts = json.loads((folder / "accepted.json").read_text())
     for name, count in counts.items():
         receipt = _read_whole(_receipt(folder, name), count)
-        gap = [datetime.fromisoformat(moment) for moment in receipt["gap"] or ()]
+        moment = datetime.fromisoformat
+        gaps = [(moment(since), moment(until)) for since, until in receipt["gaps"]]
         yield loading.Intake(
             run_id=run,
             source_name=name,
@@ -490,20 +575,30 @@ def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Inta
             duplicate_count=count["duplicates"],
             deleted_count=count["deleted"],
             is_capped=receipt["is_capped"],
-            gap_since_at=gap[0] if gap else None,
-            gap_until_at=gap[1] if gap else None,
+            gap_since_at=min((since for since, _ in gaps), default=None),
+            gap_until_at=max((until for _, until in gaps), default=None),
             note=receipt["note"],
             finished_at=until_of(run),
             cursor=_moved(receipt),
+            cursor_run_id=_stands_at(receipt, run),
+            gaps=tuple(gaps),
         )
 
 
 def _moved(receipt: Mapping[str, Any]) -> sources.Cursor | None:
     """Where the next run goes on; a source that had nothing to tell has been read all the same."""
-    if receipt["is_backfill"] or receipt["status"] != "ok":
+    if receipt["is_backfill"] or receipt["status"] not in ("ok", "waiting"):
         return None
-    found: sources.Cursor | None = receipt["next_cursor"] or receipt["cursor"]
+    before = receipt["cursor"] if receipt["status"] == "ok" else None
+    found: sources.Cursor | None = receipt["next_cursor"] or before
     return found
+
+
+def _stands_at(receipt: Mapping[str, Any], run: str) -> str:
+    """The run whose window a cursor has reached: of one that was read in part, the run before, so
+    that the next run reads from there and the window does not pass for read."""
+    is_whole = receipt["status"] == "ok"
+    return run if is_whole else run_id(datetime.fromisoformat(receipt["since"]))
 
 
 def _read_whole(receipt: dict[str, Any], count: Mapping[str, Any]) -> dict[str, Any]:
@@ -553,9 +648,33 @@ def watch(
 
     A source that fails never stops another; its error is logged and stands in the coverage.
     """
-    run = run_id(until)
+    plan(house, since=since, until=until)
+    counts = _through_load(house, run_id(until), progress)
+    progress("alert")
+    counts |= alert(house, as_of=until)
+    return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+
+
+def backfill(
+    house: House,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Iterable[str] = (),
+    progress: Callable[[str], object] = log.debug,
+) -> dict[str, int]:
+    """Read the past again without Airflow (`plan_backfill`); its counts. Wakes nobody."""
+    run = plan_backfill(house, as_of=as_of, since=since, until=until, names=names)
+    if run is None:
+        return {"sources": 0, "sources_failed": 0}
+    return _through_load(house, run, progress)
+
+
+def _through_load(house: House, run: str, progress: Callable[[str], object]) -> dict[str, int]:
+    """Collect, accept, score and load a run that is planned; a failing source stops no other."""
     counts = {"sources": 0, "sources_failed": 0}
-    for name in plan(house, since=since, until=until):
+    for name in planned(house, run):
         progress(f"collect {name}")
         counts["sources"] += 1
         try:
@@ -570,9 +689,7 @@ def watch(
         progress(step.__name__)
         found = step(house, run)
         counts |= found if isinstance(found, dict) else {"scored": found}
-    progress("alert")
-    counts |= alert(house, as_of=until)
-    return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+    return counts
 
 
 def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
@@ -648,7 +765,7 @@ def export(house: House, *, since: datetime, until: datetime, as_of: datetime) -
 
 def score_again(house: House, run: str) -> int:
     """Score what `export` wrote with the models of today; how many mentions."""
-    return _score(house, run, at=until_of(run.removeprefix("rescore-")))
+    return _score(house, run, at=until_of(run))
 
 
 def load_again(house: House, run: str) -> dict[str, int]:
@@ -657,8 +774,7 @@ def load_again(house: House, run: str) -> dict[str, int]:
     scores, scorer = folder / "scores.parquet", _scorer(folder)
     staged = loading.Staged(run_id=run, scores=scores, scorer=scorer)
     with warehouse.opened(house.home) as connection:
-        at = until_of(run.removeprefix("rescore-"))
-        return asdict(loading.load(connection, staged, loaded_at=at))
+        return asdict(loading.load(connection, staged, loaded_at=until_of(run)))
 
 
 def rerun_queries(

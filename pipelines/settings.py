@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, time
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +29,15 @@ def _address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise ValueError("write one plain mail address, such as astreinte@ville.example")
     return text
+
+
+def _rare_word(text: str) -> str:
+    if not re.fullmatch(r"[^\W_]{8,60}", text) or text.isdigit():
+        raise ValueError(
+            "write one word of eight letters and digits or more that nobody else writes, such as "
+            "veillevalbrume7f3k"
+        )
+    return text.casefold()
 
 
 def _zone(name: str) -> str:
@@ -114,7 +123,10 @@ class Subject(Part):
 
 
 class SourceBlock(Part):
-    """One `[[sources]]` block: a name of its own, the kind, and that kind's options."""
+    """One `[[sources]]` block: a name of its own, the kind, and that kind's options.
+
+    `monthly_cap` is the most that it may cost a month, in the currency of the source's prices.
+    """
 
     name: Identifier
     kind: str
@@ -122,6 +134,7 @@ class SourceBlock(Part):
     silent_after_minutes: Annotated[int, Field(ge=5)] = 180
     first_days: Annotated[int, Field(ge=0, le=90)] = 7
     subject: Identifier | None = None
+    monthly_cap: Annotated[float, Field(ge=0)] | None = None
     options: Any = None
 
 
@@ -189,6 +202,30 @@ class Models(Part):
         return self.model_copy(update={"sentiment": str(path)})
 
 
+class Caps(Part):
+    """The most that all sources together may cost a month; none where only their own caps hold."""
+
+    monthly_cap_eur: Annotated[float, Field(ge=0)] | None = None
+    monthly_cap_usd: Annotated[float, Field(ge=0)] | None = None
+
+
+class Canary(Part):
+    """A post that the institution plants to see whether it is heard, and how late.
+
+    It is known by `word`, which nobody else writes, or by its address `url`. It is planted
+    at `planted_at`, or every day at `daily_at` by the institution's clock; `sources` are the blocks
+    that should hear it, within `within_minutes`.
+    """
+
+    id: Identifier
+    word: Annotated[str, AfterValidator(_rare_word)] | None = None
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
+    planted_at: tuple[datetime, ...] = ()
+    daily_at: time | None = None
+    sources: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    within_minutes: Annotated[int, Field(ge=5, le=10080)] = 60
+
+
 class Net(Part):
     """Where the HTTP client may go beyond public addresses, and whom to contact about it."""
 
@@ -206,9 +243,11 @@ class Settings(Part):
     relays: tuple[Relay, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     rota: tuple[Shift, ...] = ()
+    canaries: tuple[Canary, ...] = ()
     mail: Mail = Mail()
     retention: Retention = Retention()
     models: Models = Models()
+    budget: Caps = Caps()
     net: Net = Net()
 
 
@@ -247,7 +286,7 @@ def read(
 def secrets_for(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """The secrets that the settings name and the environment holds, by variable; never logged."""
     names = {settings.mail.password_env} | {
-        name for block in settings.sources for name in _env_names(block.options)
+        name for block in settings.sources for name in env_names(block.options)
     }
     return {name: environ[name] for name in sorted(names) if environ.get(name)}
 
@@ -285,7 +324,7 @@ def _split(document: Document, index: int, source_options: Mapping[str, type[Bas
         return own, None, _faults(document, error, ("sources", index), model)
 
 
-def _env_names(options: Any) -> Iterator[str]:
+def env_names(options: Any) -> Iterator[str]:
     """The variables that a source's options name, written or by default."""
     if isinstance(options, BaseModel):
         for name in type(options).model_fields:
@@ -428,7 +467,7 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
     parts: dict[str, type[BaseModel]] = {
         "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
-        "models": Models, "net": Net,
+        "models": Models, "net": Net, "budget": Caps, "canaries": Canary,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)

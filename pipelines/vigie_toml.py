@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,7 @@ def faults(document: Document) -> Iterator[Fault]:
         _relays,
         _recipients,
         _rota,
+        _canaries,
         _mail,
         _models,
     ):
@@ -255,7 +256,10 @@ def _secrets_written(document: Document) -> Iterator[Fault]:
 
 
 def _written_twice(document: Document) -> Iterator[Fault]:
-    keys = {"subjects": "id", "sources": "name", "relays": "id", "recipients": "email"}
+    keys = {
+        "subjects": "id", "sources": "name", "relays": "id", "recipients": "email",
+        "canaries": "id",
+    }  # fmt: skip
     for name, key in keys.items():
         seen: set[str] = set()
         for index, entry in document.tables(name):
@@ -421,6 +425,26 @@ def _seams(document: Document, spans: list[tuple[date, date, int]]) -> Iterator[
             gap = f"{last + timedelta(days=1)} to {start - timedelta(days=1)}"
             remedy = f"nobody is on call from {gap}: add a shift, or lengthen one"
             yield document.fault(("rota", index, "from_on"), start, remedy)
+
+
+def _canaries(document: Document) -> Iterator[Fault]:
+    """Canaries that nothing could hear, or whose planting is not known."""
+    known = [s["name"] for _, s in document.tables("sources") if isinstance(s.get("name"), str)]
+    for index, canary in document.tables("canaries"):
+        if not canary.get("word") and not canary.get("url"):
+            remedy = "write its word, which nobody else writes, or its url"
+            yield document.fault(("canaries", index), "no word, no url", remedy)
+        if bool(canary.get("planted_at")) == bool(canary.get("daily_at")):
+            remedy = "write either planted_at = [2026-11-26T09:00:00+01:00] or daily_at = 09:00:00"
+            yield document.fault(("canaries", index), "planted when?", remedy)
+        for moment in canary.get("planted_at") or ():
+            if isinstance(moment, datetime) and moment.tzinfo is None:
+                remedy = "write its zone: 2026-11-26T09:00:00+01:00, or …Z"
+                yield document.fault(("canaries", index, "planted_at"), moment, remedy)
+        for name in _texts(canary.get("sources")):
+            if name not in known:
+                remedy = f"no source has this name: {near(name, known)}there is {', '.join(known)}"
+                yield document.fault(("canaries", index, "sources"), name, remedy)
 
 
 def _mail(document: Document) -> Iterator[Fault]:

@@ -145,6 +145,7 @@ def _copy_settings(connection: Connection, settings: Settings) -> None:
         "source_block": [
             [s.name, s.kind, s.every_minutes, s.silent_after_minutes] for s in settings.sources
         ],
+        "canary": [[c.id, c.word, c.url] for c in settings.canaries],
     }
     for table, values in rows.items():
         connection.execute(f"delete from {table}")  # noqa: S608 - our own names

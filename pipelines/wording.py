@@ -1,4 +1,4 @@
-"""The words and numbers of a locale: texts from `templates/digest.<locale>.toml`, forms by CLDR.
+"""The words and numbers of a locale: texts from `templates/<name>.<locale>.toml`, forms by CLDR.
 
 French numbers take a narrow no-break space and a comma, dates their French order. A text may
 name values in braces; a table `one`/`other` is a plural. No text of a person is ever a template.
@@ -131,16 +131,16 @@ def _first(text: str, day: date, locale: str) -> str:
     return re.sub(r"\b1\b", "1er", text, count=1) if locale == "fr" and day.day == 1 else text
 
 
-def words(locale: str, zone: tzinfo) -> Words:
-    """The words of `locale` (fr or en), with the times of `zone`."""
+def words(locale: str, zone: tzinfo, *, name: str = "digest") -> Words:
+    """The words of `locale` (fr or en) in `templates/<name>…`, with the times of `zone`."""
     if locale not in LOCALES:
-        raise ValueError(f"there is no digest in {locale!r}: choose one of {', '.join(LOCALES)}")
-    return Words(locale, zone, _texts(locale))
+        raise ValueError(f"there is no {name} in {locale!r}: choose one of {', '.join(LOCALES)}")
+    return Words(locale, zone, _texts(name, locale))
 
 
-@lru_cache(maxsize=len(LOCALES))
-def _texts(locale: str) -> Mapping[str, Any]:
-    path = files("pipelines") / "templates" / f"digest.{locale}.toml"
+@lru_cache(maxsize=4 * len(LOCALES))
+def _texts(name: str, locale: str) -> Mapping[str, Any]:
+    path = files("pipelines") / "templates" / f"{name}.{locale}.toml"
     found = tomllib.loads(path.read_text(encoding="utf-8"))
     return _typeset(found) if locale == "fr" else found
 

@@ -19,12 +19,12 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli"),
+        *("orchestrator", "query_cli", "coverage_commands"),
     ),
     "run": ("run",),
     "sources": ("sources",),
     "http": ("http",),
-    "budget": ("limits",),
+    "budget": ("budget", "limits"),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext"),
     "query": (
@@ -38,6 +38,8 @@ PARTS = {
     "score": ("score", "columns", "textfile"),
     "load": ("load",),
     "counts": ("counts",),
+    "gaps": ("gaps", "spans"),
+    "coverage": ("coverage", "coverage_words", "canaries", "recall"),
     "detect": ("detect",),
     "baseline": ("baseline", "holidays", "rules"),
     "notify": (

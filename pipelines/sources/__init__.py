@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from pydantic import BaseModel
 
 from pipelines.errors import Fault, SettingsError
-from pipelines.limits import Limit, Price, Rolling
+from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _SHORT_SECONDS = 300.0
 class Manifest:
     """What a source is, in law and in money; `docs/sources.md` and the AIPD annex print it.
 
-    `limits` and `prices` are what the service allows and asks, for whoever keeps count;
+    `limits` and `prices` are kept to by `pipelines/budget.py` for every call of the source;
     `rows_expire` says that nothing may outlive `retention_days`, not even a row whose text is gone.
     """
 
@@ -60,16 +60,6 @@ class Manifest:
     limits: tuple[Limit, ...] = ()
     prices: tuple[Price, ...] = ()
     rows_expire: bool = False
-
-    @property
-    def spacing_seconds(self) -> float:
-        """The seconds between two requests that keep to every limit of five minutes or less.
-
-        Limits of a day are not spread over it: a run may use its share at once.
-        """
-        rolling = ((limit.per.seconds, limit.most) for limit in self.limits
-                   if isinstance(limit.per, Rolling))  # fmt: skip
-        return max((s / most for s, most in rolling if s <= _SHORT_SECONDS), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +78,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What one run asks of one source. `since` and `until` are aware UTC, half open."""
+    """What one run asks of one source. `since` and `until` are aware UTC, half open.
+
+    `is_backfill`: the window lies in the past and there is no cursor; what the source cannot reach
+    back to has to be told as a gap, since the window passes for read otherwise.
+    """
 
     name: str
     options: Any
@@ -100,6 +94,7 @@ class Request:
     home: Path
     secrets: Mapping[str, str] = field(default_factory=dict)
     recheck_ids: tuple[str, ...] = ()
+    is_backfill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

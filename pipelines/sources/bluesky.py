@@ -23,6 +23,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.errors import SourceError
+from pipelines.limits import Daily, Limit, Rolling
 from pipelines.mention import CollectedVia
 from pipelines.sources import (
     Collected,
@@ -71,6 +72,25 @@ MANIFEST = Manifest(
         "ask not to be shown to readers without an account are only counted"
     ),
     version="1",
+    # 30 sign-ins in 5 minutes were seen at a host (429 on the 31st); 300 a day is Bluesky's word.
+    limits=(
+        Limit(
+            name="sign-ins",
+            most=30,
+            per=Rolling(300),
+            costs=((r"createSession$", 1),),
+            of="account",
+            remedy="see why the session in keys/ is not kept: it serves for weeks",
+        ),
+        Limit(
+            name="sign-ins a day",
+            most=300,
+            per=Daily(),
+            costs=((r"createSession$", 1),),
+            of="account",
+            remedy="see why the session in keys/ is not kept: it serves for weeks",
+        ),
+    ),
 )
 
 

@@ -260,15 +260,21 @@ def _validator(value: str | None) -> str | None:
 
 
 def _gap(document: Document, cursor: Cursor, request: Request) -> tuple[datetime, datetime] | None:
-    """The time of which entries may have come and gone between two readings, if any."""
+    """The time of which entries may have come and gone between two readings, if any.
+
+    Of a back-fill: all that is older than the oldest entry, since the feed shows it no more.
+    """
     options: Options = request.options
     before = cursor.get("seen")
+    told = (at for _, at, _ in _items(document, options) if at is not None)
+    oldest = min(told, default=None)
+    if request.is_backfill:
+        end = min(oldest or request.until, request.until)
+        return (request.since, end) if end > request.since else None
     keys = {_digest(key, 8) for key, _, _ in _items(document, options)}
     if not before or not keys or not keys.isdisjoint(before):
         return None
     read_at, _ = _feed_dates.read(cursor.get("read_at"), zone=ZoneInfo("UTC"))
-    told = (at for _, at, _ in _items(document, options) if at is not None)
-    oldest = min(told, default=None)
     is_hole = read_at is not None and oldest is not None and read_at < oldest
     return (read_at, min(oldest, request.until)) if is_hole and read_at and oldest else None
 

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import http
 from pipelines.errors import RateLimited, SourceError, StatusRefused
+from pipelines.limits import Limit, Rolling
 from pipelines.mention import Deletion, Rejection
 from pipelines.sources import (
     Checkpoint,
@@ -64,6 +65,15 @@ MANIFEST = Manifest(
     cost="free; 300 requests in five minutes",
     retention_days=30,
     deletion_duty="statuses of the server asked are looked up again; others on request",
+    # docs.joinmastodon.org/api/rate-limits, read 2026-07-02: by account and by address.
+    limits=(
+        Limit(
+            name="calls",
+            most=300,
+            per=Rolling(300),
+            remedy="lower max_pages, or raise every_minutes of this source in vigie.toml",
+        ),
+    ),
 )
 
 _PAGE = 40  # the most that a timeline gives
@@ -180,7 +190,8 @@ def collect(request: Request) -> Iterator[Collected]:
     """Every new public status of the tags, mentions and account; touches the network.
 
     SourceError when nothing could be read. When part could, the rest is told in the note and
-    comes with the next run, since each timeline keeps its own place.
+    comes with the next run, since each timeline keeps its own place. RateLimited when the server
+    asks for a long wait, after a checkpoint of what came before.
     """
     run = _opened(request)
     failures: list[SourceError] = []
@@ -193,9 +204,11 @@ def collect(request: Request) -> Iterator[Collected]:
             failures.append(error)
             run.notes.append(str(error))
             run.is_capped = True
+            if isinstance(error, RateLimited) and not (well or run.handed_count):
+                raise
         yield run.checkpoint()
         if failures and isinstance(failures[-1], RateLimited):
-            break
+            raise failures[-1]  # what came before the checkpoint is kept, and its place
     if failures and not well and not run.handed_count:
         raise failures[0]
     if not failures:

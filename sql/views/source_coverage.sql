@@ -1,6 +1,6 @@
 -- Purpose: how far each source has been read, and what was not seen.
 -- Published: yes.
--- Grain: one row per source block of the settings. Reads: source_block, intake.
+-- Grain: one row per source block of the settings. Reads: source_block, intake, source_hour.
 -- Units: times are UTC; `behind_minutes` and `is_silent` are told at `as_of`, the last run of any
 --   source; `gap_minutes` and `capped_count` are of the seven days before it.
 -- Caveat: no data is not calm. A source that is never late may still miss what its platform hides.
@@ -17,9 +17,6 @@ read_well as (
         max(intake.finished_at) filter (where intake.status = 'ok') as last_ok_at,
         max(intake.newest_published_at) as newest_published_at,
         arg_max(intake.status, intake.finished_at) as last_status,
-        coalesce(sum(
-            date_diff('minute', intake.gap_since_at, intake.gap_until_at)
-        ) filter (where intake.finished_at > latest.as_of - interval '7 days'), 0) as gap_minutes,
         count(*) filter (
             where intake.is_capped and intake.finished_at > latest.as_of - interval '7 days'
         ) as capped_count,
@@ -32,6 +29,16 @@ read_well as (
     from intake
     cross join latest
     group by intake.source_name
+),
+
+unread as (
+    select
+        source_hour.source_name,
+        sum(source_hour.gap_seconds) // 60 as gap_minutes
+    from source_hour
+    cross join latest
+    where source_hour.hour_at > latest.as_of - interval '7 days'
+    group by source_hour.source_name
 )
 
 select
@@ -49,11 +56,12 @@ select
     ) as is_silent,
     coalesce(read_well.accepted_count, 0)::bigint as accepted_count,
     coalesce(read_well.rejected_count, 0)::bigint as rejected_count,
-    coalesce(read_well.gap_minutes, 0)::bigint as gap_minutes,
+    coalesce(unread.gap_minutes, 0)::bigint as gap_minutes,
     coalesce(read_well.capped_count, 0) as capped_count
 from source_block as block
 cross join latest
-left join read_well on block.source_name = read_well.source_name;
+left join read_well on block.source_name = read_well.source_name
+left join unread on block.source_name = unread.source_name;
 
 comment on view source_coverage is
 'One row per source: how far it was read, told at the last run of any source. No data is not calm.';
@@ -62,5 +70,5 @@ comment on column source_coverage.last_status is 'ok, waiting, failed, missing, 
 comment on column source_coverage.behind_minutes is 'From what was read to as_of.';
 comment on column source_coverage.is_silent is 'No reading that worked for longer than allowed.';
 comment on column source_coverage.accepted_count is 'Mentions in the day before as_of.';
-comment on column source_coverage.gap_minutes is 'Time that could not be read in the last 7 days.';
+comment on column source_coverage.gap_minutes is 'Time of the last 7 days that is still unread.';
 comment on column source_coverage.capped_count is 'Runs that a limit cut short in the last 7 days.';

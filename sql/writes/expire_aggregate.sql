@@ -1,6 +1,6 @@
 -- Purpose: drop what was counted, told and covered too long ago.
--- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, incident_event,
---   incident, outbox. Run by: pipelines/retention.py.
+-- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
+--   source_hour, canary_heard, incident_event, incident, outbox. Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
 delete from hourly
@@ -11,6 +11,12 @@ delete from digest
 where digest.day_on < cast($count_day as date);
 delete from intake
 where intake.finished_at < cast($count_before as timestamptz);
+delete from gap
+where gap.until_at < cast($count_before as timestamptz);
+delete from source_hour
+where source_hour.hour_at < cast($count_before as timestamptz);
+delete from canary_heard
+where canary_heard.heard_at < cast($count_before as timestamptz);
 delete from outbox
 where outbox.created_at < cast($count_before as timestamptz);
 delete from incident_event

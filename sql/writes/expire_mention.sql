@@ -1,5 +1,5 @@
 -- Purpose: drop the mentions that have had their time, and freeze the counts of their days.
--- Grain: one row per mention. Writes: frozen_day, mention. Run by: pipelines/retention.py.
+-- Grain: one row per mention. Writes: frozen_day, heard, mention. Run by: pipelines/retention.py.
 -- Units: `$row_before` (UTC) is the first sight from which a mention is kept; `$strict` gives the
 --   same for each source whose terms let no row live longer (source, before); days are those at
 --   the institution, whose zone is `$zone`.
@@ -30,6 +30,9 @@ where
         select frozen_day.day_on from frozen_day
     )
 group by cast(timezone($zone, expired_mention.published_at) as date);
+
+delete from heard
+where heard.heard_at <= cast($row_before as timestamptz);
 
 delete from mention
 using expired_mention

@@ -13,7 +13,7 @@ from dags import institution
 from pipelines.errors import SourceError
 
 FOLDER = Path(__file__).parents[2] / "dags"
-FILES = ("watch", "digest", "upkeep", "rescore")
+FILES = ("watch", "digest", "upkeep", "rescore", "backfill")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,8 @@ def test_every_step_that_opens_the_warehouse_takes_the_one_slot(bag: Any) -> Non
         ("upkeep", "publish"),
         ("rescore", "export"),
         ("rescore", "load"),
+        ("backfill", "plan"),
+        ("backfill", "load"),
     }
 
 

@@ -127,6 +127,8 @@ def intake(**changes: Any) -> load.Intake:
         "note": None,
         "finished_at": SEEN,
         "cursor": {"after": 1},
+        "cursor_run_id": None,
+        "gaps": (),
     }
     return load.Intake(**(values | changes))
 
@@ -209,7 +211,10 @@ def stored(
         yield connection
 
 
-TABLES = ("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer")
+TABLES = (
+    *("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer"),
+    *("heard", "gap", "source_hour", "source_start"),
+)
 
 
 def checksums(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from pipelines import alert_letter, charts, rules
-from pipelines.evidence import Curve, Evidence, Message, SourceState, Term
+from pipelines.coverage import Coverage, SourceCover
+from pipelines.evidence import Curve, Evidence, Message, Term
 from pipelines.explanation import Explanation, Moved
+from pipelines.gaps import Gap
 from pipelines.incidents import Decision
 from pipelines.letter import Letter
 from pipelines.settings import Institution
@@ -43,23 +45,45 @@ def reasons(*words: tuple[str, float], terms: tuple[str, ...] = ()) -> Explanati
     return Explanation(mention_id="m1", tone="negative", words=moved, terms=terms)
 
 
-def source(name: str, **changes: Any) -> SourceState:
+def source(name: str, **changes: Any) -> SourceCover:
+    """A source that was read as it should over the last six hours."""
     values: dict[str, Any] = {
         "name": name,
         "kind": name,
+        "state": "ok",
+        "since_at": None,
         "read_at": AS_OF,
-        "late_minutes": 0.0,
-        "status": "ok",
-        "is_late": False,
-        "is_capped": False,
-        "has_gap": False,
+        "last_status": "ok",
+        "every_minutes": 5,
+        "due": ((AS_OF - 360 * MINUTE, AS_OF),),
+        "unread": (),
+        "gaps": (),
+        "capped": (),
+        "capped_count": 0,
+        "run_count": 72,
+        "failed_count": 0,
+        "waiting_count": 0,
+        "mention_count": 30,
+        "usual_count": 30.0,
+        "usual_unheard": 0.0,
+        "unheard_count": 0.0,
     }
-    return SourceState(**(values | changes))
+    return SourceCover(**(values | changes))
+
+
+def covered(*sources: SourceCover, **changes: Any) -> Coverage:
+    values: dict[str, Any] = {
+        "since": AS_OF - 360 * MINUTE,
+        "until": AS_OF,
+        "as_of": AS_OF,
+        "sources": sources,
+    }
+    return Coverage(**(values | changes))
 
 
 def rests_on(**changes: Any) -> Evidence:
     values: dict[str, Any] = {
-        "sources": (source("mastodon"), source("presse")),
+        "lately": covered(source("mastodon"), source("presse"), late_p50=3.2, late_p95=11.0),
         "messages": (message(),),
         "terms": (Term(term="canalisation", count=40, share=0.51, usual_share=0.01),),
         "networks": {"mastodon": 100, "press": 34},
@@ -141,7 +165,8 @@ EVERYTHING = {
     "share of tone": "50 % de textes négatifs (entre 40 % et 60 %), d’habitude 25 %.",
     "undetermined": "indéterminé 40",
     "topic": "Environnement, eau, énergie 80 %",
-    "coverage": "Toutes les sources répondent (2).",
+    "coverage": "Tout ce qui devait être lu l’a été (2 sources).",
+    "lateness": "La moitié des messages sont entendus moins de 4 min après leur publication",
     "procedure": "Lire les messages cités",
     "owner": "Responsable proposé : modération d’astreinte.",
     "what resolves": "Se clôt quand le volume repasse",
@@ -217,7 +242,7 @@ def test_what_people_write_never_becomes_markup_nor_template() -> None:
         messages=(message(text=hostile, title="<b>titre</b>", network="<i>réseau</i>"),),
         terms=(Term(term="<u>mot</u>", count=3, share=0.5, usual_share=0.0),),
         networks={"<i>réseau</i>": 3},
-        sources=(source("<s>source</s>", read_at=None),),
+        lately=covered(source("<s>source</s>", state="never", read_at=None)),
     )
     made = letter(evidence=town)
     assert "<script>" not in made.html
@@ -291,14 +316,110 @@ def test_nobody_named_for_alerts_is_said_loudly_and_first() -> None:
     assert "Aucune astreinte" in letter(beside={"nobody": "off_shift"}).text
 
 
-def test_what_a_source_does_not_bring_is_said() -> None:
-    late = source("mastodon", is_late=True, late_minutes=185.0)
-    made = letter(evidence=rests_on(sources=(late, source("presse", is_capped=True, has_gap=True))))
-    assert "mastodon en retard de 3 h 05" in made.text
-    assert "presse : lecture tronquée" in made.text
-    assert "presse : un trou de lecture" in made.text
-    assert "Ce qui n’a pas été vu n’est pas compté." in made.text
-    assert "Toutes les sources" not in made.text
+OUTAGE = (AS_OF - 185 * MINUTE, AS_OF)
+LATE = source(
+    "mastodon",
+    state="late",
+    since_at=OUTAGE[0],
+    read_at=OUTAGE[0],
+    unread=(OUTAGE,),
+    gaps=(
+        Gap(
+            source_name="mastodon",
+            since_at=OUTAGE[0],
+            until_at=AS_OF,
+            reason="failed",
+            found_by="r",
+            found_at=AS_OF,
+        ),
+    ),
+    usual_unheard=12.0,
+    unheard_count=30.0,
+)
+SAID = {
+    "fr": (
+        "Lecture incomplète : 1 sur 2 sources lues normalement.",
+        "La source mastodon n’est plus lue depuis le 20 nov. à 08:20 (3 h 05), faute de réponse : "
+        "ce qui s’y dit depuis n’est pas compté ; d’habitude environ 12 messages sur ce temps-là, "
+        "plutôt 30 au rythme de ce jour.",
+        "Ce nombre est un minimum : environ 33 % de ce qui s’est dit n’a sans doute pas été "
+        "entendu.",
+    ),
+    "en": (
+        "Reading incomplete: 1 of 2 sources read as they should.",
+        "mastodon has not been read since 20 Nov, 08:20 (3 h 05), for want of an answer: what has "
+        "been said there since is not counted; usually about 12 messages in that time, rather 30 "
+        "at the pace of this day.",
+        "This number is a minimum: about 33% of what was said has likely not been heard.",
+    ),
+}
+
+
+def _flat(text: str) -> str:
+    return " ".join(re.sub(r"[\u00a0\u202f]", " ", text).split())
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_what_was_not_heard_is_said_and_what_it_means_for_the_count(locale: str) -> None:
+    found = covered(LATE, source("presse"))
+    made = letter(locale=locale, evidence=rests_on(lately=found, window=found))
+    for line in SAID[locale]:
+        assert line in _flat(made.text)
+        assert line in _flat(visible(made.html))
+    first = _flat(made.text).index(SAID[locale][2])
+    assert first < _flat(made.text).index("MESSAGES")  # before anything is quoted
+
+
+def test_a_platform_that_shows_a_part_makes_the_count_a_minimum() -> None:
+    cut = source("presse", capped=((AS_OF - 20 * MINUTE, AS_OF),), capped_count=2)
+    found = covered(source("mastodon"), cut)
+    made = _flat(letter(evidence=rests_on(lately=found, window=found)).text)
+    assert "La source presse n’a pas tout montré de 11:05 à 11:25 : le nombre" in made
+    assert "Les chiffres sont un minimum : une plateforme n’a pas tout montré." in made
+
+
+def test_a_gap_that_was_filled_is_told_as_heard_late_and_a_hiccup_is_not() -> None:
+    def filled(minutes: int) -> Gap:
+        since = AS_OF - 120 * MINUTE
+        return Gap(
+            source_name="mastodon",
+            since_at=since,
+            until_at=since + minutes * MINUTE,
+            reason="failed",
+            found_by="r",
+            found_at=since,
+            filled_by="s",
+            filled_at=since + (minutes + 5) * MINUTE,
+        )
+
+    said = "n’a pas pu être lue de 09:25 à 10:25, faute de réponse ; elle l’a été après coup"
+    for minutes, is_told in ((60, True), (10, False)):
+        found = covered(source("mastodon", gaps=(filled(minutes),)))
+        made = _flat(letter(evidence=rests_on(lately=found, window=found)).text)
+        assert (said in made) == is_told
+        assert "minimum" not in made
+        assert "Tout ce qui devait être lu l’a été (1 source)." in made
+
+
+def test_a_history_too_short_to_say_how_much_is_missing_says_so() -> None:
+    unknown = replace(LATE, usual_count=None, usual_unheard=None, unheard_count=None)
+    found = covered(unknown)
+    made = _flat(letter(evidence=rests_on(lately=found, window=found)).text)
+    assert "l’historique est trop court pour dire de combien" in made
+    assert "d’habitude environ" not in made
+
+
+def test_an_alert_that_is_over_claims_no_minimum() -> None:
+    found = covered(LATE)
+    ended = Decision(reason="resolved", is_sent=True)
+    made = letter(
+        decision=ended,
+        state="resolved",
+        resolved_at=AS_OF,
+        evidence=rests_on(lately=found, window=found),
+    )
+    assert "un minimum" not in made.text
+    assert "n’est plus lue depuis" in made.text
 
 
 def test_a_danger_asks_for_the_crisis_cell_and_a_legal_review() -> None:

@@ -277,17 +277,25 @@ def test_an_empty_warehouse_gives_a_yellow_digest_that_says_nothing_was_read() -
     for locale in ("fr", "en"):
         letter = digest.render(made, locale=locale)
         assert letter.images == {}
-    assert "jamais lue" in digest.render(made, locale="fr").text
+    assert "jamais été lue" in digest.render(made, locale="fr").text
+    assert "never been read" in digest.render(made, locale="en").text
 
 
 def test_the_digest_says_which_source_was_late_cut_short_and_what_was_not_seen(
     crisis: Digest,
 ) -> None:
     text = _flat(digest.render(crisis, locale="fr").text)
-    assert "mastodon : en retard : dernière lecture le 19 nov. à 21:00" in text
-    assert "lectures tronquées par la plateforme" in text
-    assert re.search(r"environ \d+ messages non vus", text)
-    assert "2 sur 4 sources lues normalement" in text
+    assert "mastodon n’est plus lue depuis le 19 nov. à 21:00 (10 h), faute de réponse" in text
+    found = re.search(r"environ (\d+) messages sur ce temps-là, plutôt (\d+) au rythme", text)
+    assert found
+    assert int(found[2]) > 3 * int(found[1])  # in a crisis the usual is far too little
+    assert "bluesky n’a pas été lue de 19:45 à 20:00, car elle n’a pas donné ces messages" in text
+    assert "bluesky n’a pas tout montré de 20:00 à 20:45 : le nombre" in text
+    assert "Lecture incomplète : 2 sur 4 sources lues normalement." in text
+    assert re.search(
+        r"minimum : il y manque sans doute environ \d+ messages, soit \d+ % du total", text
+    )
+    assert "La moitié des messages sont entendus moins de 5 min après" in text
 
 
 def test_a_silent_source_is_told_from_a_source_that_is_late() -> None:
@@ -296,7 +304,7 @@ def test_a_silent_source_is_told_from_a_source_that_is_late() -> None:
         connection.execute(
             "update intake set newest_published_at = null where source_name = 'bluesky'"
         )
-        states = {source.name: source.state for source in _built(connection).sources}
+        states = {source.name: source.cover.state for source in _built(connection).sources}
     assert states == {"bluesky": "silent", "export_x": "ok", "mastodon": "ok", "presse": "ok"}
 
 

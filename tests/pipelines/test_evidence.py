@@ -7,7 +7,7 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from pipelines import evidence
+from pipelines import evidence, gaps
 from pipelines.baseline import ZoneInfo
 from pipelines.evidence import Evidence
 from tests.pipelines.test_incidents import alert, incident
@@ -120,37 +120,56 @@ def test_an_alert_on_a_topic_rests_on_that_topic_alone(
     assert all("tram" in message.text for message in found.messages)
 
 
+def _reading(
+    connection: duckdb.DuckDBPyConnection, name: str, since: int, until: int, status: str = "ok"
+) -> None:
+    """A reading of a source from so many minutes ago to so many, and its gap if it failed."""
+    ends = [AS_OF - minutes * MINUTE for minutes in (since, until)]
+    run_id = f"{ends[1]:%Y%m%dT%H%M%SZ}"
+    connection.execute(
+        "insert into intake select $run, $name, 'x', $since, $until, $status, 0, 0, 0, 0, 0, 0, 0,"
+        " false, null, null, null, $until, $until",
+        {"run": run_id, "name": name, "since": ends[0], "until": ends[1], "status": status},
+    )
+    reading = gaps.Reading(
+        run_id=run_id,
+        source_name=name,
+        since_at=ends[0],
+        until_at=ends[1],
+        status=status,
+        finished_at=ends[1],
+    )
+    gaps.begin(connection)
+    gaps.record(connection, [reading], loaded_at=ends[1])
+
+
 def test_a_source_that_has_just_failed_does_not_pass_for_one_that_answers(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     connection.execute("insert into source_block values ('presse', 'feed', 5, 180)")
-    for minutes, status in ((5, "ok"), (0, "waiting")):
-        connection.execute(
-            "insert into intake select $run, 'presse', 'feed', $at, $at, $status, 0, 0, 0, 0, 0,"
-            " 0, 0, false, null, null, null, null, $at",
-            {"run": status, "at": AS_OF - minutes * MINUTE, "status": status},
-        )
-    [press] = gathered(connection).sources
-    assert (press.is_late, press.late_minutes) == (True, 5)
+    _reading(connection, "presse", 400, 5)
+    assert gathered(connection).lately.is_whole
+    _reading(connection, "presse", 5, 0, status="waiting")
+    found = gathered(connection)
+    assert not found.lately.is_whole
+    [press] = found.lately.sources
+    assert press.unread == ((AS_OF - 5 * MINUTE, AS_OF),)
 
 
 def test_each_source_is_told_as_it_stands(connection: duckdb.DuckDBPyConnection) -> None:
-    rows = {
-        "bluesky": (0, "ok", True),
-        "mastodon": (180, "ok", False),
-        "presse": (30, "failed", False),
-    }
-    for name, (late, status, is_capped) in rows.items():
+    for name in ("bluesky", "mastodon", "presse"):
         connection.execute("insert into source_block values ($name, $name, 5, 180)", {"name": name})
-        connection.execute(
-            "insert into intake select 'r', $name, $name, $at, $at, $status, 0, 0, 0, 0, 0, 0, 0,"
-            " $is_capped, null, null, null, null, $at",
-            {"name": name, "at": AS_OF - late * MINUTE, "status": status, "is_capped": is_capped},
-        )
-    bluesky, mastodon, press = gathered(connection).sources
-    assert (bluesky.is_late, bluesky.is_capped, bluesky.late_minutes) == (False, True, 0)
-    assert (mastodon.is_late, mastodon.late_minutes) == (True, 180)
-    assert (press.read_at, press.status) == (None, "failed")
+    _reading(connection, "bluesky", 400, 0)
+    _reading(connection, "mastodon", 400, 180)
+    _reading(connection, "presse", 30, 0, status="failed")
+    found = gathered(connection)
+    bluesky, mastodon, press = found.lately.sources
+    assert (bluesky.state, mastodon.state, press.state) == ("ok", "late", "never")
+    assert mastodon.since_at == AS_OF - 180 * MINUTE
+    assert found.window is not None
+    whole = (found.window.since, AS_OF)
+    assert [s.unread for s in found.window.sources] == [(), (whole,), (whole,)]
+    assert (AS_OF - found.lately.since) == evidence.LATELY
 
 
 def test_the_curve_is_a_day_of_half_hours_up_to_now(

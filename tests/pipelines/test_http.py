@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from pipelines import http
-from pipelines.errors import AddressRefused, RateLimited, SourceError, StatusRefused
+from pipelines.budget import Budget, Ledger, Told
+from pipelines.errors import AddressRefused, BudgetSpent, RateLimited, SourceError, StatusRefused
+from pipelines.limits import Daily, Limit, Price, Rolling
 from tests.pipelines.loopback import NOON, Answer, Asked, Clock, serving
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -186,9 +188,13 @@ def test_a_spent_budget_with_a_far_reset_raises_without_a_call() -> None:
     assert len(peer.asked) == 1
 
 
+def _budget(*limits: Limit, **options: object) -> Budget:
+    return Budget(ledger=Ledger(), block="gdelt", kind="gdelt", limits=limits, **options)  # type: ignore[arg-type]
+
+
 def test_a_budget_spaces_the_calls_to_one_host() -> None:
     clock = Clock()
-    budget = http.Budget(spacing_seconds=5)
+    budget = _budget(Limit(name="spacing", most=1, per=Rolling(5)))
     with serving(answering(Answer())) as peer, client(clock, budget=budget) as asking:
         asking.get(peer.url)
         asking.get(peer.url)
@@ -219,6 +225,112 @@ def test_a_host_that_asks_to_be_left_alone_in_a_body_is_left_alone() -> None:
             asking.get(peer.url)
     assert raised.value.retry_at == NOON + timedelta(seconds=440)
     assert asking.now() == clock.now()
+
+
+def test_a_day_that_is_used_up_is_told_without_a_call_and_with_the_time_to_come_back() -> None:
+    clock = Clock()
+    limit = Limit(name="search", most=2, per=Daily("America/Los_Angeles"))
+    with serving(answering(Answer())) as peer, client(clock, budget=_budget(limit)) as asking:
+        asking.get(peer.url)
+        asking.get(peer.url)
+        with pytest.raises(
+            BudgetSpent, match=r"'search' of gdelt is used up \(2 of 2 calls a day\)"
+        ) as caught:
+            asking.get(peer.url)
+    assert len(peer.asked) == 2
+    assert caught.value.retry_at == datetime(2026, 11, 21, 8, 1, tzinfo=UTC)
+
+
+def test_each_try_and_each_hop_of_a_call_is_counted() -> None:
+    budget = _budget(Limit(name="calls", most=9, per=Rolling(300)))
+    answers = answering(Answer(503), Answer(302, {"location": "/ici"}), Answer())
+    clock = Clock()
+    with serving(answers) as peer, client(clock, budget=budget) as asking:
+        asking.get(peer.url)
+    (standing,) = budget.standings(now=clock.now())
+    assert (standing.used, standing.left) == (3, 6)
+
+
+def test_a_call_that_never_went_out_is_not_counted() -> None:
+    def lost(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    budget, clock = _budget(Limit(name="calls", most=9, per=Rolling(300))), Clock()
+    with client(clock, find=lost, budget=budget) as asking, pytest.raises(SourceError):
+        asking.get("http://perdu.example/")
+    assert [s.used for s in budget.standings(now=clock.now())] == [0]
+
+
+def test_money_is_what_the_answer_holds_and_a_call_that_could_exceed_the_cap_is_refused() -> None:
+    price = Price(
+        name="posts",
+        amount="0.005",
+        currency="USD",
+        items=("data",),
+        items_param="max_results",
+        most_items=100,
+    )
+    budget = _budget(prices=(price,), caps={("gdelt", "USD"): 510_000})
+    body = json.dumps({"data": [{}] * 37}).encode()
+    clock = Clock()
+    with serving(answering(Answer(body=body))) as peer, client(clock, budget=budget) as asking:
+        asking.get(peer.url, params={"max_results": 100})
+        asking.get(peer.url, params={"max_results": 50})
+        with pytest.raises(BudgetSpent, match=r"0\.37 of 0\.51 USD .* may cost 0\.50") as caught:
+            asking.get(peer.url, params={"max_results": 100})
+        asking.get(peer.url, params={"max_results": 10})
+    assert caught.value.retry_at == datetime(2026, 12, 1, 0, 1, tzinfo=UTC)
+    assert "raise monthly_cap of this source in vigie.toml" in str(caught.value)
+    assert [s.used for s in budget.standings(now=clock.now())] == [37 * 3 * 5000]
+
+
+def test_a_source_that_costs_money_spends_nothing_without_a_cap() -> None:
+    budget = _budget(prices=(Price(name="calls", amount="0.01", currency="EUR"),))
+    with (
+        serving(answering(Answer())) as peer,
+        client(Clock(), budget=budget) as asking,
+        pytest.raises(BudgetSpent, match="write monthly_cap, in EUR"),
+    ):
+        asking.get(peer.url)
+    assert peer.asked == []
+
+
+def test_a_refusal_costs_no_money() -> None:
+    price = Price(name="calls", amount="0.01", currency="EUR")
+    budget = _budget(prices=(price,), caps={("gdelt", "EUR"): 10_000})
+    with serving(answering(Answer(400), Answer())) as peer, client(Clock(), budget=budget) as ask:
+        with pytest.raises(StatusRefused):
+            ask.get(peer.url)
+        assert ask.get(peer.url).status == 200
+
+
+def test_what_one_worker_is_told_holds_for_every_worker() -> None:
+    clock, ledger = Clock(), Ledger()
+    one, other = (Budget(ledger=ledger, block=name) for name in ("a", "b"))
+    answers = answering(Answer(429, {"Retry-After": "600"}), Answer())
+    with (
+        serving(answers) as peer,
+        client(clock, budget=one) as first,
+        client(clock, budget=other) as second,
+    ):
+        for asking in (first, second):
+            with pytest.raises(RateLimited):
+                asking.get(peer.url)
+    assert len(peer.asked) == 1
+
+
+def test_a_reset_goes_by_the_clock_of_the_service() -> None:
+    headers = {
+        "date": "Fri, 20 Nov 2026 12:05:00 GMT",  # its clock is five minutes ahead
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-limit": "300",
+        "x-ratelimit-reset": "2026-11-20T12:06:00Z",
+    }
+    said = http.told(headers, now=NOON)
+    assert said == Told(remaining=0, reset_at=NOON + timedelta(seconds=60), most=300)
+    wild = http.told(headers | {"date": "Fri, 20 Nov 2020 12:05:00 GMT"}, now=NOON)
+    assert wild is not None
+    assert wild.reset_at == NOON + timedelta(minutes=6)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -576,5 +688,7 @@ def test_what_a_service_says_of_its_limit_is_read_in_utc() -> None:
     at = datetime(2026, 11, 20, 12, 0, 45, tzinfo=UTC)
     assert http.wait_asked({"x-ratelimit-reset": "2026-11-20T12:01:00Z"}, now=at) == 15
     assert http.wait_asked({}, b"[]", now=at) is None
-    assert http.is_spent({"ratelimit-remaining": "0"})
-    assert not http.is_spent({"x-ratelimit-remaining": "many"})
+    spent = http.told({"ratelimit-remaining": "0.9", "ratelimit-reset": "30"}, now=at)
+    assert spent == Told(remaining=0, reset_at=at + timedelta(seconds=30))
+    assert http.told({"x-ratelimit-remaining": "many", "x-ratelimit-reset": "30"}, now=at) is None
+    assert http.told({"ratelimit-remaining": "0"}, now=at) is None

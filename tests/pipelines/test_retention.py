@@ -65,6 +65,11 @@ def home(tmp_path: Path) -> Path:
                 " 'm', 'quoted text'::blob, ?, 0, ?, ?, null)",
                 [key, SEEN, SEEN, sent_at],
             )
+        for row in (
+            "gap values ('masto', $at, $at, 'told', 'r', $at, null, null)",
+            "canary_heard values ('c', 'masto', 'm', $at, $at)",
+        ):
+            connection.execute(f"insert into {row}", {"at": SEEN})
         connection.execute(
             "insert into incident values ('i1', 'f', 'volume_surge', '1', 'ville', 'all',"
             " 'warning', 'resolved', $at, $at, $at, 3, 1, '{}')",
@@ -108,6 +113,10 @@ def _held(home: Path) -> dict[str, int]:
         "coverage": "select count(*) from intake",
         "mails": "select count(*) from outbox",
         "frozen": "select count(*) from frozen_day",
+        "heard": "select count(*) from heard",
+        "gaps": "select count(*) from gap",
+        "covered": "select count(*) from source_hour",
+        "canaries": "select count(*) from canary_heard",
     }
     with warehouse.opened(home, read_only=True) as connection:
         held = {name: one(connection, query) for name, query in queries.items()}
@@ -134,6 +143,10 @@ LIMITS = {
     "coverage": 1096,
     "mails": 1096,
     "frozen": 1096,
+    "heard": 183,
+    "gaps": 1096,
+    "covered": 1096,
+    "canaries": 1096,
 }
 
 
@@ -163,7 +176,9 @@ def test_after_all_limits_only_proofs_are_left(home: Path) -> None:
             " where column_name similar to '.*_at|.*_on')"
         ).fetchall()
         kept = {t for (t,) in tables if one(connection, f'select count(*) from "{t}"')}  # noqa: S608
-    assert kept == {"receipt", "tombstone", "migration", "scorer", "source_cursor"}
+    assert kept == {
+        *("receipt", "tombstone", "migration", "scorer", "source_cursor", "source_start")
+    }
 
 
 def test_an_expired_text_takes_what_was_quoted_with_it_and_still_counts(home: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +13,8 @@ import duckdb
 import pytest
 
 from pipelines import privacy, run, warehouse
-from pipelines.errors import ContractBroken
-from pipelines.sources import feed
+from pipelines.errors import BudgetSpent, ContractBroken, RateLimited
+from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
 
 TOML = """
@@ -80,7 +82,71 @@ def test_a_source_that_asks_to_wait_longer_than_a_run_is_asked_when_it_says(
         assert _ask(house, now) == ["journal"]
         assert _ask(house, now + timedelta(minutes=5)) == []
         assert _ask(house, now + timedelta(minutes=11)) == ["journal"]
-        assert len(peer.asked) == 2
+        assert len(peer.asked) == 1  # every worker knows: by the machine's clock it is too early
+
+
+def _two_pages(_: object) -> Iterator[Any]:
+    """A source that is asked to wait after its first page, by the service or by our budget."""
+    item = {"data": base64.b64encode(RSS).decode()}
+    yield Payload(kind="feed", data=item)
+    yield Checkpoint(cursor={"page": 2})
+    raise WAITS.pop()
+
+
+WAITS: list[RateLimited] = []
+
+
+@pytest.mark.parametrize(("kind", "is_planned"), [(RateLimited, False), (BudgetSpent, True)])
+def test_what_came_before_a_long_wait_is_kept_and_its_window_is_read_to_its_end_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[RateLimited], is_planned: bool
+) -> None:
+    privacy.new_key(tmp_path)
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setattr(feed, "collect", _two_pages)
+    WAITS.append(kind("wait", NOON + timedelta(hours=2)))
+    assert _watch(house, NOON)["sources_failed"] == 0
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        intake = connection.execute(
+            "select status, payload_count, is_capped, note from intake"
+        ).fetchall()
+        (cursor, stands_at), *_ = connection.execute(
+            "select cursor, run_id from source_cursor"
+        ).fetchall()
+    assert intake == [("waiting", 1, True, "wait")]
+    assert (cursor, stands_at) == ('{"page": 2}', run.run_id(NOON - timedelta(days=7)))
+    soon, late = NOON + timedelta(minutes=5), NOON + timedelta(hours=3)
+    assert (run.plan(house, since=soon, until=soon) == ["journal"]) == is_planned
+    assert run.plan(house, since=late, until=late) == ["journal"]
+    (order,) = json.loads((run.staging(tmp_path, run.run_id(late)) / "plan.json").read_text())
+    assert order["cursor"] == {"page": 2}
+    assert datetime.fromisoformat(order["since"]) == NOON - timedelta(days=7)
+
+
+def test_a_fault_of_ours_in_one_source_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    privacy.new_key(tmp_path)
+    second = '\n[[sources]]\nname = "autre"\nkind = "feed"\nurl = "{url}/rss.xml"\n'
+    whole = run.normalise.normalise
+
+    def normalise(parsed: Any, *, block: Any, **more: Any) -> Any:
+        if block.name == "journal":
+            raise KeyError("a fault of ours")
+        return whole(parsed, block=block, **more)
+
+    monkeypatch.setattr(run.normalise, "normalise", normalise)
+    with serving(lambda _: Answer(200, {"content-type": "application/rss+xml"}, RSS)) as peer:
+        toml = TOML.replace("\n[[recipients]]", second + "\n[[recipients]]").format(url=peer.url)
+        (tmp_path / "vigie.toml").write_text(toml, encoding="utf-8")
+        counts = _watch(run.house(tmp_path, environ={}), NOON)
+    assert counts["inserted"] == 1
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        told = connection.execute("select source_name, status, note from intake").fetchall()
+        moved = connection.execute("select source_name from source_cursor").fetchall()
+    assert sorted(told)[0][:2] == ("autre", "ok")
+    assert sorted(told)[1][:2] == ("journal", "failed")
+    assert "KeyError while its payloads were read" in sorted(told)[1][2]
+    assert moved == [("autre",)]
 
 
 def test_a_source_that_fails_is_asked_again_in_the_next_run(tmp_path: Path) -> None:

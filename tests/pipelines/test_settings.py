@@ -199,7 +199,7 @@ ONE = [
      "every address"),
     ('sender = "vigie@vernelle.example"', 'sender = "vigie"', "mail.sender", 42,
      "one mail address"),
-    ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is institution, mail"),
+    ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is budget, canaries, institution, mail"),
     ('path = "inbox/*.csv"', 'path = "inbox/*.csv"\n[sources.options]\nx = 1',
      'sources "exports" options', 25, "without [sources.options]"),
 ]  # fmt: skip

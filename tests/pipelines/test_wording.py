@@ -88,7 +88,8 @@ def test_the_first_of_a_month_is_an_ordinal_in_french() -> None:
 def test_french_signs_never_begin_a_line() -> None:
     french = wording.words("fr", PARIS)
     assert french.say("forms.quote", text="x") == "«\u00a0x\u00a0»"
-    assert french.text("coverage.late").startswith("en retard\u00a0:")
+    covering = wording.words("fr", PARIS, name="coverage")
+    assert covering.text("whole.some").startswith("Lecture incomplète\u00a0:")
 
 
 def test_a_persons_braces_are_no_values() -> None:

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
 
-from pipelines import warehouse
+from pipelines import gaps, warehouse
 from pipelines.mention import MENTION_SCHEMA, Mention, mention_id, text_hash, to_table
 from pipelines.settings import Institution, Relay, Settings, SourceBlock, Subject
 
@@ -366,6 +366,10 @@ def store(connection: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
     mentions = to_table([r.mention for r in rows], MENTION_SCHEMA)
     connection.register("given", mentions)
     connection.execute("insert into mention select * from given")
+    connection.execute(
+        "insert into heard select mention_id, source_name, published_at, first_seen_at,"
+        " published_precision = 'second', not is_own and not optout from given"
+    )
     connection.unregister("given")
     scored = [r for r in rows if r.tone is not None]
     if scored:
@@ -411,7 +415,14 @@ def count_authors(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _intake(connection: duckdb.DuckDBPyConnection, mood: Mood) -> None:
-    """Readings every quarter of an hour; on the crisis day Mastodon stops at 21:00 local time."""
+    """Readings once a day, then every quarter of an hour, with the gaps and hours that follow.
+
+    On the crisis day Mastodon stops at 21:00 local time and Bluesky cuts an hour.
+    """
+    start = datetime(2026, 11, 18, 23, 0, tzinfo=UTC)
+    for block in SETTINGS.sources:
+        for ago in range(30, 0, -1):
+            read(connection, block.name, start - timedelta(ago), start - timedelta(ago - 1))
     stop = datetime(2026, 11, 19, 20, 0, tzinfo=UTC) if mood == "crisis" else AS_OF
     rows = []
     for block in SETTINGS.sources:
@@ -429,6 +440,38 @@ def _intake(connection: duckdb.DuckDBPyConnection, mood: Mood) -> None:
             at += step
     marks = ", ".join("?" * 19)
     connection.executemany(f"insert into intake values ({marks})", rows)  # noqa: S608 - marks
+    readings = [_reading(row) for row in rows if row[5] != "ok" or row[14] is not None]
+    gaps.begin(connection)
+    gaps.record(connection, readings, loaded_at=AS_OF)
+
+
+def _reading(row: Sequence[Any]) -> gaps.Reading:
+    return gaps.Reading(
+        run_id=row[0],
+        source_name=row[1],
+        since_at=row[3],
+        until_at=row[4],
+        status=row[5],
+        finished_at=row[18],
+        gaps=((row[14], row[15]),) if row[14] else (),
+    )
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    since: datetime,
+    until: datetime,
+    status: str = "ok",
+) -> None:
+    """One reading of a source block, and the start of its history if it is the first."""
+    connection.execute(
+        "insert into intake values (?, ?, 'x', ?, ?, ?, 9, 9, 3, 0, 2, 1, 0, false, null, null,"
+        " null, ?, ?)",
+        [f"{until:%Y%m%dT%H%M%SZ}", name, since, until, status, until, until],
+    )
+    start = {"source_name": name, "since_at": since, "until_at": until}
+    warehouse.run(connection, "writes/merge_source_start", start)
 
 
 def _incident(connection: duckdb.DuckDBPyConnection) -> None:

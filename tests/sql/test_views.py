@@ -200,9 +200,9 @@ def test_network_share_hides_the_next_smallest_until_ten_are_hidden_together(
 
 def test_source_coverage_tells_the_late_the_silent_and_the_gaps(tmp_path: Path) -> None:
     later = SEEN + timedelta(hours=4)
-    gap = {"gap_since_at": SEEN - timedelta(minutes=40), "gap_until_at": SEEN}
+    gap = (SEEN - timedelta(minutes=40), SEEN)
     runs = [
-        intake(**gap, accepted_count=3, is_capped=True),
+        intake(since_at=gap[0], gaps=(gap,), accepted_count=3, is_capped=True),
         intake(run_id="b", status="failed", until_at=later, finished_at=later, cursor=None),
     ]
     with stored(tmp_path, [mention(1)], intakes=runs) as connection:
@@ -211,7 +211,7 @@ def test_source_coverage_tells_the_late_the_silent_and_the_gaps(tmp_path: Path) 
             " gap_minutes, capped_count, newest_published_at from source_coverage order by 1"
         ).fetchall()
     assert rows == [
-        ("masto", "failed", 240, True, 3, 40, 1, SEEN - timedelta(minutes=1)),
+        ("masto", "failed", 240, True, 3, 280, 1, SEEN - timedelta(minutes=1)),  # 40, then 240
         ("presse", "never", None, True, 0, 0, 0, None),
     ]
 

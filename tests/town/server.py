@@ -33,13 +33,19 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Town:
-    """What has been posted by now. The clock is set from outside, never read from the machine."""
+    """What has been posted by now. The clock is set from outside, never read from the machine.
+
+    `mastodon_down` is when the Mastodon instance does not answer, `bluesky_page` the most posts
+    that a search gives a page: the troubles that a test makes.
+    """
 
     def __init__(self, told: list[Told], articles: list[Article], clock: datetime) -> None:
         self.told = told
         self.articles = articles
         self.clock = clock
         self.url = ""
+        self.mastodon_down: tuple[datetime, datetime] | None = None
+        self.bluesky_page = 100
 
     def posts(self, network: str) -> list[Told]:
         """The posts of a network up to now, oldest first."""
@@ -47,6 +53,8 @@ class Town:
 
     def answer(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
         """The answer to a GET or POST, by its path."""
+        if path.startswith("/api/") and self._is_mastodon_down():
+            return _json({"error": "Service Unavailable"}, status=503)
         if path == "/courrier.xml":
             return self._feed(headers)
         if path == "/api/v2/instance":
@@ -57,6 +65,10 @@ class Town:
         if path.startswith("/xrpc/"):
             return self._xrpc(path.removeprefix("/xrpc/"), query, headers)
         return _json({"error": "Record not found"}, status=404)
+
+    def _is_mastodon_down(self) -> bool:
+        span = self.mastodon_down
+        return span is not None and span[0] < self.clock <= span[1]
 
     def _feed(self, headers: Mapping[str, str]) -> Answer:
         shown = [article for article in self.articles if article.at < self.clock]
@@ -110,7 +122,7 @@ class Town:
             if words in post.text.lower() and since <= f"{post.at:%FT%T.%fZ}" < until
         ]
         start = int(_one(query, "cursor", "0"))
-        limit = min(int(_one(query, "limit", "25")), 100)
+        limit = min(int(_one(query, "limit", "25")), self.bluesky_page)
         page = {"posts": [_post_view(post) for post in found[start : start + limit]]}
         more = {"cursor": str(start + limit)} if start + limit < len(found) else {}
         return _json(page | more)

@@ -1,0 +1,247 @@
+"""`vigie coverage`, `vigie backfill`, and how far budgets are used (`vigie sources`).
+
+What is printed comes from `pipelines/coverage.py` and `pipelines/budget.py`; nothing is counted
+here. `fill` touches the network, the others do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from pipelines import (
+    budget,
+    canaries,
+    coverage as covering,
+    coverage_words,
+    run,
+    warehouse,
+    wording,
+)
+from pipelines.budget import Standing
+from pipelines.canaries import Planting
+from pipelines.coverage import Coverage, Overlap, SourceCover
+from pipelines.errors import VigieError
+from pipelines.gaps import Gap
+from pipelines.console import out, words
+from pipelines.settings import Settings
+
+RECALL = timedelta(days=7)  # a shorter span has too few posts in common
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """All that `vigie coverage` prints."""
+
+    coverage: Coverage
+    overlaps: Sequence[Overlap]
+    plantings: Sequence[Planting]
+    hours: Sequence[Sequence[object]]
+
+
+def show(
+    home: Path,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+    now: datetime,
+    by_hour: bool,
+) -> None:
+    """Print what was read and heard of a span, and what was not; of the last day by default."""
+    house, at = run.house(home), min(_utc(as_of) or now, now)
+    last = min(_utc(until) or at, at)
+    first = _utc(since) or last - timedelta(days=1)
+    _check(first, last)
+    warehouse.prepare(house.settings)
+    with warehouse.opened(house.home, read_only=True) as connection:
+        shown = _read(connection, house.settings, first, last, as_of=at, by_hour=by_hour)
+    out.print(f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, as known {at:%m-%d %H:%M}")
+    out.print(_sources(shown.coverage))
+    if any(source.gaps for source in shown.coverage.sources):
+        out.print(_gaps(shown.coverage.sources))
+    if shown.hours:
+        out.print(_table(_HOUR, shown.hours))
+    for line in _lines(shown, house.settings):
+        out.print(words(line))
+
+
+def _read(
+    connection: warehouse.Connection,
+    settings: Settings,
+    since: datetime,
+    until: datetime,
+    *,
+    as_of: datetime,
+    by_hour: bool,
+) -> _Shown:
+    span: dict[str, Any] = {"since": since, "until": until, "as_of": as_of}
+    zone, week = settings.institution.zone, {"since": min(since, until - RECALL)}
+    return _Shown(
+        coverage=covering.between(connection, **span, zone=zone),
+        overlaps=covering.overlaps(connection, **span | week),
+        plantings=canaries.plantings(connection, settings.canaries, **span, zone=zone),
+        hours=_hour_rows(connection, since, until) if by_hour else [],
+    )
+
+
+def _lines(shown: _Shown, settings: Settings) -> list[str]:
+    """The same in plain words of the institution's language."""
+    found, who = shown.coverage, settings.institution
+    spoken = wording.words(who.locale, who.zone, name="coverage")
+    lines = [coverage_words.headline(found, spoken), coverage_words.effect(found, spoken)]
+    lines += [t for s in found.sources for t in coverage_words.troubles(s, found, spoken)]
+    lines += [coverage_words.lateness(found, spoken)]
+    lines += coverage_words.recalls(shown.overlaps, spoken)
+    lines += coverage_words.planted(shown.plantings, spoken)
+    return [line for line in lines if line]
+
+
+def fill(
+    home: Path,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    names: Sequence[str],
+    now: datetime,
+) -> None:
+    """Read a span again, or the open gaps of the week, and print what became of it."""
+    house = run.house(home)
+    first, last = _utc(since), _utc(until)
+    if (first is None) != (last is None):
+        raise VigieError("a span has two ends: give both --since and --until, or neither")
+    if first and last:
+        _check(first, min(last, now))
+    known = [block.name for block in house.settings.sources]
+    for name in names:
+        if name not in known:
+            raise VigieError(f"no source is called {name!r}: there is {', '.join(known)}")
+    with out.status("plan") as status:
+        counts = run.backfill(
+            house, as_of=now, since=first, until=last, names=names, progress=status.update
+        )
+    if not counts["sources"]:
+        out.print("No gap of the last week is open. To read a span again: --since and --until.")
+        return
+    out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
+    out.print("`vigie coverage` shows which gaps are filled.")
+
+
+def budgets(house: run.House, *, now: datetime) -> None:
+    """Print how far each limit and each cap of money is used, where there is one."""
+    if not (house.home / budget.FILE).exists() and not _is_priced(house):
+        return
+    with closing(budget.Ledger(house.home / budget.FILE)) as ledger:
+        found = [s for each in run.budgets(house, ledger) for s in each.standings(now=now)]
+    standings = list(dict.fromkeys(found))  # blocks of one kind share what a host counts
+    if standings:
+        rows = [_standing(standing) for standing in standings]
+        out.print(_table(("limit of", "what", "at", "used", "left", "free again (UTC)"), rows))
+
+
+def _is_priced(house: run.House) -> bool:
+    return any(run.is_priced(block) for block in house.settings.sources)
+
+
+def _standing(standing: Standing) -> list[object]:
+    is_money = standing.unit in ("EUR", "USD")
+    amount = budget.money if is_money else str
+    most = f" of {amount(standing.most)}" if standing.most is not None else ""
+    told = ", as the service says" if standing.is_told else ""
+    resets_at = standing.resets_at
+    return [
+        standing.block or "all sources",
+        standing.name,
+        standing.host,
+        f"{amount(standing.used)}{most} {standing.unit}{told}",
+        "" if standing.left is None else amount(standing.left),
+        f"{resets_at:%Y-%m-%d %H:%M}" if resets_at else "",
+    ]
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _check(since: datetime, until: datetime) -> None:
+    if since >= until:
+        raise VigieError(
+            f"the span would end ({until:%Y-%m-%dT%H:%M}) before it starts "
+            f"({since:%Y-%m-%dT%H:%M}): turn the two round, or choose moments that have passed"
+        )
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    table = Table(*titles, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(words("" if value is None else value) for value in row))
+    return table
+
+
+_SOURCE = ("source", "state", "read", "unread", "failed", "put off", "cut", "heard", "p50", "p95")
+_GAP = ("source", "from (UTC)", "to", "why", "found by", "filled by", "filled at")
+_HOUR = ("source", "hour (UTC)", "read", "failed", "put off", "cut", "gap", "filled", "p50", "p95")
+
+
+def _sources(found: Coverage) -> Table:
+    """One row a source; lateness and what is unread in minutes."""
+    return _table(_SOURCE, ([*_counts(source)] for source in found.sources))
+
+
+def _counts(source: SourceCover) -> Iterable[object]:
+    unread = sum((end - start).total_seconds() for start, end in source.unread) / 60
+    share = source.read_share
+    yield from (source.name, source.state, "–" if share is None else f"{share:.0%}")
+    yield f"{unread:.0f} min" if unread else ""
+    yield from (source.failed_count, source.waiting_count, source.capped_count)
+    yield source.mention_count
+    yield from (_minutes(source.late_p50), _minutes(source.late_p95))
+
+
+def _minutes(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} min"
+
+
+def _gaps(found: Sequence[SourceCover]) -> Table:
+    return _table(_GAP, (_gap(gap) for source in found for gap in source.gaps))
+
+
+def _gap(gap: Gap) -> list[object]:
+    return [
+        gap.source_name,
+        f"{gap.since_at:%m-%d %H:%M}",
+        f"{gap.until_at:%m-%d %H:%M}",
+        gap.reason,
+        gap.found_by,
+        gap.filled_by or "open",
+        f"{gap.filled_at:%m-%d %H:%M}" if gap.filled_at else "",
+    ]
+
+
+def _hour_rows(
+    connection: warehouse.Connection, since: datetime, until: datetime
+) -> list[list[object]]:
+    rows = connection.execute(
+        "select source_name, hour_at, read_share, failed_count, waiting_count, capped_count,"
+        " gap_minutes, filled_minutes, late_p50_minutes, late_p95_minutes from coverage"
+        " where hour_at >= ? and hour_at < ? order by source_name, hour_at",
+        [since - timedelta(hours=1), until],
+    ).fetchall()
+    return [
+        [
+            name,
+            f"{at:%m-%d %H:%M}",
+            "–" if share is None else f"{share:.0%}",
+            *counts,
+            *(_minutes(value or None) for value in minutes),
+        ]
+        for name, at, share, *counts, gap, filled, p50, p95 in rows
+        for minutes in [(gap, filled, p50, p95)]
+    ]
