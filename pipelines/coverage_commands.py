@@ -27,10 +27,10 @@ from pipelines import (
 )
 from pipelines.budget import Standing
 from pipelines.canaries import Planting
+from pipelines.console import out, words
 from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.errors import VigieError
 from pipelines.gaps import Gap
-from pipelines.console import out, words
 from pipelines.settings import Settings
 
 RECALL = timedelta(days=7)  # a shorter span has too few posts in common
