@@ -332,7 +332,7 @@ def _with_context(found: list[Found], drafts: list[_Draft], matcher: Matcher) ->
     under = matcher.find([query_match.document(drafts[place].context) for place in places])
     names = list(found)
     for place, named in zip(places, under, strict=True):
-        for subject in named.subject_ids:
+        for subject in reversed(named.subject_ids):  # each is put first
             if subject not in names[place].subject_ids:
                 names[place] = _added(names[place], subject, UNDER)
     return names

@@ -32,11 +32,11 @@ _SECRET = re.compile(
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
 _AUTHOR = re.compile(r"\s*(?:author|auteur|autrice|from|compte|account|user|by)\s*:", re.IGNORECASE)
 _NOT_OURS = ("columns", "where")  # tables whose keys are names of somebody's columns
-_PEOPLE = ("author", "authors", "account", "accounts", "actors", "users", "profiles", "follow")
-_VOICES = {  # options of a kind that follow somebody's voice
-    "telegram": ("channels", "own"),
-    "youtube": ("channels",),
-}
+_PEOPLE = (
+    *("author", "authors", "account", "accounts", "actors", "users", "profiles", "follow"),
+    "channels",
+)
+_VOICES = {"telegram": ("own",)}  # options of a kind that follow somebody's voice
 _TERMS = ("names", "ambiguous", "context", "exclude", "hashtags", "handles")
 
 
