@@ -347,9 +347,9 @@ SAID = {
     ),
     "en": (
         "Reading incomplete: 1 of 2 sources read as they should.",
-        "mastodon has not been read since 20 Nov, 08:20 (3 h 05), for want of an answer: what has "
-        "been said there since is not counted; usually about 12 messages in that time, rather 30 "
-        "at the pace of this day.",
+        "The source mastodon has not been read since 20 Nov, 08:20 (3 h 05), for want of an "
+        "answer: what has been said there since is not counted; usually about 12 messages in that "
+        "time, rather 30 at the pace of this day.",
         "This number is a minimum: about 33% of what was said has likely not been heard.",
     ),
 }
