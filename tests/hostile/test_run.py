@@ -121,6 +121,7 @@ def test_the_tables_are_those_of_the_migrations(seen: Seen, tmp_path: Path) -> N
 def test_every_file_of_the_home_is_where_it_belongs(seen: Seen) -> None:
     inside = {path.relative_to(seen.home).parts[0] for path in seen.home.rglob("*")}
     own = {"vigie.toml", "keys", "inbox", "landing", "staging", "warehouse.duckdb", "outbox"}
+    own |= {f"budget.sqlite{part}" for part in ("", "-wal", "-shm")}
     assert inside - own <= {"digests", "datadocs", "published"}
     sources = {*FEEDS, "mastodon", "exports"}
     assert {path.name for path in (seen.home / "landing").iterdir()} <= sources
