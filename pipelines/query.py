@@ -166,8 +166,8 @@ def _operator_astray(asked: Asked, at: int, sign: str, before: str) -> NoReturn:
         what = f"{sign} stands inside risky:"
         remedy = "list words and phrases there, of which each counts: risky:(Nice Menton)"
     elif "NEAR" in sign:
-        what = f"{sign} stands beside another operator"
-        remedy = "put NEAR and its two sides in parentheses: (tram NEAR/5 panne) AND mairie"
+        what = f"{sign} stands beside OR, NOT or another NEAR"
+        remedy = "put NEAR and its two sides in parentheses: (tram NEAR/5 panne) OR mairie"
     else:
         what = f"{sign} is mixed with another operator"
         remedy = (

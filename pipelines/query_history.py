@@ -7,7 +7,8 @@ which DuckDB spills, and never a day of texts. The warehouse is held for one day
 Only what is stored can be found again: a post that no subject named when it was read was never
 kept. `vigie query rerun --landed` reads the payloads again that have not expired (7 days).
 
-Cost: about 10 s for a million mentions and ten queries, and 40 s where their words are missing.
+Cost: 40 s of processor for a million mentions and ten queries, 30 more where words are missing
+(`tests/bench/bench_query.py`).
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def condition(tree: Node, *, columns: Iterable[str]) -> Sql:
     """A tree as SQL over a table with these columns; `place_codes` may be missing."""
     writing = _Writing(frozenset(columns))
     text = writing.node(tree, _Text("line", _SHOWN))
-    derived = {"line": "split_part(coalesce(words, ''), chr(10), 1)"} | writing.derived
+    # What stands behind the line in `words` holds no space, so that no expression reaches it.
+    derived = {"line": "coalesce(words, '')"} | writing.derived
     named = set(re.findall(r"\$(q\d+)", " ".join((text, *derived.values()))))
     bound = {name: value for name, value in writing.parameters.items() if name in named}
     return Sql(text, derived, bound)
@@ -167,7 +168,7 @@ class _Writing:
         """Whether a name stands where it reads as one, a word of context near, none excluded."""
         if not node.names or not node.context:
             return "false"
-        tokens = self.derive(f"string_split(trim({text.line}), '  ')")
+        tokens = self.derive(f"string_split(trim(split_part({text.line}, chr(10), 1)), '  ')")
         reads = "split_part(words, chr(10), 2)"
         ways = [way for name in node.names for way in name.ways]
         context = _either(map(pattern, node.context))

@@ -14,7 +14,7 @@ belong to none: what is watched must state its purpose.
 A version is the subject's id and a hash of its tree: it changes when the meaning does, and comes
 back when the meaning comes back.
 
-Cost: 20 µs for 240 characters, whatever the number of subjects (`tests/bench`).
+Cost: 30 µs for 240 characters, whatever the number of subjects (`tests/bench`).
 Known gaps: those of `words`; declined or misspelt names.
 """
 

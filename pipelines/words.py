@@ -23,7 +23,7 @@ Elided words are left out where an apostrophe shows them: "l'école" is `ecole`,
 `azur`; "aujourd'hui" is one word. Number is not folded here: a query asks for both forms
 (`number_forms`), since only its writer knows whether `Tours` is a town.
 
-Cost: 15 µs for 240 characters (`tests/bench`).
+Cost: 15 to 25 µs for 240 characters (`tests/bench/bench_query.py`).
 Known gaps: words of scripts that write no spaces (Chinese, Thai) are cut at other signs only;
 vowel signs that Unicode counts as marks (Hindi, pointed Arabic) part words, in queries as in
 texts; misspelt words; look-alike letters of other scripts stay what they are.
@@ -42,7 +42,7 @@ VERSION = 1  # of all that is below: another version reads stored texts again
 BREAK, PART, WALL, BLANK = ".", "|", "!", "_"
 _STOPS = frozenset((BREAK, PART, WALL))
 
-_APOSTROPHES = dict.fromkeys(map(ord, "’ʼ′‘ʹ＇"), "'")
+_APOSTROPHES = "’ʼ′‘ʹ＇"
 _ELISIONS = (*"ldjmnstc", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu")  # left out before a word
 _JOINED = ("aujourd", "prud")  # one word with what follows
 _CASES = (str.lower, str.title, str.upper)
@@ -68,7 +68,7 @@ _WHOLE = re.compile(
 _INNER = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"[A-ZÀ-Þ]+(?![a-zà-ÿ])|[A-ZÀ-Þ]?[a-zà-ÿœ]+|\d+|[^\W\d_]+")
 _ELIDED = re.compile(rf"(?:{'|'.join(_ELISIONS)})'", re.IGNORECASE)
-_SIGNS = ("#", "@", "://", "[", "＃", "＠")
+_WHOLE_SIGNS = frozenset("#@＃＠")
 _BREAKS = frozenset(".!?…;\n")
 
 _TAG_LIMIT = 200  # letters of a hashtag; NFKC takes the square of a long run of combining marks
@@ -159,7 +159,7 @@ def read(
 
     `hashtags` and `handles` that the text holds itself are not told twice.
     """
-    tokens, written = _read(title or "")
+    tokens, written = _read(title) if title else ([], [])
     title_count = len(tokens)
     for part in (warning, text):
         if part is not None:
@@ -175,18 +175,37 @@ def read(
 
 def _read(text: str) -> tuple[list[str], list[str]]:
     """The tokens of a text and what each was written as, hashtags and addresses opened."""
-    if not text.isascii():
-        text = text.translate(_APOSTROPHES)
-    if not any(sign in text for sign in _SIGNS):
+    text = _with_apostrophes(text)
+    if not _has_signs(text):
         written = _PLAIN.findall(text)
         return [_FOLDS[word] for word in written], written
     tokens: list[str] = []
     shown: list[str] = []
     for word in _WHOLE.findall(text):
-        more, as_written = _opened(word)
-        tokens += more
-        shown += as_written
+        if word[0] in _WHOLE_SIGNS or "://" in word:
+            more, as_written = _opened(word)
+            tokens += more
+            shown += as_written
+        else:
+            tokens.append(_FOLDS[word])
+            shown.append(word)
     return tokens, shown
+
+
+def _with_apostrophes(text: str) -> str:
+    """The text with one form of apostrophe; `str.translate` takes five times as long."""
+    if not text.isascii():
+        for sign in _APOSTROPHES:
+            if sign in text:
+                text = text.replace(sign, "'")
+    return text
+
+
+def _has_signs(text: str) -> bool:
+    """Whether a text may hold a hashtag, an account, an address or a mask."""
+    if "#" in text or "@" in text or "[" in text or "://" in text:
+        return True
+    return not text.isascii() and ("＃" in text or "＠" in text)
 
 
 def _opened(word: str) -> tuple[list[str], list[str]]:
@@ -218,10 +237,9 @@ def spans(text: str) -> list[tuple[int, int]]:
 
     The words of a hashtag or an address have the place of the whole.
     """
-    if not text.isascii():
-        text = text.translate(_APOSTROPHES)
+    text = _with_apostrophes(text)
     found: list[tuple[int, int]] = []
-    for match in (_WHOLE if any(s in text for s in _SIGNS) else _PLAIN).finditer(text):
+    for match in (_WHOLE if _has_signs(text) else _PLAIN).finditer(text):
         found += [match.span()] * len(_opened(match[0])[0])
     return found
 
@@ -325,29 +343,38 @@ _FRENCH = frozenset(_FRENCH_LIST.split())
 
 
 def reads(words: Words) -> str:
-    """How each token reads, a letter each: as a town's name or as a common word (see above).
-
-    An article before a word, a small letter without "à", the opening of an English sentence:
-    each shows a common word. A small letter after "de" is a name only behind a context word.
-    """
+    """How each token reads, a letter each: as a town's name or as a common word (see above)."""
     is_english = _is_english(words)
-    before = zip([BREAK, *words.tokens], ["", *words.written], strict=False)
-    return "".join(
-        _how(token, written, last, last_written, is_english)
-        for token, written, (last, last_written) in zip(
-            words.tokens, words.written, before, strict=False
-        )
-    )
+    tokens, written = words.tokens, words.written
+    how = []
+    last, last_written = BREAK, ""
+    for token, shown in zip(tokens, written, strict=True):
+        # Most words stand behind no article and begin small: a common word, told without a call.
+        is_plain = shown[0].islower() and "'" not in shown and last not in _BEFORE_NAMES
+        how.append("w" if is_plain else _how(token, shown, last, last_written, is_english))
+        last, last_written = token, shown
+    return "".join(how)
+
+
+def read_as(words: Words, at: int) -> str:
+    """How one token reads: a letter of `reads`, without reading the others."""
+    last = (words.tokens[at - 1], words.written[at - 1]) if at else (BREAK, "")
+    return _how(words.tokens[at], words.written[at], *last, _is_english(words))
 
 
 def _is_english(words: Words) -> bool:
-    english = sum(token in _ENGLISH for token in words.tokens)
-    french = sum(token in _FRENCH for token in words.tokens)
-    elided = sum("'" in written for written in words.written)
-    return english > french + elided
+    tokens = words.tokens
+    english = len([token for token in tokens if token in _ENGLISH])
+    if not english:
+        return False
+    french = len([token for token in tokens if token in _FRENCH])
+    return english > french + len([written for written in words.written if "'" in written])
 
 
 def _how(token: str, written: str, last: str, last_written: str, is_english: bool) -> str:
+    """An article before a word, a small letter without "à", the opening of an English sentence:
+    each shows a common word. A small letter after "de" is a name only behind a context word.
+    """
     if token in _STOPS or token == BLANK or token[0] in "#@":
         return "w"
     elided = _ELIDED.match(written)
@@ -362,6 +389,9 @@ def _how(token: str, written: str, last: str, last_written: str, is_english: boo
     if last in ("de", "d"):
         return "d"
     return "n" if last in _PLACE_WORDS else "w"
+
+
+_BEFORE_NAMES = _PLACE_WORDS | {"de", "d"}  # before a small letter that may begin a name
 
 
 def is_common(token: str) -> bool:

@@ -14,6 +14,7 @@ select
     mention_scored.network,
     mention_scored.content_type,
     mention_scored.subject_ids,
+    mention_scored.query_versions,
     mention_scored.title,
     mention_scored.text,
     mention_scored.text_hash,
@@ -53,6 +54,9 @@ comment on view mention_public is
 'One row per live message with what the models said of it; nothing about who wrote it. Leave out '
 'is_own in statistics of tone and volume.';
 comment on column mention_public.subject_ids is 'Every watched subject the message names.';
+comment on column mention_public.query_versions is
+'Every version of a subject (id, @, hash) that has found the message, old ones too; "@given" where '
+'its source is of one subject, "@own" where the institution posted it.';
 comment on column mention_public.url is 'Address of an article or an own post; null for people.';
 comment on column mention_public.text is 'Masked text; empty once it has expired.';
 comment on column mention_public.text_hash is 'Equal for copies of the same text.';

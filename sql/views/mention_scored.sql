@@ -15,6 +15,7 @@ select
     mention.network,
     mention.content_type,
     mention.subject_ids,
+    mention.query_versions,
     mention.url,
     mention.title,
     mention.text,

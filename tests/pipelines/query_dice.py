@@ -135,6 +135,9 @@ def _asked(dice: random.Random, depth: int) -> str:
         return f"title:({_placed(dice, 1)} {dice.choice(('AND', 'OR'))} {_placed(dice, 1)})"
     if draw < 0.63:
         return f"risky/{dice.choice((0, 2, 5, 40))}:({dice.choice(ASKED)} {dice.choice(ASKED)})"
+    if draw < 0.75:
+        joint = dice.choice((" AND ", " NOT ", " "))
+        return f"({_asked(dice, depth - 1)}{joint}{dice.choice((*FIELDS, *RAWS))})"
     joint = dice.choice((" AND ", " OR ", " ", " NOT ", " SAUF ", " ET ", " OU "))
     parts = [_asked(dice, depth - 1) for _ in range(dice.randint(2, 3))]
     return f"({joint.join(parts)})"
