@@ -20,6 +20,7 @@ PARTS = {
     "cli": ("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
     "run": ("run",),
     "sources": ("sources",),
+    "hooks": ("hooks",),
     "http": ("http",),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext", "subjects"),

@@ -77,7 +77,7 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
     path = init.write(tmp_path, answers={"name": "Ville de Monbourg"})
     example = re.compile(r"^# (?=\[\[|\w+ = )", re.MULTILINE)
     path.write_text(example.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
-    environ = {"VIGIE_BLUESKY_PASSWORD": "x", "VIGIE_SMTP_PASSWORD": "y"}
-    found = read(tmp_path, environ)
-    assert [s.kind for s in found.sources] == ["file", "feed", "mastodon", "bluesky"]
+    secrets = ("VIGIE_BLUESKY_PASSWORD", "VIGIE_SMTP_PASSWORD", "VIGIE_BOITE", "VIGIE_CRM")
+    found = read(tmp_path, dict.fromkeys(secrets, "x"))
+    assert {s.kind for s in found.sources} == set(sources.names())
     assert found.rota[0].email == "astreinte@monbourg.example"
