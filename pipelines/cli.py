@@ -393,6 +393,37 @@ def up(
         orchestrator.serve(home, os.environ, port=port)
 
 
+@app.command()
+def serve(
+    home: Home = HERE,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; put a proxy with TLS before it.")] = 8090,
+) -> None:
+    """Take the messages that other programs push in, signed, until Ctrl-C."""
+    import uvicorn
+
+    from pipelines import hooks, settings as reading, sources as catalogue
+
+    kinds = catalogue.options_by_kind()
+    settings = reading.read(home, environ=os.environ, source_options=kinds)
+    taking = hooks.app(settings, reading.secrets_for(settings, os.environ))
+    for block in settings.sources:
+        if block.kind == "webhook":
+            out.print(words(f"{block.name}: POST http://127.0.0.1:{port}/hooks/{block.name}"))
+    out.print("Stop it with Ctrl-C.")
+    uvicorn.run(
+        taking,
+        host="127.0.0.1",
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=64,
+        timeout_keep_alive=5,
+        h11_max_incomplete_event_size=16_384,
+    )
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def airflow(context: typer.Context, home: Home = HERE) -> None:
     """Any `airflow` command in the environment of this home, for example `airflow dags list`."""

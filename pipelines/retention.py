@@ -2,7 +2,7 @@
 
 | What | Kept for | Setting |
 |---|---|---|
-| payloads as received (`landing/`) | 7 days from the day they landed | `payload_days` |
+| payloads as received (`landing/`, `received/`) | 7 days from the day they came | `payload_days` |
 | tables between steps (`staging/`) | 2 days | |
 | texts of mentions; pages, mails, incidents quoting them | 30 days from first sight | `text_days` |
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
@@ -106,6 +106,7 @@ def _changed(connection: warehouse.Connection, name: str, moments: dict[str, Any
 def _expire_files(home: Path, kept: Retention, as_of: datetime) -> dict[str, int]:
     return {
         "payload_days": _remove(_old_days(home, kept.payload_days, as_of), as_of),
+        "pushed_messages": _remove(_old_messages(home, kept.payload_days, as_of), as_of),
         "staging_runs": _remove(_old_runs(home, as_of), as_of),
         "digest_pages": _remove(_old_pages(home, kept.text_days, as_of), as_of),
         "published_files": _remove(_old_published(home, as_of), as_of),
@@ -148,6 +149,13 @@ def _old_days(home: Path, days: int, as_of: datetime) -> Iterator[Path]:
         day = _day(folder.name) or _changed_at(folder, as_of).date()
         if day <= last:
             yield folder
+
+
+def _old_messages(home: Path, days: int, as_of: datetime) -> Iterator[Path]:
+    """Messages pushed in that nobody has taken, and the hashes by which a repeat was known."""
+    for path in (p for p in (home / "received").glob("*/**/*") if p.is_file()):
+        if as_of - _changed_at(path, as_of) >= timedelta(days=days):
+            yield path
 
 
 def _day(name: str) -> date | None:

@@ -23,6 +23,7 @@ PARTS = {
     ),
     "run": ("run",),
     "sources": ("sources",),
+    "hooks": ("hooks",),
     "http": ("http",),
     "budget": ("budget", "limits"),
     "landing": ("landing",),

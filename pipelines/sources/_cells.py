@@ -108,6 +108,7 @@ _NETWORKS = {
     "linkedin": "linkedin linkedin_page linkedin_company",
     "youtube": "youtube yt",
     "tiktok": "tiktok tik_tok",
+    "snapchat": "snapchat snap snapchat_spotlight",
     "threads": "threads",
     "bluesky": "bluesky bsky",
     "mastodon": "mastodon",
@@ -126,15 +127,16 @@ _NETWORKS = {
 NETWORKS = tuple(_NETWORKS)
 _NETWORK_OF = {word: name for name, words in _NETWORKS.items() for word in words.split()}
 _NETWORK_PARTS = (
-    "twitter", "facebook", "instagram", "linkedin", "youtube", "tiktok", "bluesky", "mastodon",
-    "reddit", "threads", "telegram", "pinterest", "wordpress", "forum", "board", "review", "blog",
-    "news", "press",
+    "twitter", "facebook", "instagram", "linkedin", "youtube", "tiktok", "snapchat", "bluesky",
+    "mastodon", "reddit", "threads", "telegram", "pinterest", "wordpress", "forum", "board",
+    "review", "blog", "news", "press",
 )  # fmt: skip
 _HOSTS = {
     "x.com": "x", "twitter.com": "x", "facebook.com": "facebook", "fb.com": "facebook",
     "instagram.com": "instagram", "linkedin.com": "linkedin", "youtube.com": "youtube",
-    "youtu.be": "youtube", "tiktok.com": "tiktok", "threads.net": "threads",
-    "threads.com": "threads", "bsky.app": "bluesky", "reddit.com": "reddit",
+    "youtu.be": "youtube", "tiktok.com": "tiktok", "snapchat.com": "snapchat",
+    "threads.net": "threads", "threads.com": "threads", "bsky.app": "bluesky",
+    "reddit.com": "reddit",
 }  # fmt: skip
 
 

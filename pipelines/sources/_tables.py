@@ -299,7 +299,7 @@ def _csv_rows(
 def _json(path: Path, hints: Hints) -> Table:
     documents = _json_documents(path, hints.rank)
     first = [document for _, document in islice(documents(), 1_000)]
-    objects = [_flat(document) for document in first if isinstance(document, dict)]
+    objects = [flattened(document) for document in first if isinstance(document, dict)]
     if first and not objects:
         raise SourceError(f"{name_of(path)} holds no JSON object: export one object a line")
     columns = tuple(dict.fromkeys(name for row in objects for name in row))
@@ -310,7 +310,7 @@ def _json(path: Path, hints: Hints) -> Table:
                 if not isinstance(document, dict):
                     yield Row(number, None, "not a JSON object")
                     continue
-                flat = _flat(document)
+                flat = flattened(document)
                 yield Row(number, {c: flat.get(c) for c in read})
 
     return Table(columns=columns, rows=rows)
@@ -327,7 +327,7 @@ def _is_lines(path: Path, rank: Rank) -> bool:
     with _stream(path) as stream:
         first = _decoded(stream.readline(WHOLE_LIMIT).strip())
         has_more = any(line.strip() for line in stream)
-    return isinstance(first, dict) and (has_more or rank(list(_flat(first))) > 0)
+    return isinstance(first, dict) and (has_more or rank(list(flattened(first))) > 0)
 
 
 def _decoded(line: bytes) -> Any:
@@ -364,12 +364,12 @@ def _json_array(path: Path) -> list[Any]:
     return found
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> Cells:
+def flattened(document: Mapping[str, Any], prefix: str = "") -> Cells:
     """A JSON object with inner objects as dotted columns."""
     flat: Cells = {}
     for name, value in document.items():
         if isinstance(value, dict) and prefix.count(".") < 4:
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= flattened(value, f"{prefix}{name}.")
         else:
             flat[prefix + name] = value
     return flat

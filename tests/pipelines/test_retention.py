@@ -84,6 +84,8 @@ def home(tmp_path: Path) -> Path:
             {"at": SEEN},
         )
     _file(tmp_path / f"landing/masto/2026-11-20/{RUN}.jsonl.zst")
+    _file(tmp_path / "received/crm/0a.json")
+    _file(tmp_path / "received/crm/known/0b")
     _file(tmp_path / "digests/2026-11-20.fr.html")
     told = _file(tmp_path / "airflow/logs/dag_id=watch/run_id=scheduled/task_id=plan/attempt=1.log")
     for folder in list(told.parents)[:2]:
@@ -120,13 +122,14 @@ def _held(home: Path) -> dict[str, int]:
     }
     with warehouse.opened(home, read_only=True) as connection:
         held = {name: one(connection, query) for name, query in queries.items()}
-    for name in ("landing", "staging", "published", "digests", "airflow"):
+    for name in ("landing", "received", "staging", "published", "digests", "airflow"):
         held[name] = len([p for p in (home / name).rglob("*") if p.is_file()])
     return held
 
 
 LIMITS = {
     "landing": 7,
+    "received": 7,
     "airflow": 14,
     "staging": 2,
     "published": 2,

@@ -201,6 +201,8 @@ def test_a_count_is_read_or_is_unknown(cell: object, count: int | None) -> None:
         ("message board", "forum"),
         ("Avis", "reviews"),
         ("www.tiktok.com", "tiktok"),
+        ("SOCIALMEDIA_TIKTOK", "tiktok"),
+        ("Snapchat Spotlight", "snapchat"),
         ("youtu.be", "youtube"),
         ("WordPress", "web"),
         ("Minitel", None),

@@ -101,6 +101,25 @@ def test_encoding_and_separator_are_found(tmp_path: Path, encoding: str, separat
     assert [p.text for p in posts(request(tmp_path))] == [row[2] for row in ROWS]
 
 
+def test_exports_hold_tiktok_and_snapchat_which_no_interface_gives(tmp_path: Path) -> None:
+    """By a listening tool's preset, and by the names of a table that somebody made."""
+    talkwalker = (
+        "url,published,title,content,source_type,extra_author_attributes.name,tiktok_likes\n"
+        "https://www.tiktok.com/@v/video/7,2026-11-18 07:15:00,,La piscine de Valmont,"
+        "SOCIALMEDIA_TIKTOK,v,41\n"
+    )
+    table = (
+        "Lien;Date;Texte\n"
+        "https://www.snapchat.com/spotlight/W7;18/11/2026 09:00;Spotlight sur Valmont\n"
+    )
+    folder = inbox(tmp_path)
+    (folder / "talkwalker.csv").write_text(talkwalker, encoding="utf-8")
+    (folder / "table.csv").write_text(table, encoding="utf-8")
+    found = {post.network: post for post in posts(request(tmp_path))}
+    assert found["tiktok"].like_count == 41
+    assert found["snapchat"].text == "Spotlight sur Valmont"
+
+
 def test_one_late_byte_that_is_not_utf8_makes_it_a_code_page(tmp_path: Path) -> None:
     plain = [["1", "2026-11-18", "rien a signaler " * 3, "x", "0"]] * 3_000
     text = as_csv([HEADER, *plain, ["2", "2026-11-18", "été à Vernelle, déjà fermée", "y", "0"]])
