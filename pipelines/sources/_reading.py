@@ -2,6 +2,9 @@
 
 A source of several parts (tags, forums, channels) reads each by itself: a part that fails is told
 in the note and read by the next run, since each keeps its own place.
+
+A service that asks for a longer wait than a run may sleep, when something was read already, is
+left alone until then: the moment stands in the cursor, and a run before it asks nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from pipelines.errors import RateLimited, SourceError
-from pipelines.sources import Checkpoint, Collected, Cursor
+from pipelines.sources import Checkpoint, Collected, Cursor, Request, _values as values
 
 Window = tuple[datetime, datetime]
 Part = TypeVar("Part")
@@ -28,6 +31,7 @@ class Reading:
     left_alone: Counter[str] = field(default_factory=Counter)
     is_capped: bool = False
     gap: Window | None = None
+    retry_at: datetime | None = None
 
     def is_first(self, key: str) -> bool:
         """Whether `key` was not handed over yet in this run; from now on it was."""
@@ -50,6 +54,8 @@ class Reading:
         """Where the next run goes on, with all that there is to tell so far."""
         left = [f"{count} {what}" for what, count in self.left_alone.items()]
         note = "; ".join(dict.fromkeys([*self.notes, *left])) or None
+        if self.retry_at is not None:
+            cursor = {**cursor, "retry_at": self.retry_at.isoformat()}
         return Checkpoint(cursor=cursor, gap=self.gap, capped=self.is_capped, note=note)
 
 
@@ -71,7 +77,18 @@ def each(
         except SourceError as error:
             failures.append(error)
             reading.cut(str(error))
-        if failures and isinstance(failures[-1], RateLimited):
-            break
+            if isinstance(error, RateLimited):
+                reading.retry_at = error.retry_at
+                break
     if failures and not well and not reading.handed:
         raise failures[0]
+
+
+def begun(request: Request) -> Reading:
+    """An empty reading; RateLimited where the service has asked to be left alone until later."""
+    rest = values.time((request.cursor or {}).get("retry_at"))
+    if rest is not None and rest > request.client.now():
+        raise RateLimited(
+            f"{request.name} has been asked to wait until {rest:%Y-%m-%d %H:%MZ}", rest
+        )
+    return Reading()

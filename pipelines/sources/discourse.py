@@ -22,7 +22,7 @@ import json
 import logging
 import re
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ from pipelines.sources import (
     _discourse_post as posts,
     _values as values,
 )
-from pipelines.sources._reading import Reading, each
+from pipelines.sources._reading import Reading, begun, each
 from pipelines.sources._sieve import Sieve, sieve
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class _Run:
     may_name: Sieve
     open_categories: frozenset[int] | None  # None: without a key, all that is shown is public
     walk: backwards.Walk | None = None
-    reading: Reading = field(default_factory=Reading)
+    reading: Reading
 
     def cursor(self) -> Cursor:
         """Where the next run goes on."""
@@ -169,6 +169,7 @@ def _opened(request: Request) -> _Run:
         headers=headers,
         may_name=sieve(request.terms),
         open_categories=None,
+        reading=begun(request),
     )
     if headers:
         run.open_categories = frozenset(_public_categories(run))

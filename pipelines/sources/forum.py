@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -43,7 +43,7 @@ from pipelines.sources import (
     feed,
 )
 from pipelines.sources._forum_dialects import DIALECTS, Dialect, number, read
-from pipelines.sources._reading import Reading, each
+from pipelines.sources._reading import Reading, begun, each
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class _Run:
     request: Request
     options: Options
     cursors: dict[str, Any]
-    reading: Reading = field(default_factory=Reading)
+    reading: Reading
 
 
 def collect(request: Request) -> Iterator[Collected]:
@@ -144,7 +144,7 @@ def collect(request: Request) -> Iterator[Collected]:
     cursor = request.cursor or {}
     same = cursor.get("url") == options.url and cursor.get("software") == options.software
     known = values.mapping(cursor.get("feeds")) if same else {}
-    run = _Run(request=request, options=options, cursors=dict(known))
+    run = _Run(request=request, options=options, cursors=dict(known), reading=begun(request))
     yield from each(options.addresses, lambda address: _read(address, run), run.reading)
     log.info("forum.read source=%s feeds=%d", request.name, len(options.addresses))
     yield run.reading.checkpoint(_cursor(run))
@@ -207,9 +207,9 @@ def _entries(
     )
     for item in feed.collect(request):
         if isinstance(item, Payload):
-            run.reading.is_first(address)
+            run.reading.is_first(address)  # something was handed over
             kept |= _counted(item, before, run)
-            yield item
+            yield replace(item, data={**item.data, "feed": address})
         else:
             _note(item, before, run, kept)
 
@@ -277,8 +277,9 @@ def _note(
 
 def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
     """The posts of a landed document as the forum's software means them, and what was wrong."""
-    url = str(values.mapping(payload.data).get("url") or options.url)
-    address = url if values.web_address(url) and "@" not in url and " " not in url else options.url
+    told = values.web_address(values.mapping(payload.data).get("feed")) or ""
+    # As it was asked for, not where it led: entries are named by it where they have no address.
+    address = told if told in options.addresses else options.url
     for item in feed.parse(payload, _as_feed(options, address)):
         if isinstance(item, Post):
             yield read(_with_host(item, options), options.dialect, host=options.host)

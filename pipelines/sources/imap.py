@@ -19,7 +19,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -111,7 +111,7 @@ class _Run:
     validity: int
     uid: int
     since: datetime
-    reading: Reading = field(default_factory=Reading)
+    reading: Reading
 
     def cursor(self) -> Cursor:
         """Where the next run goes on."""
@@ -171,7 +171,14 @@ def _begun(request: Request, box: boxes.Box) -> _Run:
     options: Options = request.options
     cursor = request.cursor or {}
     is_same = cursor.get("place") == _place(options)
-    run = _Run(request=request, options=options, validity=box.validity, uid=0, since=request.since)
+    run = _Run(
+        request=request,
+        options=options,
+        validity=box.validity,
+        uid=0,
+        since=request.since,
+        reading=Reading(),
+    )
     if is_same and cursor.get("validity") == box.validity:
         run.uid = values.row_id(cursor.get("uid")) or 0
     elif is_same:

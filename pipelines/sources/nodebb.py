@@ -38,7 +38,7 @@ from pipelines.sources import (
     _nodebb_post as posts,
     _values as values,
 )
-from pipelines.sources._reading import Reading, each
+from pipelines.sources._reading import Reading, begun, each
 from pipelines.sources._sieve import Sieve, sieve
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class _Run:
     spans: list[_Span]
     pages: int
     met: dict[str, datetime] = field(default_factory=dict)
-    reading: Reading = field(default_factory=Reading)
+    reading: Reading
 
     def cursor(self) -> Cursor:
         """Where the next run goes on."""
@@ -173,6 +173,7 @@ def _opened(request: Request) -> _Run:
         seen=frozenset(k for k in values.items(cursor.get("seen")) if isinstance(k, str)),
         spans=list(_known_spans(cursor.get("spans"))),
         pages=options.max_pages,
+        reading=begun(request),
     )
 
 

@@ -38,7 +38,7 @@ from pipelines.sources import (
     _telegram_page as pages,
     _values as values,
 )
-from pipelines.sources._reading import Reading, each
+from pipelines.sources._reading import Reading, begun, each
 from pipelines.sources._sieve import Sieve, sieve
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class _Run:
     may_name: Sieve
     told: Mapping[str, Any]
     walks: dict[str, backwards.Walk] = field(default_factory=dict)
-    reading: Reading = field(default_factory=Reading)
+    reading: Reading
 
     def cursor(self) -> Cursor:
         """Where the next run goes on."""
@@ -126,6 +126,7 @@ def collect(request: Request) -> Iterator[Collected]:
         options=options,
         may_name=sieve(request.terms),
         told=values.mapping((request.cursor or {}).get("channels")),
+        reading=begun(request),
     )
     yield from each(options.channels, lambda name: _read(name.lower(), run), run.reading)
     yield from _checked_again(run)
@@ -135,7 +136,13 @@ def collect(request: Request) -> Iterator[Collected]:
 
 def check(request: Request) -> str:
     """What `vigie doctor` says of the channels; SourceError for one that cannot be read."""
-    run = _Run(request=request, options=request.options, may_name=sieve(request.terms), told={})
+    run = _Run(
+        request=request,
+        options=request.options,
+        may_name=sieve(request.terms),
+        told={},
+        reading=Reading(),
+    )
     for channel in run.options.channels:
         _page(channel.lower(), None, run)
     return f"shows the preview of {len(run.options.channels)} channels"

@@ -475,6 +475,21 @@ def test_a_wait_too_long_for_a_run_is_raised(tmp_path: Path) -> None:
             listener.hear()
 
 
+def test_a_wait_too_long_after_some_pages_keeps_them_and_is_remembered(tmp_path: Path) -> None:
+    with ear(Forum(every(20, count=120)), tmp_path) as listener:
+        listener.trouble[2] = Answer(429, {"Retry-After": "800"})
+        first = listener.hear()
+        listener.trouble.clear()
+        count = len(listener.paths)
+        with pytest.raises(RateLimited, match="wait until 2026-11-20 12:13Z"):
+            listener.hear(first.cursor)
+        assert len(listener.paths) == count  # nothing is asked before that
+        over = {**first.cursor, "retry_at": "2026-11-20T11:59:00+00:00"}
+        second = listener.hear(over)
+    assert first.checkpoint.capped
+    assert sorted(map(_number, first.ids + second.ids)) == list(range(1, 121))
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_closed_forum_or_a_key_that_is_over_says_what_to_set(status: int, tmp_path: Path) -> None:
     with ear(Forum(), tmp_path) as listener:

@@ -251,6 +251,22 @@ def test_addresses_of_feeds_may_be_given(tmp_path: Path) -> None:
     assert len(heard.ids) == 1
 
 
+def test_a_feed_that_has_moved_loses_no_entry(tmp_path: Path) -> None:
+    """Entries without an address are named by the feed, as it was asked for."""
+    item = (
+        "<item><guid isPermaLink='false'>ovni</guid><title>Vu</title><pubDate>{}</pubDate></item>"
+    )
+
+    def answered(asked: Asked) -> Answer:
+        if asked.headers["host"].startswith("127"):
+            port = asked.headers["host"].partition(":")[2]
+            return Answer(301, {"location": f"http://localhost:{port}/flux"})
+        return rss([item.format(f"{minutes(3):%d %b %Y %H:%M:%S} GMT")])
+
+    with listening(forum, answered, tmp_path, PHPBB) as listener:
+        assert [i.partition(":")[2] for i in listener.hear().ids] == ["ovni"]
+
+
 def test_replies_that_are_counted_and_not_shown_are_told(tmp_path: Path) -> None:
     counts = {1: 4, 2: 0}
 
