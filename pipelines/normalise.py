@@ -92,6 +92,7 @@ class _Run:
     own: frozenset[str]
     relays: Mapping[str, Relay]
     sites: tuple[tuple[str, Relay], ...]
+    canary_words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +161,7 @@ def _run(
         own=frozenset(fold(handle) for handle in settings.institution.handles),
         relays={fold(handle): relay for relay in settings.relays for handle in relay.handles},
         sites=tuple((_site(site), relay) for relay in settings.relays for site in relay.sites),
+        canary_words=tuple(c.word for c in settings.canaries if c.word),
     )
 
 
@@ -347,7 +349,10 @@ def _added(found: Found, subject: str, why: str) -> Found:
 
 
 def _is_own(draft: _Draft, run: _Run) -> bool:
-    return draft.post.is_own or not run.own.isdisjoint(_names_of(draft))
+    """Whether the institution wrote it: one of its accounts, or a post that it planted."""
+    if draft.post.is_own or not run.own.isdisjoint(_names_of(draft)):
+        return True
+    return any(word in draft.read.casefold() for word in run.canary_words)
 
 
 def _names_of(draft: _Draft) -> tuple[str, ...]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import cli, init
+from pipelines import budget, cli, init, run
+from pipelines.limits import Daily, Limit, Price
+from pipelines.sources import file
 
 
 def said(
@@ -95,3 +100,70 @@ def test_score_names_columns_and_tells_languages_that_are_none(tmp_path: Path) -
     assert "2 texts scored into" in told
     assert "1 rows have an unknown language ('xx' 1)" in told
     assert "positive" in out.read_text(encoding="utf-8")
+
+
+def _run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["vigie", *words])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+
+
+def test_coverage_and_budgets_of_a_home_that_has_read_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Monbourg"})
+    home = ["--home", str(tmp_path)]
+    for words, told in (
+        (["coverage", "--by-hour"], "La source exports n’a encore jamais été lue"),
+        (["sources"], "exports"),
+        (["backfill"], "No gap of the last week is open"),
+    ):
+        _run([*words, *home], monkeypatch)
+        assert told in capsys.readouterr().out
+
+
+def test_sources_tells_how_far_each_budget_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Monbourg"})
+    toml = tmp_path / "vigie.toml"
+    capped = 'path = "inbox"\nmonthly_cap = 2\n'
+    toml.write_text(toml.read_text().replace('path = "inbox"\n', capped))
+    price = Price(name="calls", amount="0.005", currency="EUR")
+    limits = (Limit(name="search", most=100, per=Daily()),)
+    manifest = replace(file.MANIFEST, limits=limits, prices=(price,))
+    monkeypatch.setattr(file, "MANIFEST", manifest)
+    with closing(budget.Ledger(tmp_path / budget.FILE)) as ledger:
+        house = run.house(tmp_path, environ={})
+        (mine,) = run.budgets(house, ledger)
+        now = datetime.now(UTC)
+        held = mine.ask(budget.Call(method="GET", host="api.example", path="/"), now=now)
+        assert isinstance(held, budget.Held)
+        told = budget.Told(remaining=41, reset_at=now + timedelta(minutes=5), most=60)
+        mine.answered(held, status=200, found={}, told=told, now=now)
+    _run(["sources", "--home", str(tmp_path)], monkeypatch)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "exports search api.example 1 of 100 calls a day 99" in printed
+    assert "exports money this month 0.005 of 2.00 EUR 1.995" in printed
+    assert "19 of 60 calls, as the service says 41" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["backfill", "--since", "2026-10-01T00:00"], "a span has two ends"),
+        (["backfill", "--source", "fax"], "no source is called 'fax': there is exports"),
+        (["coverage", "--since", "2999-01-01T00:00"], "turn the two round, or choose moments"),
+    ],
+)
+def test_a_wrong_span_or_source_is_told(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Monbourg"})
+    assert told in said([*words, "--home", str(tmp_path)], monkeypatch, capsys)

@@ -7,7 +7,8 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Debugging
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from pipelines import doctor, init, orchestrator, settings, sources, warehouse
+from pipelines import budget, doctor, init, orchestrator, settings, sources, warehouse
 from pipelines.doctor import Check
 from pipelines.http import Client
+from pipelines.limits import Daily, Limit, Price
+from pipelines.sources import file
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 PUBLIC = ("93.184.215.14",)
@@ -347,3 +350,32 @@ def test_looking_changes_nothing(home: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in home.rglob("*")}
     look(home)
     assert {p: p.stat().st_mtime_ns for p in home.rglob("*")} == before
+
+
+def test_a_budget_that_is_nearly_spent_is_told_with_the_moment_it_is_free_again(home: Path) -> None:
+    assert of(look(home), "budget").what == "nothing has been asked for yet"
+    with closing(budget.Ledger(home / budget.FILE)) as ledger:
+        limit = Limit(name="search", most=10, per=Daily())
+        mine = budget.Budget(ledger=ledger, block="exports", kind="file", limits=(limit,))
+        call = budget.Call(method="GET", host="api.example", path="/")
+        for _ in range(9):
+            held = mine.ask(call, now=NOW)
+            assert isinstance(held, budget.Held)
+            mine.answered(held, status=200, found=None, told=None, now=NOW)
+    assert of(look(home), "budget").what == "nothing is nearly spent"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file, "MANIFEST", replace(file.MANIFEST, limits=(limit,)))
+        found = of(look(home), "budget")
+    assert found.status == "warning"
+    assert "exports: search, 9 of 10 calls a day used until" in found.what
+
+
+def test_a_source_that_costs_money_needs_a_cap(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    price = Price(name="posts", amount="0.005", currency="USD")
+    monkeypatch.setattr(file, "MANIFEST", replace(file.MANIFEST, prices=(price,)))
+    found = of(look(home), "budget")
+    assert found.status == "error"
+    assert "exports costs money and has no cap" in found.what
+    assert "write monthly_cap, in USD" in found.remedy
+    changed(home, 'path = "inbox"\n', 'path = "inbox"\nmonthly_cap = 5\n')
+    assert of(look(home), "budget").status == "ok"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,15 @@ from pipelines.mention import (
 )
 from pipelines.normalise import normalise
 from pipelines.privacy import author_key
-from pipelines.settings import Institution, Relay, Retention, Settings, SourceBlock, Subject
+from pipelines.settings import (
+    Canary,
+    Institution,
+    Relay,
+    Retention,
+    Settings,
+    SourceBlock,
+    Subject,
+)
 from pipelines.sources import Manifest, Parsed
 from pipelines.subjects import matcher
 
@@ -218,6 +226,17 @@ def test_own_posts_that_name_nothing_belong_to_the_institutions_subject() -> Non
     found = mention("Bonne journée à tous", author_handle="VilleDeValmorin")
 
     assert found.subject_ids == ("valmorin",)
+
+
+def test_a_post_that_the_institution_planted_is_its_own_and_keeps_its_word() -> None:
+    canary = Canary(id="c", word="VeilleValmorin7F3K", daily_at=time(9), sources=("m",))
+    texts = ("Valmorin, bonjour ! #veillevalmorin7f3k", "Valmorin, bonjour !")
+    planted, other = run([post(t, native_id=t) for t in texts], canaries=(canary,))
+
+    assert isinstance(planted, Mention)
+    assert isinstance(other, Mention)
+    assert (planted.is_own, planted.author_key, other.is_own) == (True, None, False)
+    assert str(canary.word) in planted.text.casefold()
 
 
 def test_a_namesake_on_another_server_is_not_the_institution() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from pipelines import privacy, run, warehouse
 from pipelines.errors import BudgetSpent, ContractBroken, RateLimited
+from pipelines.limits import Daily, Limit
 from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
 
@@ -321,3 +324,90 @@ def test_a_batch_that_breaks_the_contract_fails_its_source_and_tells_the_operato
     assert intake == [("failed", "mention_id breaks expect_column_to_exist")]
     assert told == (1,)
     assert moved == (0,)
+
+
+def _rss(*hours: int) -> Answer:
+    """A feed whose entries are so many hours older than NOON."""
+    entries = "".join(
+        f"<item><guid>{h}</guid><title>Belleroche, {h} heures avant</title>"
+        f"<pubDate>{format_datetime(NOON - timedelta(hours=h))}</pubDate></item>"
+        for h in hours
+    )
+    body = f"<rss version='2.0'><channel><title>J</title>{entries}</channel></rss>"
+    return Answer(200, {"content-type": "application/rss+xml"}, body.encode())
+
+
+def test_a_back_fill_reads_the_open_gaps_marks_them_and_moves_nothing(tmp_path: Path) -> None:
+    privacy.new_key(tmp_path)
+    shown = [_rss(30)]
+    with serving(lambda _: shown[-1]) as peer:
+        house = _house(tmp_path, peer.url)
+        _watch(house, NOON - timedelta(hours=6))
+        shown.append(_rss(1))  # everything that was known is gone: the feed tells a gap
+        _watch(house, NOON)
+        gap = (NOON - timedelta(hours=6), NOON - timedelta(hours=1))
+        shown.append(_rss(1, 3, 7))  # the publisher shows it again
+        at = NOON + timedelta(minutes=7)
+        counts = run.backfill(house, as_of=at)
+        assert run.backfill(house, as_of=at + timedelta(minutes=1))["sources"] == 0
+    assert (counts["sources"], counts["inserted"]) == (1, 1)  # 7 hours is before the gap
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        told = connection.execute(
+            "select since_at, until_at, is_filled, filled_by, filled_at from coverage_gap"
+        ).fetchall()
+        cursor = connection.execute("select run_id from source_cursor").fetchone()
+        late = connection.execute(
+            "select heard_at - published_at from heard order by published_at desc limit 1 offset 1"
+        ).fetchone()
+    assert told == [(*gap, True, f"backfill-{run.run_id(at)}", at)]
+    assert cursor == (run.run_id(NOON),)
+    assert late == (timedelta(hours=3, minutes=7),)  # heard when it was, not when it was said
+    assert list((tmp_path / "landing" / "journal").glob("*/backfill-*"))
+
+
+def test_a_back_fill_may_name_its_span_and_its_sources(tmp_path: Path) -> None:
+    privacy.new_key(tmp_path)
+    with serving(lambda _: _rss(1)) as peer:
+        house = _house(tmp_path, peer.url)
+        _watch(house, NOON)
+        span = {"since": NOON - timedelta(hours=2), "until": NOON + timedelta(days=2)}
+        assert run.plan_backfill(house, as_of=NOON, names=["autre"], **span) is None
+        name = run.plan_backfill(house, as_of=NOON, names=["journal"], **span)
+    assert name == f"backfill-{run.run_id(NOON)}"
+    (order,) = json.loads((run.staging(tmp_path, name) / "plan.json").read_text())
+    assert (order["since"], order["until"]) == (span["since"].isoformat(), NOON.isoformat())
+
+
+def test_a_back_fill_does_not_pass_for_the_last_reading(tmp_path: Path) -> None:
+    privacy.new_key(tmp_path)
+    with serving(lambda _: _rss(1)) as peer:
+        house = _house(tmp_path, peer.url)
+        _watch(house, NOON)
+    at = NOON + timedelta(minutes=7)  # the paper's server is away by now
+    counts = run.backfill(house, as_of=at, since=NOON - timedelta(hours=2), until=NOON)
+    assert counts["sources_failed"] == 1
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        assert warehouse.run(connection, "queries/source_troubles").fetchall() == []
+        assert connection.execute("select count(*) from gap").fetchone() == (0,)
+
+
+def test_every_call_of_a_run_is_counted_in_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = Limit(name="calls", most=1, per=Daily())
+    monkeypatch.setattr(feed, "MANIFEST", replace(feed.MANIFEST, limits=(limit,)))
+    privacy.new_key(tmp_path)
+    now = datetime.now(UTC).replace(microsecond=0)
+    with serving(lambda _: _rss(1)) as peer:
+        house = _house(tmp_path, peer.url)
+        _watch(house, now)
+        _watch(house, now + timedelta(minutes=15))
+        assert len(peer.asked) == 1
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        ((status, note),) = connection.execute(
+            "select status, note from intake order by run_id desc limit 1"
+        ).fetchall()
+    assert status == "waiting"
+    assert "'calls' of journal is used up (1 of 1 calls a day)" in note
+    later = now + timedelta(minutes=30)  # it costs nothing to ask our own budget
+    assert run.plan(house, since=later, until=later) == ["journal"]

@@ -29,6 +29,12 @@ class Wire(BaseModel):
 
 
 KINDS: dict[str, type[BaseModel]] = {"wire": Wire, "file": file.Options}
+WORD = 'word = "veillevernelle7f3k"\n'
+CANARY = """[[canaries]]
+id = "matin"
+daily_at = 09:00:00
+sources = ["gazette"]
+"""
 GOOD = """\
 [institution]
 id = "vernelle"
@@ -199,6 +205,18 @@ ONE = [
      "every address"),
     ('sender = "vigie@vernelle.example"', 'sender = "vigie"', "mail.sender", 42,
      "one mail address"),
+    ("[mail]\n", "[budget]\nmonthly_cap_eur = -1\n[mail]\n", "budget.monthly_cap_eur", 42,
+     "0 or more"),
+    ('subject = "ville"', 'monthly_cap = "dix"', 'sources "gazette" monthly_cap', 19, ""),
+    ("[mail]\n", CANARY + 'word = "court"\n[mail]\n', 'canaries "matin" word', 45,
+     "nobody else writes"),
+    ("[mail]\n", CANARY + "[mail]\n", 'canaries "matin"', 41, "write its word"),
+    ("[mail]\n", CANARY.replace("gazette", "gazete") + WORD + "[mail]\n",
+     'canaries "matin" sources', 44, "did you mean 'gazette'"),
+    ("[mail]\n", CANARY.replace("daily_at = 09:00:00\n", "") + WORD + "[mail]\n",
+     'canaries "matin"', 41, "planted_at"),
+    ("[mail]\n", CANARY.replace("daily_at = 09:00:00", "planted_at = [2026-11-26T09:00:00]")
+     + WORD + "[mail]\n", 'canaries "matin" planted_at', 43, "write its zone"),
     ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is budget, canaries, institution, mail"),
     ('path = "inbox/*.csv"', 'path = "inbox/*.csv"\n[sources.options]\nx = 1',
      'sources "exports" options', 25, "without [sources.options]"),
@@ -387,3 +405,14 @@ def test_an_address_of_a_source_is_asked_for_in_words(tmp_path: Path) -> None:
         text.write("\n[[sources]]\nname = 'gazette'\nkind = 'feed'\nurl = 'gazette.example'\n")
     with pytest.raises(SettingsError, match="write a whole address, such as https://"):
         settings.read(tmp_path, environ={}, source_options=sources.options_by_kind())
+
+
+def test_caps_and_canaries_are_read(tmp_path: Path) -> None:
+    budget = "[budget]\nmonthly_cap_usd = 50\n"
+    text = GOOD.replace("[mail]\n", f"{CANARY}{WORD}{budget}[mail]\n")
+    text = text.replace('subject = "ville"', "monthly_cap = 12.5", 1)
+    found = read(tmp_path, text)
+    assert found.sources[0].monthly_cap == 12.5
+    assert (found.budget.monthly_cap_usd, found.budget.monthly_cap_eur) == (50, None)
+    (canary,) = found.canaries
+    assert (canary.word, canary.within_minutes) == ("veillevernelle7f3k", 60)

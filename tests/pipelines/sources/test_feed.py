@@ -34,7 +34,12 @@ def options(**chosen: Any) -> feed.Options:
 
 
 def run(
-    url: str, *, cursor: dict[str, Any] | None = None, until: datetime = UNTIL, **chosen: Any
+    url: str,
+    *,
+    cursor: dict[str, Any] | None = None,
+    until: datetime = UNTIL,
+    is_backfill: bool = False,
+    **chosen: Any,
 ) -> tuple[list[Payload], Checkpoint]:
     """One collection of the feed at `url`: its payloads and its last checkpoint."""
     clock = Clock()
@@ -48,6 +53,7 @@ def run(
             until=until,
             client=asking,
             home=Path(),
+            is_backfill=is_backfill,
         )
         items = list(feed.collect(request))
     assert isinstance(items[-1], Checkpoint)
@@ -513,6 +519,20 @@ def test_a_feed_that_has_rolled_over_tells_the_gap() -> None:
         _, second = run(peer.url, cursor=first.cursor, until=later)
     assert second.gap == (UNTIL, later - timedelta(minutes=70))
     assert "lower every_minutes" in (second.note or "")
+
+
+def test_a_back_fill_tells_what_the_feed_shows_no_more() -> None:
+    oldest = UNTIL - timedelta(hours=1)
+    publisher = Publisher(items(count=3, at=oldest))
+    with serving(publisher) as peer:
+        _, partly = run(peer.url, is_backfill=True)
+        publisher.body = items(count=3, at=SINCE - timedelta(hours=1))
+        _, whole = run(peer.url, is_backfill=True)
+        publisher.body = RSS.format("")
+        _, nothing = run(peer.url, is_backfill=True)
+    assert partly.gap == (SINCE, oldest + timedelta(minutes=1))
+    assert whole.gap is None
+    assert nothing.gap == (SINCE, UNTIL)
 
 
 def test_no_gap_is_told_while_one_known_entry_remains() -> None:
