@@ -176,7 +176,7 @@ def _believed(request: Request, body: bytes, door: _Door, now: datetime) -> str:
 def _check_json(body: bytes, content_type: str) -> None:
     try:
         text = body.decode("utf-8")
-        lines = [text] if content_type == _TYPES[0] else filter(str.strip, text.splitlines())
+        lines = [text] if content_type == _TYPES[0] else filter(str.strip, text.split("\n"))
         for line in lines:
             json.loads(line)
     except (ValueError, RecursionError) as error:

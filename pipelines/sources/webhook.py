@@ -113,7 +113,7 @@ class Options(BaseModel):
 def collect(request: Request) -> Iterator[Collected]:
     """The posts of every message that waits, a payload each; reads the disk, no network.
 
-    Messages taken by the run before, which is loaded now, are emptied first. A second call of one
+    Messages taken by the run before, which is loaded now, are deleted first. A second call of one
     run finds the same messages.
     """
     place = inbox.folder(request.home, request.name)
@@ -176,10 +176,11 @@ def _payloads(message: inbox.Message, request: Request) -> Iterator[Payload]:
 
 def items_in(message: inbox.Message) -> list[dict[str, Any]]:
     """The objects of a message; SourceError when it holds none."""
-    text = message.body or ""
-    found = [_json(line) for line in text.splitlines() if line.strip()] if _is_lines(message) else (
-        _json(text)
-    )  # fmt: skip
+    found: Any
+    if _is_lines(message):  # by this sign alone: JSON may hold every other that ends a line
+        found = [_json(line) for line in message.body.split("\n") if line.strip()]
+    else:
+        found = _json(message.body)
     if isinstance(found, dict):
         lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         found = lists[0] if len(lists) == 1 else [found]
@@ -243,8 +244,9 @@ def _payload(row: dict[str, Any], number: int, taking: _Taking, block: str, plac
         data: dict[str, Any] = {"row": number, "detail": private}
         return Payload(kind="private", instance=place, data=data)
     cells = {name: row.get(name) for name in taking.plan.read}
-    if taking.plan.one("published_at") == _RECEIVED:
-        cells[_RECEIVED] = taking.received_at
+    when = taking.plan.one("published_at") or _RECEIVED
+    if cells.get(when) in (None, ""):
+        cells[when] = taking.received_at
     of = {"block": block, "preset": taking.plan.preset, "day_first": taking.day_first}
     return Payload(kind="row", instance=place, data={"row": number, "of": of, "cells": cells})
 

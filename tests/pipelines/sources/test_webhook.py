@@ -209,7 +209,8 @@ def test_a_message_becomes_a_post_and_what_is_not_read_never_lands(tmp_path: Pat
     [
         [POST, {**POST, "id": "msg-2"}],
         {"data": [POST, {**POST, "id": "msg-2"}], "count": 2},
-        (json.dumps(POST) + "\n\n" + json.dumps({**POST, "id": "msg-2"})).encode(),
+        (json.dumps(POST) + "\n\r\n" + json.dumps({**POST, "id": "msg-2"})).encode(),
+        '{"id":"msg-1","text":"a\u2028b","date":"2026-11-20"}\n{"id":"msg-2","text":"c"}'.encode(),
     ],
 )
 def test_a_message_may_hold_several_posts(body: Any, tmp_path: Path) -> None:
