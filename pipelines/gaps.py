@@ -80,18 +80,34 @@ def record(
     Hours are as they stood when the run ended, whenever it is loaded.
     """
     as_of = max((reading.finished_at for reading in readings), default=loaded_at)
-    for reading in readings:
-        if reading.status == "ok":
-            start: dict[str, Any] = {"source_name": reading.source_name}
-            start |= {"since_at": reading.since_at, "until_at": reading.until_at}
-            warehouse.run(connection, "writes/merge_source_start", start)
+    _record_starts(connection, readings)
+    for reading in _of_note(connection, readings):
         _record_gaps(connection, reading)
     _refresh(connection, _touched(connection, readings, as_of), as_of=as_of)
     for name in ("touched_cover", "staged_heard", "known_heard", "new_heard"):
         connection.execute(f"drop table if exists temp.{name}")
 
 
+def _record_starts(connection: warehouse.Connection, readings: Sequence[Reading]) -> None:
+    rows = connection.execute("select source_name from source_start").fetchall()
+    known = {name for (name,) in rows}
+    for reading in readings:
+        if reading.status == "ok" and reading.source_name not in known:
+            start: dict[str, Any] = {"source_name": reading.source_name}
+            start |= {"since_at": reading.since_at, "until_at": reading.until_at}
+            warehouse.run(connection, "writes/merge_source_start", start)
+
+
 # --- gaps
+
+
+def _of_note(connection: warehouse.Connection, readings: Sequence[Reading]) -> list[Reading]:
+    """The readings that may find or fill a gap: most go well over time that none is known in."""
+    whole = spans.merged(reading.window for reading in readings)
+    if not whole:
+        return []
+    known = {gap.source_name for gap in gaps_of(connection, (whole[0][0], whole[-1][1]))}
+    return [r for r in readings if r.status != "ok" or r.gaps or r.source_name in known]
 
 
 def _record_gaps(connection: warehouse.Connection, reading: Reading) -> None:
