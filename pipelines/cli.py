@@ -344,13 +344,17 @@ def backfill(
 
 
 def _print_manifest(name: str, kind: str) -> None:
-    from pipelines import sources as catalogue
+    from pipelines import budget, sources as catalogue
 
     manifest = catalogue.load(kind).MANIFEST
     out.print(words(f"{name} ({manifest.label})", style="bold"))
     for title in ("access", "terms_url", "legal_basis", "cost", "retention_days", "deletion_duty"):
         out.print(words(f"  {title.replace('_', ' ')}: {getattr(manifest, title)}"))
     out.print(words(f"  fields kept: {', '.join(manifest.fields_kept)}"))
+    for limit in manifest.limits:
+        out.print(words(f"  limit: {limit.name}, {limit.most} {budget.span(limit.per)}"))
+    for price in manifest.prices:
+        out.print(words(f"  price: {price.name}, {price.amount} {price.currency}"))
 
 
 @app.command()

@@ -28,7 +28,8 @@ from pipelines.spans import Span
 HOUR = timedelta(hours=1)
 AWAY = timedelta(hours=48)  # how far back the hours of a source that stays away are counted again
 APART = timedelta(hours=24)  # touched hours further apart than this are read in two statements
-MOST_READS = 20  # beyond, they are read in one: a statement costs 10 ms
+LONGEST = timedelta(days=31)  # of one statement, whose windows are held in memory
+MOST_READS = 20  # groups of hours read apart; beyond, neighbours are read together
 TOLD = "told"
 
 
@@ -80,18 +81,34 @@ def record(
     Hours are as they stood when the run ended, whenever it is loaded.
     """
     as_of = max((reading.finished_at for reading in readings), default=loaded_at)
-    for reading in readings:
-        if reading.status == "ok":
-            start: dict[str, Any] = {"source_name": reading.source_name}
-            start |= {"since_at": reading.since_at, "until_at": reading.until_at}
-            warehouse.run(connection, "writes/merge_source_start", start)
+    _record_starts(connection, readings)
+    for reading in _of_note(connection, readings):
         _record_gaps(connection, reading)
     _refresh(connection, _touched(connection, readings, as_of), as_of=as_of)
     for name in ("touched_cover", "staged_heard", "known_heard", "new_heard"):
         connection.execute(f"drop table if exists temp.{name}")
 
 
+def _record_starts(connection: warehouse.Connection, readings: Sequence[Reading]) -> None:
+    rows = connection.execute("select source_name from source_start").fetchall()
+    known = {name for (name,) in rows}
+    for reading in readings:
+        if reading.status == "ok" and reading.source_name not in known:
+            start: dict[str, Any] = {"source_name": reading.source_name}
+            start |= {"since_at": reading.since_at, "until_at": reading.until_at}
+            warehouse.run(connection, "writes/merge_source_start", start)
+
+
 # --- gaps
+
+
+def _of_note(connection: warehouse.Connection, readings: Sequence[Reading]) -> list[Reading]:
+    """The readings that may find or fill a gap: most go well over time that none is known in."""
+    whole = spans.merged(reading.window for reading in readings)
+    if not whole:
+        return []
+    known = {gap.source_name for gap in gaps_of(connection, (whole[0][0], whole[-1][1]))}
+    return [r for r in readings if r.status != "ok" or r.gaps or r.source_name in known]
 
 
 def _record_gaps(connection: warehouse.Connection, reading: Reading) -> None:
@@ -225,8 +242,14 @@ def read_spans(windows: Iterable[Mapping[str, Any]], gaps: Iterable[Gap]) -> lis
 def _touched(
     connection: warehouse.Connection, readings: Sequence[Reading], as_of: datetime
 ) -> list[datetime]:
-    """The hours to count again, in order: those read, those heard of, this one and the last."""
-    rows = connection.execute("select distinct hour_at from touched_cover").fetchall()
+    """The hours to count again, in order: those read, those heard of, this one and the last.
+
+    An export may tell of years before anything was listened to: those hours have no coverage.
+    """
+    rows = connection.execute(
+        "select distinct hour_at from touched_cover"
+        " where hour_at > (select min(since_at) - interval 1 hour from source_start)"
+    ).fetchall()
     found = {row[0].astimezone(UTC) for row in rows}
     for reading in readings:
         since = reading.since_at
@@ -287,14 +310,20 @@ def _live(connection: warehouse.Connection, hours: Sequence[datetime]) -> list[d
 
 
 def _groups(hours: Sequence[datetime]) -> list[list[datetime]]:
-    """Hours that lie near each other together; all together when they are scattered."""
+    """Hours that lie near each other together, farther ones too where there are many groups."""
+    groups = _joined(hours, apart=APART)
+    return groups if len(groups) <= MOST_READS else _joined(hours, apart=LONGEST)
+
+
+def _joined(hours: Sequence[datetime], *, apart: timedelta) -> list[list[datetime]]:
     groups: list[list[datetime]] = []
     for hour in hours:
-        if groups and hour - groups[-1][-1] <= APART:
+        is_near = groups and hour - groups[-1][-1] <= apart and hour - groups[-1][0] < LONGEST
+        if is_near:
             groups[-1].append(hour)
         else:
             groups.append([hour])
-    return groups if len(groups) <= MOST_READS else [list(hours)]
+    return groups
 
 
 _SCHEMA = pa.schema(
@@ -316,8 +345,8 @@ _SCHEMA = pa.schema(
 class _Block:
     """What is known of one source block over some hours."""
 
-    since_at: datetime | None
-    windows: Sequence[Mapping[str, Any]]
+    first_at: datetime
+    runs: Mapping[datetime, Sequence[Mapping[str, Any]]]
     gaps: Sequence[Gap]
     read: Sequence[Span]
 
@@ -338,9 +367,8 @@ def _counted(
     for name, kind in kinds:
         mine = [w for w in windows if w["source_name"] == name]
         told = [g for g in gaps if g.source_name == name]
-        block = _Block(
-            since_at=starts.get(name), windows=mine, gaps=told, read=read_spans(mine, told)
-        )
+        first = starts.get(name) or min((w["since_at"] for w in mine), default=horizon)
+        block = _Block(first_at=first, runs=_by_hour(mine), gaps=told, read=read_spans(mine, told))
         for hour in hours:
             row = {"source_name": name, "source": kind, "hour_at": hour}
             row |= _hour(block, hour, horizon) | _told_of(heard.get((name, hour), {}))
@@ -348,16 +376,26 @@ def _counted(
     return rows
 
 
+def _by_hour(
+    windows: Iterable[Mapping[str, Any]],
+) -> dict[datetime, list[Mapping[str, Any]]]:
+    """The windows by the hour in which they end; one that ends with the hour is of that hour."""
+    found: dict[datetime, list[Mapping[str, Any]]] = {}
+    for window in windows:
+        last = window["until_at"] - timedelta(microseconds=1)
+        found.setdefault(last.replace(minute=0, second=0, microsecond=0), []).append(window)
+    return found
+
+
 def _hour(block: _Block, hour: datetime, horizon: datetime) -> dict[str, int]:
     """What became of one hour of one source block, in seconds and runs."""
     window = (hour, hour + HOUR)
-    first = block.since_at or min((w["since_at"] for w in block.windows), default=horizon)
     read = spans.within(block.read, window)
-    due = spans.merged([*spans.within([(first, horizon)], window), *read])
+    due = spans.merged([*spans.within([(block.first_at, horizon)], window), *read])
     unread = spans.without(due, read)
     open_gaps = [g.span for g in block.gaps if g.filled_by is None]
     filled = [g.span for g in block.gaps if g.filled_by is not None]
-    runs = [w for w in block.windows if hour < w["until_at"] <= hour + HOUR]
+    runs = block.runs.get(hour, ())
     return {
         "due_seconds": round(spans.seconds(due)),
         "read_seconds": round(spans.seconds(read)),

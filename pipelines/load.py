@@ -324,6 +324,9 @@ def _merge_account(connection: warehouse.Connection, staged: Staged, loaded_at: 
 
 
 def _reading(intake: Intake) -> gaps.Reading:
+    told = intake.gaps
+    if not told and intake.gap_since_at and intake.gap_until_at:
+        told = ((intake.gap_since_at, intake.gap_until_at),)
     return gaps.Reading(
         run_id=intake.run_id,
         source_name=intake.source_name,
@@ -331,7 +334,7 @@ def _reading(intake: Intake) -> gaps.Reading:
         until_at=intake.until_at,
         status=intake.status,
         finished_at=intake.finished_at,
-        gaps=intake.gaps,
+        gaps=told,
     )
 
 

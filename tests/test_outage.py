@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from rich.console import Console
 
 from pipelines import coverage_commands, http, run
 from tests.town.demo import letters
@@ -44,8 +45,11 @@ def _flat(text: str) -> str:
 
 def _printed(home: Home, as_of: datetime, capsys: pytest.CaptureFixture[str]) -> str:
     capsys.readouterr()
+    wide = Console(width=200, highlight=False)
     span = {"since": _at(10), "until": min(as_of, _at(22)), "as_of": as_of, "now": as_of}
-    coverage_commands.show(home.path, **span, by_hour=False)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage_commands, "out", wide)
+        coverage_commands.show(home.path, **span, by_hour=False)  # type: ignore[arg-type]
     return _flat(capsys.readouterr().out)
 
 
@@ -63,15 +67,13 @@ def _afternoon(home: Home) -> None:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("outage")
-    secrets = {"VIGIE_DEMO_BLUESKY": APP_PASSWORD, "COLUMNS": "200"}
     with (
         pytest.MonkeyPatch.context() as patch,
         served(_at(5)) as served_town,
         lived_in(folder / "home", served_town) as home,
     ):
         patch.setattr(http, "TRIES", 1)
-        for name, value in secrets.items():
-            patch.setenv(name, value)
+        patch.setenv("VIGIE_DEMO_BLUESKY", APP_PASSWORD)
         toml = home.path / "vigie.toml"
         wide = toml.read_text().replace('kind = "bluesky"', 'kind = "bluesky"\nmax_pages = 30')
         toml.write_text(wide)

@@ -92,3 +92,19 @@ def test_a_source_that_fails_is_told_and_the_others_are_loaded(home: Home) -> No
     assert len(home.message_ids()) > mails
     intake = [row for row in home.rows()["intake"] if "20260924T190000Z" in row]
     assert any("failed" in row for row in intake)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_back_fill_by_hand_fills_the_gap_of_the_source_that_failed(home: Home) -> None:
+    from dags.backfill import backfill
+
+    gap = [row for row in home.rows()["gap"] if "'failed', '20260924T190000Z'" in row]
+    assert len(gap) == 1
+    conf = {"since": "2026-09-24T17:00", "until": "2026-09-24T19:00", "source": "courrier"}
+    filled = backfill().test(run_conf=conf)
+    assert str(filled.state) == "success", _states(filled)
+    assert not [row for row in home.rows()["gap"] if "None, None" in row]
+    nothing = _states(backfill().test())
+    assert nothing["plan[-1]"] == "success", nothing
+    assert {state for task, state in nothing.items() if task != "plan[-1]"} == {"skipped"}

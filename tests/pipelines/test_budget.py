@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -297,23 +296,28 @@ mine = Budget(ledger=Ledger(path), block="x", kind="x", limits=limits, prices=(p
 call = Call(method="GET", host="api.example", path="/")
 while time.time() < until:
     held = mine.ask(call, now=datetime.now(UTC))
-    if not isinstance(held, Held):
+    if isinstance(held, Held):
+        print(time.time(), flush=True)  # the service counts it somewhere between here ...
+        time.sleep(0.004)
+        print(time.time(), flush=True)  # ... and here
+        mine.answered(held, status=200, found=None, told=None, now=datetime.now(UTC))
+    elif held.retry_at > datetime.now(UTC) + timedelta(hours=12):
+        break  # the money of the month is spent
+    else:
         time.sleep(0.002)
-        continue
-    print(time.time(), flush=True)  # the service counts it somewhere between here ...
-    time.sleep(0.004)
-    print(time.time(), flush=True)  # ... and here
-    mine.answered(held, status=200, found=None, told=None, now=datetime.now(UTC))
 """
 
 
-def _hammered(path: Path, *, seconds: float, kill: bool) -> list[list[float]]:
-    """Eight processes that ask as fast as they can; what each printed. Three may be killed."""
-    until = time.time() + seconds
-    words = [sys.executable, "-c", _HAMMER, str(path), str(until)]
+def _hammered(path: Path, *, kill: bool) -> list[list[float]]:
+    """Eight processes that ask as fast as they can until the money is spent; what each printed.
+
+    Three may be killed on their way.
+    """
+    words = [sys.executable, "-c", _HAMMER, str(path), str(time.time() + 120)]
     started = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     for process in started[:3] if kill else ():
-        time.sleep(seconds / 8)
+        assert process.stdout is not None
+        process.stdout.readline()  # in the midst of a call
         process.send_signal(signal.SIGKILL)
     return [[float(line) for line in p.communicate()[0].split()] for p in started]
 
@@ -322,13 +326,14 @@ def _hammered(path: Path, *, seconds: float, kill: bool) -> list[list[float]]:
 @pytest.mark.parametrize("kill", [False, True])
 def test_eight_processes_never_exceed_a_budget_together(tmp_path: Path, kill: bool) -> None:
     path = tmp_path / budget.FILE
-    printed = _hammered(path, seconds=6.0 + 2 * (os.cpu_count() == 1), kill=kill)
+    printed = _hammered(path, kill=kill)
     sent = sorted(at for times in printed for at in times[::2])
-    assert 100 < len(sent) <= 130  # the cap of money, 130 calls, is below that of the day
+    # The cap of money, 130 calls, is below that of the day; of three a line was read above.
+    assert len(sent) == 130 if not kill else 120 <= len(sent) <= 130
     answered = sorted(at for times in printed for at in times[1::2])
-    for n, at in enumerate(answered):  # the twentieth call after it is sent half a second later
+    for at in answered:  # the twentieth call after it is sent half a second later
         later = [moment for moment in sent if moment > at]
-        assert len(later) <= 20 or later[20 - 1] - at > 0.4 or n < 20
+        assert len(later) < 20 or later[20 - 1] - at > 0.4
     windows = [sum(1 for other in sent if at <= other < at + 0.5) for at in sent]
     assert max(windows) <= 20
     with sqlite3.connect(path) as connection:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from pipelines import gaps, load, run, spans, warehouse
-from pipelines.mention import Mention
+from pipelines.mention import MENTION_SCHEMA, Mention, to_table
 from tests.pipelines.staged import SEEN, checksums, intake, mention, one, settings, stage
 
 NOON = SEEN.replace(hour=12, minute=0)
@@ -200,6 +200,25 @@ def test_one_post_that_two_blocks_hear_counts_once_for_each_and_alone_for_none(t
     assert one(town.connection, "select count(*) from mention") == 2
 
 
+def test_an_old_export_does_not_count_years_that_nobody_listened_to(town: Town) -> None:
+    old = tuple(
+        mention(n, published_at=NOON - timedelta(days=40 * n), last_seen_at=NOON)
+        for n in range(1, 30)
+    )
+    town.load(NOON + 5 * MINUTE, since=NOON, mentions=old)
+    assert one(town.connection, "select min(hour_at) from source_hour") == NOON - 60 * MINUTE
+    assert one(town.connection, "select count(*) from heard") == 29
+
+
+def test_scattered_hours_are_read_in_few_statements() -> None:
+    hours = [NOON + timedelta(days=3 * n) for n in range(100)]
+    groups = gaps._groups(hours)
+    assert len(groups) == 10
+    assert [hour for group in groups for hour in group] == hours
+    assert all(group[-1] - group[0] < gaps.LONGEST for group in groups)
+    assert len(gaps._groups(hours[:8])) == 8
+
+
 def test_a_home_of_an_older_version_counts_its_hours_once(town: Town) -> None:
     before = town.hours("hour_at, read_share")
     town.connection.execute("delete from source_hour")
@@ -225,3 +244,29 @@ def test_hours_and_spans_agree_on_what_was_read(town: Town) -> None:
     hours = one(town.connection, "select sum(read_seconds) from source_hour")
     assert spans.seconds(read) == hours
     assert all(before[1] < after[0] for before, after in pairwise(read))
+
+
+def test_what_an_older_version_stored_is_taken_over() -> None:
+    with duckdb.connect() as connection:
+        for name in ("0001_first", "0002_scores"):
+            connection.execute(warehouse.sql(f"migrations/{name}"))
+        rows = to_table([mention(1), mention(2, is_own=True)], MENTION_SCHEMA)
+        connection.register("given", rows)
+        connection.execute("insert into mention select * from given")
+        ends = {"since": NOON - 60 * MINUTE, "until": NOON, "cut": NOON - 30 * MINUTE}
+        connection.execute(
+            "insert into intake values ('r', 'masto', 'mastodon', $since, $until, 'ok', 1, 1, 1, 0,"
+            " 0, 0, 0, true, $since, $cut, null, null, $until)",
+            ends,
+        )
+        connection.execute(warehouse.sql("migrations/0006_coverage"))
+        heard = connection.execute(
+            "select source_name, is_timed, is_counted from heard order by published_at"
+        ).fetchall()
+        found = gaps.gaps_of(connection, (NOON - 60 * MINUTE, NOON))
+        start = connection.execute("select source_name from source_start").fetchall()
+    assert heard == [("masto", True, False), ("masto", True, True)]
+    assert [(g.span, g.reason, g.found_by) for g in found] == [
+        ((ends["since"], ends["cut"]), "told", "r")
+    ]
+    assert start == [("masto",)]
