@@ -38,11 +38,13 @@ from pipelines.query_tree import (
     Title,
     Type,
     any_of,
+    children,
     is_placed,
     walk,
 )
 
 LENGTH_MOST = 200_000  # characters of one query: some ten thousand phrases
+NEAR_DEPTH_MOST = 4  # NEAR inside NEAR
 DEPTH_MOST = 30  # parentheses inside parentheses
 
 
@@ -261,7 +263,18 @@ def _near(asked: Asked, left: _Branch, sign: Token, right: _Branch) -> Near:
             "NOT and fields outside: (tram NEAR/5 panne) AND lang:fr"
         )
         asked.refuse(_at(sign), sign, f"{sign} joins what has no place in the text", remedy)
+    if 1 + max(map(_near_depth, sides)) > NEAR_DEPTH_MOST:
+        what = f"more than {NEAR_DEPTH_MOST} NEAR lie in one another"
+        asked.refuse(
+            _at(sign), sign, what, "join some of them by AND: (a NEAR/5 b) AND (b NEAR/5 c)"
+        )
     return Near(*sides, int(number), is_ordered=name == "ONEAR", at=_at(sign))
+
+
+def _near_depth(node: Node) -> int:
+    """How many NEAR lie in one another; each doubles the expression that SQL is asked."""
+    inner = max((_near_depth(child) for child in children(node)), default=0)
+    return inner + isinstance(node, Near)
 
 
 def _is_number(text: str) -> bool:

@@ -15,12 +15,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from pipelines import query, query_import, query_match, query_sql, query_told, textfile
+from pipelines import (
+    query,
+    query_import,
+    query_match,
+    query_sql,
+    query_told,
+    textfile,
+    vigie_toml,
+)
 from pipelines.console import HERE, Home, out, words
 from pipelines.errors import VigieError
 from pipelines.query_match import Document
 from pipelines.query_terms import Allowed
 from pipelines.query_told import Why
+from pipelines.query_tree import Node
 
 query_app = typer.Typer(
     no_args_is_help=True,
@@ -37,23 +46,22 @@ _COUNTS = ("like_count", "reply_count", "share_count", "quote_count")
 
 def _allowed(home: Path) -> Allowed:
     """The allow-list of a home; nobody's where there is no home."""
-    if not (home / "vigie.toml").is_file():
+    path = home / vigie_toml.FILE
+    if not path.is_file():
         return Allowed()
-    from pipelines import run, subjects
-
-    settings = run.house(home).settings
-    return subjects.allow_list(settings.institution, settings.relays)
+    return query.allowed(*vigie_toml.allow_lists(vigie_toml.read(path)))
 
 
-def _parsed(text: str, home: Path) -> query.Query:
-    """A query, or the query and terms of a subject of the home that is called so."""
-    if (home / "vigie.toml").is_file() and text.isidentifier():
+def _parsed(text: str, home: Path) -> Node:
+    """The tree of a query, or of the subject of the home that is called so."""
+    path = home / vigie_toml.FILE
+    subjects = vigie_toml.read(path).tables("subjects") if path.is_file() else []
+    if text in [subject.get("id") for _, subject in subjects]:
         from pipelines import run
 
-        for watch in run.watched(run.house(home)):
-            if watch.subject.id == text:
-                return query.Query(watch.subject.query or text, watch.tree)
-    return query.parse(text, allowed=_allowed(home))
+        watches = run.watched(run.house(home))
+        return next(watch.tree for watch in watches if watch.subject.id == text)
+    return query.parse(text, allowed=_allowed(home)).tree
 
 
 # --- test
@@ -73,13 +81,13 @@ def try_(
 
     The columns title, url, lang, source, network, content_type, like_count… are read if there.
     """
-    made = _parsed(asked, home)
-    found = query_match.compiled([made.tree])
+    tree = _parsed(asked, home)
+    found = query_match.compiled([tree])
     reasons: Counter[str] = Counter()
     shown: list[tuple[Document, Why]] = []
     matched = 0
     for document in _documents(on, text):
-        why = query_told.why(made.tree, found, document)
+        why = query_told.why(tree, found, document)
         matched += why.is_found
         if not why.is_found:
             reasons[why.reason] += 1
@@ -90,7 +98,7 @@ def try_(
     total = matched + reasons.total()
     share = f" ({matched / total:.1%})" if total else ""
     out.print(f"{matched} of {total} texts match{share}")
-    _print_warnings(query_told.warnings(made.tree))
+    _print_warnings(query_told.warnings(tree))
 
 
 def _documents(path: Path, text: str) -> Iterator[Document]:
@@ -171,26 +179,24 @@ def explain(
     sql: Annotated[bool, typer.Option("--sql", help="The SQL over stored mentions too.")] = False,
 ) -> None:
     """Say in words what a query means and what in it may surprise."""
-    made = _parsed(asked, home)
-    for line in query_told.described(made.tree):
+    tree = _parsed(asked, home)
+    for line in query_told.described(tree):
         out.print(words(line), soft_wrap=True)
-    _print_warnings(query_told.warnings(made.tree, sources=_sources(home)))
+    _print_warnings(query_told.warnings(tree, sources=_sources(home)))
     if sql:
-        found = query_sql.condition(made.tree, columns=())
+        found = query_sql.condition(tree, columns=())
         out.print(words(found.select("mention", ["mention_id"])), soft_wrap=True)
         for name, value in found.parameters.items():
             out.print(words(f"  ${name} = {value!r}"), soft_wrap=True)
 
 
 def _sources(home: Path) -> set[str]:
-    """What `source:` may name in a home: kinds and names of its blocks, and their networks."""
-    if not (home / "vigie.toml").is_file():
+    """What `source:` may name in a home; nothing where files bring in networks of any name."""
+    path = home / vigie_toml.FILE
+    blocks = [b for _, b in vigie_toml.read(path).tables("sources")] if path.is_file() else []
+    if any(block.get("kind") == "file" for block in blocks):
         return set()
-    from pipelines import run
-
-    blocks = run.house(home).settings.sources
-    networks = {getattr(block.options, "network", None) for block in blocks}
-    return {b.kind for b in blocks} | {b.name for b in blocks} | {str(n) for n in networks if n}
+    return {str(b[key]) for b in blocks for key in ("kind", "name", "network") if key in b}
 
 
 # --- import

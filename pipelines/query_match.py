@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any as Anything
@@ -21,6 +21,7 @@ import ahocorasick
 
 from pipelines import words
 from pipelines.query_tree import (
+    ADDRESS,
     All,
     Always,
     Any,
@@ -156,8 +157,10 @@ class View:
         return View(self.document, hits, is_title or self.is_title, starts, self._ordinals)
 
 
+# Places in a text: where something ends, and as bits how many tokens long it may be.
+Ends = dict[int, int]
 _Test = Callable[[View], bool]
-_Places = Callable[[View], list[Span]]
+_Places = Callable[[View], Ends]
 
 
 # --- the automaton
@@ -233,10 +236,8 @@ def _is_plain(way: Way) -> bool:
 def _fitting(part: Part) -> Callable[[str], bool]:
     if any("?" in form for form in part.forms):
         pattern = "|".join(re.escape(form).replace(r"\?", ".") for form in part.forms)
-        ending = ".*" if part.is_prefix else ""
-        return lambda token, whole=re.compile(f"(?:{pattern}){ending}"): bool(  # type: ignore[misc]
-            whole.fullmatch(token)
-        )
+        whole = re.compile(f"(?:{pattern}){'.*' if part.is_prefix else ''}")
+        return lambda token: whole.fullmatch(token) is not None
     if part.is_prefix:
         return lambda token: token.startswith(part.forms)
     forms = frozenset(part.forms)
@@ -284,12 +285,11 @@ def _any(inner: tuple[Node, ...], numbers: Mapping[Phrase, int]) -> _Test:
     return lambda view: not phrases.isdisjoint(view.hits) or any(test(view) for test in tests)
 
 
-def places_of(node: Node, numbers: Mapping[Phrase, int]) -> _Places:
-    """A function that tells where a tree with places stands in a text, from the left."""
+def places_of(node: Node, numbers: Mapping[Phrase, int]) -> Callable[[View], Ends]:
+    """A function that tells where a tree with places stands in a text."""
     match node:
         case Phrase():
-            number = numbers[node]
-            return lambda view: view.spans(number)
+            return _any_places((node,), numbers)
         case Any(inner):
             return _any_places(inner, numbers)
         case Near(left, right, most, is_ordered):
@@ -301,38 +301,82 @@ def places_of(node: Node, numbers: Mapping[Phrase, int]) -> _Places:
     raise TypeError(f"{type(node).__name__} has no place in a text")
 
 
+def spans_of(ends: Ends) -> Iterator[Span]:
+    """Every span that ends where `ends` says, whatever its length."""
+    for end, lengths in ends.items():
+        for length in _bits(lengths):
+            yield end - length, end
+
+
+def _bits(number: int) -> Iterator[int]:
+    """The places of the bits that are set, from the lowest."""
+    while number:
+        lowest = number & -number
+        yield lowest.bit_length() - 1
+        number ^= lowest
+
+
 def _any_places(inner: tuple[Node, ...], numbers: Mapping[Phrase, int]) -> _Places:
     """Of many phrases only those that were found are looked at."""
     phrases = frozenset(numbers[child] for child in inner if isinstance(child, Phrase))
     others = [places_of(child, numbers) for child in inner if not isinstance(child, Phrase)]
 
-    def places(view: View) -> list[Span]:
-        found = [view.spans(number) for number in phrases.intersection(view.hits)]
-        found += [of(view) for of in others]
-        return found[0] if len(found) == 1 else sorted({s for spans in found for s in spans})
+    def places(view: View) -> Ends:
+        found: Ends = {}
+        for number in phrases.intersection(view.hits):
+            for start, end in view.spans(number):
+                found[end] = found.get(end, 0) | 1 << (end - start)
+        for of in others:
+            _add(found, of(view))
+        return found
 
     return places
 
 
-def _near(view: View, left: _Places, right: _Places, *, most: int, is_ordered: bool) -> list[Span]:
-    firsts, lasts = left(view), right(view)
-    if not firsts or not lasts:
-        return []
-    found = set(_followed(view.ordinals, firsts, lasts, most))
+def _add(found: Ends, more: Ends) -> None:
+    for end, lengths in more.items():
+        found[end] = found.get(end, 0) | lengths
+
+
+def _near(view: View, left: _Places, right: _Places, *, most: int, is_ordered: bool) -> Ends:
+    firsts = left(view)
+    lasts = right(view) if firsts else {}
+    if not lasts:
+        return {}
+    found = _followed(view.ordinals, firsts, lasts, most)
     if not is_ordered:
-        found.update(_followed(view.ordinals, lasts, firsts, most))
-    return sorted(found)
+        _add(found, _followed(view.ordinals, lasts, firsts, most))
+    return found
 
 
-def _followed(
-    ordinals: Sequence[int], firsts: list[Span], lasts: list[Span], most: int
-) -> Iterator[Span]:
-    """Each first with each last that follows it with at most so many words between them."""
-    for start, end in firsts:
-        at = bisect_left(lasts, (end, 0))
-        while at < len(lasts) and ordinals[lasts[at][0]] - ordinals[end] <= most:
-            yield start, lasts[at][1]
-            at += 1
+def _followed(ordinals: Sequence[int], firsts: Ends, lasts: Ends, most: int) -> Ends:
+    """From the start of each first to the end of each last that follows it closely enough.
+
+    Each place from which a last may start is looked at once, so that the time grows with the text
+    and the distances, not with the pairs that a text of two words in turn would have.
+    """
+    closed = sorted(firsts)
+    begun: dict[int, int] = {}  # start of a last: how far before it the firsts start, as bits
+
+    def before(start: int) -> int:
+        lengths = begun.get(start)
+        if lengths is None:
+            lengths = 0
+            for end in reversed(closed[: bisect_right(closed, start)]):
+                if ordinals[start] - ordinals[end] > most:
+                    break
+                lengths |= firsts[end] << (start - end)
+            begun[start] = lengths
+        return lengths
+
+    found: Ends = {}
+    for end, lengths in lasts.items():
+        whole = 0
+        for length in _bits(lengths):
+            whole |= before(end - length) << length
+        if whole:
+            found[end] = whole
+    return found
 
 
 def _titled(view: View) -> View:
@@ -364,7 +408,8 @@ def _without(view: View, cut: Iterable[int]) -> View:
 
 def _named(node: Named, numbers: Mapping[Phrase, int]) -> _Test:
     names, context, exclude = (
-        places_of(Any(phrases), numbers) for phrases in (node.names, node.context, node.exclude)
+        _all_spans(frozenset(numbers[phrase] for phrase in phrases))
+        for phrases in (node.names, node.context, node.exclude)
     )
 
     def test(view: View) -> bool:
@@ -379,6 +424,16 @@ def _named(node: Named, numbers: Mapping[Phrase, int]) -> _Test:
         )
 
     return test
+
+
+def _all_spans(phrases: frozenset[int]) -> Callable[[View], list[Span]]:
+    """Where any of some phrases stands, from the left."""
+
+    def spans(view: View) -> list[Span]:
+        found = [view.spans(number) for number in phrases.intersection(view.hits)]
+        return found[0] if len(found) == 1 else sorted({s for each in found for s in each})
+
+    return spans
 
 
 def _inside(spans: list[Span], around: Span, within: int) -> list[Span]:
@@ -454,7 +509,7 @@ def exactly_at(text: str, signs: str) -> int | None:
     return None
 
 
-_ADDRESS = re.compile(r"^(?:[^:/?#]+://)?([^/?#:]*)(?::[0-9]*)?/*([^#]*)")
+_ADDRESS = re.compile(ADDRESS)
 
 
 def is_on(url: str | None, site: Site) -> bool:

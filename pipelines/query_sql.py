@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any as Anything
 
 from pipelines.query_tree import (
+    ADDRESS,
     All,
     Always,
     Any,
@@ -214,16 +215,12 @@ class _Writing:
             case Place(_, codes, prefixes):
                 return self._place(codes, prefixes)
             case Author(relay_ids):
-                return (
-                    f"list_contains({self.bind(list(relay_ids))}, relay_id)"
-                    if relay_ids
-                    else ("is_own")
-                )
+                listed = f"list_contains({self.bind(list(relay_ids))}, relay_id)"
+                return listed if relay_ids else "is_own"
         raise TypeError(f"{type(node).__name__} is no node of a query")
 
     def _site(self, site: Site) -> str:
-        address = r"^(?:[^:/?#]+://)?([^/?#:]*)(?::[0-9]*)?/*([^#]*)"
-        host, path = (f"regexp_extract(url, '{address}', {n})" for n in (1, 2))
+        host, path = (f"regexp_extract(url, '{ADDRESS}', {n})" for n in (1, 2))
         name = self.bind(site.host)
         is_there = f"({host} = {name} or ends_with({host}, '.' || {name}))"
         if not site.path:

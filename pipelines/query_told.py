@@ -9,7 +9,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines import words
-from pipelines.query_match import Compiled, Document, Span, View, exactly_at, places_of, test_of
+from pipelines.query_match import (
+    Compiled,
+    Document,
+    Span,
+    View,
+    exactly_at,
+    places_of,
+    spans_of,
+    test_of,
+)
 from pipelines.query_tree import (
     All,
     Always,
@@ -246,7 +255,7 @@ def _tokens(node: Node, view: View, found: Compiled) -> set[Span]:
             true = [child for child in inner if test_of(child, numbers)(view)]
             return {span for child in true for span in _tokens(child, view, found)}
         case Near(left, right) | Risky(left, right):
-            pairs = places_of(node, numbers)(view)
+            pairs = list(spans_of(places_of(node, numbers)(view)))
             sides = _tokens(left, view, found) | _tokens(right, view, found)
             return {s for s in sides if any(a <= s[0] and s[1] <= b for a, b in pairs)}
         case Title(child):

@@ -18,6 +18,8 @@ from typing import Any as Anything
 from pipelines.words import VERSION
 
 NEAR_MOST = 100  # words between two; DuckDB's regular expressions count no further than 1,000
+# The host and the path of an address; Python and RE2 read this alike.
+ADDRESS = r"^(?:[^:/?#]+://)?([^/?#:]*)(?::[0-9]*)?/*([^#]*)"
 RISKY_WITHIN = 40  # words: a whole short post, part of an article
 
 

@@ -306,15 +306,21 @@ def _queries(document: Document) -> Iterator[Fault]:
         return
     from pipelines import query  # imports this module; and its grammar is not for every home
 
-    who = document.table("institution")
-    relays = ((str(r.get("id")), _texts(r.get("handles"))) for _, r in document.tables("relays"))
-    allowed = query.allowed([str(who.get("id")), *_texts(who.get("handles"))], relays)
+    allowed = query.allowed(*allow_lists(document))
     for index, text in asked:
         try:
             query.parse(str(text), allowed=allowed)
         except QueryError as error:
             remedy = f"{error.what} ({error.place}): {error.remedy}"
             yield document.fault(("subjects", index, "query"), text, remedy)
+
+
+def allow_lists(document: Document) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """The names of the institution, and each relay's id with its handles, as they are written."""
+    who = document.table("institution")
+    own = [str(who.get("id", "")), *_texts(who.get("handles"))]
+    relays = document.tables("relays")
+    return own, [(str(r.get("id", "")), _texts(r.get("handles"))) for _, r in relays]
 
 
 def _authors_watched(document: Document) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Iterator
 
 import duckdb
@@ -141,6 +142,20 @@ def test_thousands_of_phrases_are_a_few_expressions(
     post = query_match.document("voici mot2999 de la mairie 2999")
     assert _answers(connection, tree, _row(connection, post, ""))
     assert len(query_sql.condition(tree, columns=()).parameters) < 20
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["((mairie NEAR/100 tram) NEAR/100 bus) NEAR/100 absent", "mairie NEAR/100 absent", "x?mairie"],
+)
+def test_a_long_text_that_repeats_the_words_costs_sql_little(
+    connection: duckdb.DuckDBPyConnection, asked: str
+) -> None:
+    post = query_match.document("mairie tram bus " * 6_000)
+    row = _row(connection, post, "")
+    began = time.process_time()
+    assert not _answers(connection, query.parse(asked).tree, row)
+    assert time.process_time() - began < 4.0
 
 
 def test_a_place_is_asked_only_of_a_table_that_has_them() -> None:

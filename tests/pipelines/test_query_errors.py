@@ -35,6 +35,7 @@ WRONG = (
     "mairie NEAR/5 tram OR bus",
     "mairie NOT tram NEAR/5 bus",
     "(mairie AND tram) NEAR/5 bus",
+    "((((aa NEAR/1 bb) NEAR/1 cc) NEAR/1 dd) NEAR/1 ee) NEAR/1 ff",
     "mairie, tram",
     "mairie -tram",
     "mairie && tram",

@@ -158,19 +158,20 @@ def test_many_queries_are_told_apart_in_their_order() -> None:
     "text",
     [
         "mairie NEAR/100 tram",
-        "((mairie NEAR/20 tram) NEAR/20 bus) NEAR/20 (mairie OR tram OR bus)",
+        "((mairie NEAR/100 tram) NEAR/100 bus) NEAR/100 (mairie OR tram OR bus)",
+        "((mairie NEAR/100 tram) NEAR/100 bus) NEAR/100 absent",
         "risky:(mairie tram) bus",
         "tra* NEAR/50 m?irie",
     ],
 )
 @pytest.mark.parametrize("part", ["mairie tram bus ", "tram ", "mairie. "])
 def test_a_long_text_that_repeats_the_words_costs_little(text: str, part: str) -> None:
-    post = document(part * (100_000 // len(part)))
+    post = document(part * (40_000 // len(part)))
     tree = query.parse(text).tree
     found = compiled([tree])
     began = time.process_time()
     found.find(post)
-    assert time.process_time() - began < 5.0
+    assert time.process_time() - began < 4.0
 
 
 def test_the_cost_does_not_grow_with_the_number_of_phrases() -> None:
