@@ -7,7 +7,8 @@ A source is one module of this folder, with four names:
 - `collect(request)`: a generator of `Payload` and `Checkpoint`; it hides paging, touches the
   network (or the disk), and may stop at any instant: what came before the last `Checkpoint` is
   what the next run need not fetch again.
-- `parse(payload, options)`: pure; a generator of `Post`, `Deletion` and `Rejection`.
+- `parse(payload, options)`: pure; a generator of `Post`, `Deletion` and `Rejection`, and of
+  `Attention` where a source measures something instead of hearing somebody.
 
 There is no registry: a module in this folder with these names is a source.
 """
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import BaseModel
 
+from pipelines.attention import Attention
 from pipelines.errors import Fault, SettingsError
 from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
@@ -109,6 +111,7 @@ class Checkpoint:
 
 Collected = Payload | Checkpoint
 Parsed = Post | Deletion | Rejection
+Told = Parsed | Attention
 
 
 class Source(Protocol):
@@ -119,7 +122,7 @@ class Source(Protocol):
 
     def collect(self, request: Request) -> Iterator[Collected]: ...
 
-    def parse(self, payload: Payload, options: Any) -> Iterator[Parsed]: ...
+    def parse(self, payload: Payload, options: Any) -> Iterator[Told]: ...
 
 
 def names() -> tuple[str, ...]:

@@ -86,5 +86,6 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
         "gdelt",
         "hackernews",
         "stackexchange",
+        "wikipedia",
     ]
     assert found.rota[0].email == "astreinte@monbourg.example"
