@@ -368,7 +368,7 @@ def _measured(house: House, run: str, name: str, measured: list[Attention]) -> p
 
 def _items(
     payload: sources.Payload, source: sources.Source, block: SourceBlock, count: _Count
-) -> Iterator[sources.Told]:
+) -> Iterator[sources.Yielded]:
     """What a payload holds, and a rejection where its parser breaks.
 
     Raised, the error of one payload would stop every source, in this run and in all that follow.

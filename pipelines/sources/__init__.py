@@ -111,7 +111,7 @@ class Checkpoint:
 
 Collected = Payload | Checkpoint
 Parsed = Post | Deletion | Rejection
-Told = Parsed | Attention
+Yielded = Parsed | Attention
 
 
 class Source(Protocol):
@@ -122,7 +122,7 @@ class Source(Protocol):
 
     def collect(self, request: Request) -> Iterator[Collected]: ...
 
-    def parse(self, payload: Payload, options: Any) -> Iterator[Told]: ...
+    def parse(self, payload: Payload, options: Any) -> Iterator[Yielded]: ...
 
 
 def names() -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from pipelines.sources import (
     Manifest,
     Payload,
     Request,
-    Told,
+    Yielded,
     _rounds as rounds,
     _values as values,
 )
@@ -254,7 +254,7 @@ def _day_of(item: Any) -> date | None:
 # Parsing
 
 
-def parse(payload: Payload, options: Options) -> Iterator[Told]:
+def parse(payload: Payload, options: Options) -> Iterator[Yielded]:
     """The measures of a payload, or why it holds none. Pure."""
     data = values.mapping(payload.data)
     if payload.kind == "change":
