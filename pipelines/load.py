@@ -96,6 +96,7 @@ class Staged:
     scores: Path | None = None
     deletions: Path | None = None
     rejections: Path | None = None
+    attention: Path | None = None
     intake: tuple[Intake, ...] = ()
     scorer: Lineage | None = None
 
@@ -127,6 +128,10 @@ def load(connection: warehouse.Connection, staged: Staged, *, loaded_at: datetim
         deleted = _merge_deletions(connection, staged.deletions)
         _merge_scores(connection, staged, loaded_at)
         _merge_account(connection, staged, loaded_at)
+        if staged.attention:
+            warehouse.run(
+                connection, "writes/merge_attention", {"attention": str(staged.attention)}
+            )
         counts.refresh(connection)
         _drop_scratch(connection)
     result = Loaded(deleted=deleted, **loaded)

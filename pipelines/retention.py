@@ -6,7 +6,7 @@
 | tables between steps (`staging/`) | 2 days | |
 | texts of mentions; pages, mails, incidents quoting them | 30 days from first sight | `text_days` |
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
-| mentions and scores without text, which source heard them | 6 months (YouTube: 30 days) | `score_days` |
+| mentions and scores without text, who heard them | 6 months (YouTube: 30 days) | `score_days` |
 | counts by hour and day, digests' figures, incidents, coverage | 3 years | `aggregate_days` |
 | logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |

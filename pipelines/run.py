@@ -6,6 +6,7 @@ so each can be killed at any instant and run again, on any worker that sees the 
     plan      which sources are due, from which cursor         plan.json
     collect   one source: payloads as received                 landed/<source name>.json
     accept    payloads to mentions, kept or quarantined        mentions, deletions, rejections
+              (measures that are no mention are put aside)     attention
     score     mentions to scores, without authors              scores.parquet
     load      one transaction: rows, counts, cursors
     alert     rules at a moment, incidents, mails
@@ -33,6 +34,7 @@ import pyarrow.parquet as pq
 from models.lineage import Scorer
 from pipelines import (
     accept as acceptance,
+    attention as measures,
     budget,
     detect,
     digest as digests,
@@ -52,6 +54,7 @@ from pipelines import (
     warehouse,
 )
 from pipelines.aside import written_aside
+from pipelines.attention import ATTENTION_SCHEMA, Attention
 from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
 from pipelines.http import Client
 from pipelines.mention import (
@@ -360,8 +363,9 @@ def accept(house: House, run: str) -> dict[str, int]:
             counts[name] = _Count()
             receipt = _receipt(folder, name)
             if receipt["path"]:
+                measured: list[Attention] = []
                 try:
-                    found = _normalised(house, run, receipt, matcher, key, counts[name])
+                    found = _normalised(house, run, receipt, matcher, key, counts[name], measured)
                     _accept_source(found, tables, counts[name], results)
                 except ContractBroken as error:
                     counts[name].broken = str(error)
@@ -369,6 +373,7 @@ def accept(house: House, run: str) -> dict[str, int]:
                     log.exception("source.broken source=%s", name)
                     kind = type(error).__name__  # its words may be somebody's text
                     counts[name].broken = f"{kind} while its payloads were read: see the log"
+                tables.attention.write_table(_measured(house, run, name, measured))
     for name, repeated in _repeats(folder / "mentions.parquet"):
         counts[name].duplicates += repeated
         counts[name].accepted -= repeated
@@ -405,10 +410,12 @@ def _normalised(
     matcher: subjects.Matcher,
     key: bytes,
     count: _Count,
+    measured: list[Attention],
 ) -> Iterator[Mention | Deletion | Rejection]:
+    """What the payloads of one source become; what measures and is no mention is put aside."""
     block = _block(house.settings, receipt["name"])
     source = sources.load(block.kind)
-    parsed = _parsed(house.home, receipt["path"], source, block, count)
+    parsed = _parsed(house.home, receipt["path"], source, block, count, measured)
     return normalise.normalise(
         parsed,
         settings=house.settings,
@@ -422,17 +429,37 @@ def _normalised(
 
 
 def _parsed(
-    home: Path, path: str, source: sources.Source, block: SourceBlock, count: _Count
+    home: Path,
+    path: str,
+    source: sources.Source,
+    block: SourceBlock,
+    count: _Count,
+    measured: list[Attention],
 ) -> Iterator[tuple[sources.Parsed, str]]:
     for number, payload in enumerate(landing.read(home / path)):
         for item in _items(payload, source, block, count):
             count.posts += 1
-            yield item, f"{path}#{number}"
+            if isinstance(item, Attention):
+                measured.append(item)
+            else:
+                yield item, f"{path}#{number}"
+
+
+def _measured(house: House, run: str, name: str, measured: list[Attention]) -> pa.Table:
+    """The measures of one source with whose reading they are."""
+    block = _block(house.settings, name)
+    return measures.to_table(
+        measured,
+        source_name=name,
+        subject_id=block.subject,
+        seen_at=until_of(run),
+        run_id=run,
+    )
 
 
 def _items(
     payload: sources.Payload, source: sources.Source, block: SourceBlock, count: _Count
-) -> Iterator[sources.Parsed]:
+) -> Iterator[sources.Yielded]:
     """What a payload holds, and a rejection where its parser breaks.
 
     Raised, the error of one payload would stop every source, in this run and in all that follow.
@@ -475,7 +502,7 @@ def _accept_source(
 
 
 class _Tables:
-    """The three Parquet files of `accept`, each written aside and renamed at a good end."""
+    """The four Parquet files of `accept`, each written aside and renamed at a good end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -485,6 +512,7 @@ class _Tables:
         self.mentions = self._writer("mentions", MENTION_SCHEMA)
         self.deletions = self._writer("deletions", DELETION_SCHEMA)
         self.rejections = self._writer("rejections", REJECTION_SCHEMA)
+        self.attention = self._writer("attention", ATTENTION_SCHEMA)
         return self
 
     def _writer(self, name: str, schema: pa.Schema) -> pq.ParquetWriter:
@@ -536,6 +564,7 @@ def load(house: House, run: str) -> dict[str, int]:
         scores=folder / "scores.parquet",
         deletions=folder / "deletions.parquet",
         rejections=folder / "rejections.parquet",
+        attention=folder / "attention.parquet",
         intake=tuple(_intake(house.settings, folder, run)),
         scorer=_scorer(folder),
     )

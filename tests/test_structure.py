@@ -55,7 +55,17 @@ PARTS = {
     "erasure": ("erasure",),
     "publish": ("publish",),
 }
-LEFT_OUT = ("mention", "alert", "letter", "errors", "settings", "vigie_toml", "aside", "warehouse")
+LEFT_OUT = (
+    "mention",
+    "attention",
+    "alert",
+    "letter",
+    "errors",
+    "settings",
+    "vigie_toml",
+    "aside",
+    "warehouse",
+)
 
 
 def _part(module: str) -> str | None:

@@ -7,7 +7,8 @@ A source is one module of this folder, with four names:
 - `collect(request)`: a generator of `Payload` and `Checkpoint`; it hides paging, touches the
   network (or the disk), and may stop at any instant: what came before the last `Checkpoint` is
   what the next run need not fetch again.
-- `parse(payload, options)`: pure; a generator of `Post`, `Deletion` and `Rejection`.
+- `parse(payload, options)`: pure; a generator of `Post`, `Deletion` and `Rejection`, and of
+  `Attention` where a source measures something instead of hearing somebody.
 
 A fifth is for sources that no plain GET can look at: `check(request)`, what `vigie doctor` says of
 it in a few words, or the SourceError that says what to do.
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import BaseModel
 
+from pipelines.attention import Attention
 from pipelines.errors import Fault, SettingsError
 from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
@@ -123,6 +125,7 @@ class Checkpoint:
 
 Collected = Payload | Checkpoint
 Parsed = Post | Deletion | Rejection
+Yielded = Parsed | Attention
 
 
 class Source(Protocol):
@@ -133,7 +136,7 @@ class Source(Protocol):
 
     def collect(self, request: Request) -> Iterator[Collected]: ...
 
-    def parse(self, payload: Payload, options: Any) -> Iterator[Parsed]: ...
+    def parse(self, payload: Payload, options: Any) -> Iterator[Yielded]: ...
 
 
 def names() -> tuple[str, ...]:

@@ -32,6 +32,7 @@ _PARIS = ZoneInfo("Europe/Paris")
 _FEELINGS = {"positif": 1.0, "neutre": 0.0, "negatif": -1.0}
 _MARKUP = re.compile(r"</?(?:p|br|div|ul|ol|li|strong|em|b|i|u|a|span)\b[^<>]*>", re.IGNORECASE)
 _SLUG_LENGTH = 80
+_SHORTEST_NAME = 3
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?")
 
 # Our name of each column, and the names that the data have given it; only their letters count.
@@ -204,7 +205,7 @@ def _answer(found: Experience, number: int, own: tuple[str, ...]) -> Post:
     is_only = len(found.answers) == 1
     if at is None:
         at = found.published[0] or found.written[0]
-    text, text_format = _formatted(found.answers[number])
+    text, text_format = _formatted(_unnamed(found.answers[number], found.author))
     structure = found.structures.get(number)
     name = letters(structure) if structure else ""
     return Post(
@@ -227,6 +228,13 @@ def _answer(found: Experience, number: int, own: tuple[str, ...]) -> Post:
         context="\n".join(found.texts),
         is_own=any(word in name for word in own),
     )
+
+
+def _unnamed(answer: str, author: str | None) -> str:
+    """An answer without the pseudonym of the citizen whom it greets."""
+    if author is None or len(author) < _SHORTEST_NAME:
+        return answer
+    return re.sub(rf"(?<!\w){re.escape(author)}(?!\w)", "…", answer, flags=re.IGNORECASE)
 
 
 def answer_id(number: str, of_service: int) -> str:

@@ -52,6 +52,7 @@ class Round:
     is_capped: bool = False
     notes: list[str] = field(default_factory=list)
     handed_count: int = 0
+    well_count: int = 0  # questions that were read to their end
 
     def since(self, question: str, *, overlap: timedelta = timedelta(0)) -> datetime:
         """From when a question is to be read: where it stands less `overlap`, else the window."""
@@ -146,11 +147,11 @@ def asked(
 ) -> Iterator[Collected]:
     """What every question gives, a checkpoint after each; SourceError when nothing could be read.
 
-    `ask` hands over payloads and moves `reached` of its question once that has been read. After
-    RateLimited no other question is asked: the service has spoken for all of them.
+    Nothing: not of an earlier call with the same round either. `ask` hands over payloads and moves
+    `reached` of its question once that has been read. After RateLimited no other question is
+    asked: the service has spoken for all of them.
     """
     failure: SourceError | None = None
-    well = 0
     ordered = sorted(questions, key=run.since)
     for question in ordered:
         run.starts.setdefault(question, run.request.since)
@@ -159,7 +160,7 @@ def asked(
             for payload in ask(question):
                 run.handed_count += 1
                 yield payload
-            well += 1
+            run.well_count += 1
         except RateLimited as error:
             failure, run.retry_at = error, error.retry_at
             run.tell_cut(None, str(error))
@@ -170,7 +171,7 @@ def asked(
         if run.retry_at is not None:
             break
     log.info("%s.read source=%s count=%d", run.kind, run.request.name, run.handed_count)
-    if failure and not well and not run.handed_count:
+    if failure and not run.well_count and not run.handed_count:
         raise failure
 
 

@@ -154,7 +154,9 @@ class Api:
             except StatusRefused as error:
                 self._judge(error, bucket)
             except RateLimited as error:
-                raise self._daily(error, bucket) from error
+                if (spent := self._spent(error, bucket)) is not None:
+                    raise spent from error
+                raise
             self.client.hold(self.host, seconds=_HASTY_SECONDS)
         retry_at = self.client.now() + timedelta(minutes=5)
         raise RateLimited(f"{self.host} is asked too fast for this key", retry_at)
@@ -195,8 +197,8 @@ class Api:
             content=error.content,
         ) from error
 
-    def _daily(self, error: RateLimited, bucket: str) -> RateLimited:
-        """A 429 that speaks of a day is a spent bucket; another is what the client made of it.
+    def _spent(self, error: RateLimited, bucket: str) -> Spent | None:
+        """The bucket that a 429 says is spent, where it speaks of a day; None for a mere haste.
 
         A wait that no answer asked for is that of a budget of ours, which counts buckets apart.
         """
@@ -205,7 +207,7 @@ class Api:
             return Spent(bucket, error.retry_at)
         _, message = _reasons(cause.content) if isinstance(cause, StatusRefused) else (set(), "")
         if "per day" not in message:
-            return error
+            return None
         self.quota.close(bucket)
         return Spent(bucket, reset_after(self.client.now()))
 

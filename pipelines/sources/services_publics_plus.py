@@ -140,10 +140,11 @@ def collect(request: Request) -> Iterator[Collected]:
             yield from _handed_over(row, run)
     yield from _gone(run)
     log.info(
-        "services_publics_plus.read source=%s rows=%d kept=%d",
+        "services_publics_plus.read source=%s rows=%d kept=%d other=%d",
         request.name,
         len(run.met),
         len(run.kept),
+        run.other_count,
     )
     moved: Cursor = {"of": of, "processed_at": dataset.processed_at, "rows": run.kept}
     yield Checkpoint(cursor=moved, note="; ".join(run.notes) or None)
@@ -190,7 +191,9 @@ def _asked(
     try:
         return request.client.get(url, params=params, headers=headers, max_bytes=max_bytes)
     except RateLimited as error:
-        raise _until_reset(error, request) from error
+        if (later := _until_reset(error, request)) is not None:
+            raise later from error
+        raise
     except StatusRefused as error:
         raise _explained(error, options) from error
 
@@ -208,13 +211,13 @@ def _credentials(request: Request) -> dict[str, str]:
     return {"authorization": f"Apikey {key}"}
 
 
-def _until_reset(error: RateLimited, request: Request) -> RateLimited:
-    """The same error with the reset that the portal tells, which may be hours away."""
+def _until_reset(error: RateLimited, request: Request) -> RateLimited | None:
+    """The error with the reset that the portal tells, which may be hours away; None without one."""
     cause = error.__cause__
     body = _json(cause.content) if isinstance(cause, StatusRefused) else {}
     reset_at = values.time(body.get("reset_time"))
     if reset_at is None or not error.retry_at < reset_at < request.client.now() + _LONGEST_REST:
-        return error
+        return None
     unit = str(body.get("limit_time_unit"))[:10]
     return RateLimited(
         f"{request.options.host} has no calls left for this {unit}; it may be asked again at "

@@ -309,7 +309,10 @@ def _channel(run: _Run, question: str) -> Iterator[Payload]:
         run.round.notes.append(f"{question} shows no list of its videos")
     yield from _looked_up(run)
     where = {"allThreadsRelatedToChannelId": channel}
-    yield from _threads(run, question, where, floor=_floor(run, question))
+    try:
+        yield from _threads(run, question, where, floor=_floor(run, question))
+    except api.CommentsClosed:
+        run.round.notes.append(f"comments are turned off for all of {question}")
     run.round.reached[question] = run.request.until
 
 
@@ -508,9 +511,14 @@ def _again(
 ) -> Iterator[tuple[str, Payload]]:
     for start in range(0, len(names), _IDS):
         for item in _listed(run, method, names[start : start + _IDS], params):
-            name = str(item.get("id"))
-            data = item if method == "videos" else {"comment": item}
-            yield name, Payload(kind=method.removesuffix("s"), data=data)
+            data = item if method == "videos" else {"comment": item, "about": _about(run, item)}
+            yield str(item.get("id")), Payload(kind=method.removesuffix("s"), data=data)
+
+
+def _about(run: _Run, comment: Mapping[str, Any]) -> str | None:
+    """The title of the video under which a comment stands, as long as that is watched."""
+    video = run.videos.get(str(values.mapping(comment.get("snippet")).get("videoId")))
+    return video.about if video else None
 
 
 def _stamp(moment: datetime) -> str:

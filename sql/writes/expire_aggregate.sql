@@ -1,6 +1,7 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
---   source_hour, canary_heard, incident_event, incident, outbox. Run by: pipelines/retention.py.
+--   source_hour, canary_heard, incident_event, incident, outbox, attention. Run by:
+--   pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
 delete from hourly
@@ -23,5 +24,7 @@ delete from incident_event
 where incident_event.changed_at < cast($count_before as timestamptz);
 delete from incident
 where incident.opened_at < cast($count_before as timestamptz);
+delete from attention
+where attention.measured_at < cast($count_before as timestamptz);
 delete from daily
 where daily.day_on < cast($count_day as date);

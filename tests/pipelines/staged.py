@@ -13,7 +13,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import load, warehouse, words
+from pipelines import attention as measures, load, warehouse, words
+from pipelines.attention import Attention
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
@@ -159,6 +160,22 @@ def score(of: Mention, **changes: Any) -> dict[str, Any]:
     return values | changes
 
 
+def measure(day: int, views: int, **changes: Any) -> Attention:
+    """How often an invented page was read `day` days before SEEN."""
+    at = SEEN.replace(hour=0, minute=0) - timedelta(days=day)
+    values: dict[str, Any] = {
+        "source": "wikipedia",
+        "native_id": f"fr.wikipedia:views:Valbrume:{at:%Y%m%d}",
+        "kind": "page_views",
+        "about": "Valbrume",
+        "url": "https://fr.wikipedia.org/wiki/Valbrume",
+        "measured_at": at,
+        "span_seconds": 86_400,
+        "value": float(views),
+    }
+    return Attention(**(values | changes))
+
+
 _TEXTS = pa.list_(pa.string())
 _SCORES = pa.schema(
     [(name, pa.string()) for name in ("mention_id", "scorer_id", "text_hash", "lang")]
@@ -178,6 +195,7 @@ def stage(
     scores: Iterable[dict[str, Any]] = (),
     deletions: Iterable[Deletion] = (),
     rejections: Iterable[Rejection] = (),
+    attention: Iterable[Attention] = (),
     run_id: str = RUN,
     intakes: Iterable[load.Intake] = (),
     row_group: int | None = None,
@@ -189,6 +207,9 @@ def stage(
         "scores": pa.Table.from_pylist(list(scores), schema=_SCORES),
         "deletions": to_table(deletions, DELETION_SCHEMA),
         "rejections": to_table(rejections, REJECTION_SCHEMA),
+        "attention": measures.to_table(
+            attention, source_name="wiki", subject_id="ville", seen_at=SEEN, run_id=run_id
+        ),
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=row_group)
@@ -214,6 +235,7 @@ def stored(
 TABLES = (
     *("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer"),
     *("heard", "gap", "source_hour", "source_start"),
+    "attention",
 )
 
 

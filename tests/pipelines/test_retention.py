@@ -17,6 +17,7 @@ from tests.pipelines.staged import (
     SEEN,
     checksums,
     intake,
+    measure,
     mention,
     one,
     score,
@@ -58,6 +59,7 @@ def home(tmp_path: Path) -> Path:
         rejections=[refused],
         deletions=[gone],
         intakes=[intake()],
+        attention=[measure(0, 340)],
     ) as connection:
         for key, sent_at in (("sent", SEEN), ("stuck", None)):
             connection.execute(
@@ -119,6 +121,7 @@ def _held(home: Path) -> dict[str, int]:
         "gaps": "select count(*) from gap",
         "covered": "select count(*) from source_hour",
         "canaries": "select count(*) from canary_heard",
+        "attention": "select count(*) from attention",
     }
     with warehouse.opened(home, read_only=True) as connection:
         held = {name: one(connection, query) for name, query in queries.items()}
@@ -145,6 +148,7 @@ LIMITS = {
     "events": 1096,
     "coverage": 1096,
     "mails": 1096,
+    "attention": 1096,
     "frozen": 1096,
     "heard": 183,
     "gaps": 1096,

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pipelines import publish, warehouse
-from tests.pipelines.staged import SEEN, intake, mention, score, stored
+from tests.pipelines.staged import SEEN, intake, measure, mention, score, stored
 
 QUESTIONS = [name for name in warehouse.sql_names("queries") if name.startswith("analyst_")]
 
@@ -35,7 +35,8 @@ def analyst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
     scores = [
         score(m, sentiment="negative" if n % 3 else "undetermined") for n, m in enumerate(mentions)
     ]
-    with stored(home, mentions, scores=scores, intakes=[intake()]) as connection:
+    read = [measure(day, 1_203 if day == 1 else 340) for day in range(1, 20)]
+    with stored(home, mentions, scores=scores, intakes=[intake()], attention=read) as connection:
         connection.execute(
             "insert into incident values ('i1', 'f', 'volume_surge', '1', 'ville', 'all',"
             " 'warning', 'firing', $at, $at, null, 3, 1, '{}')",
@@ -88,6 +89,13 @@ def test_how_sure_tells_the_undetermined(analyst: duckdb.DuckDBPyConnection) -> 
     (french,) = _rows(analyst, "analyst_how_sure")
     assert french["lang"] == "fr"
     assert french["undetermined_share"] == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_attention_names_the_days_on_which_a_page_drew_it(
+    analyst: duckdb.DuckDBPyConnection,
+) -> None:
+    (row,) = _rows(analyst, "analyst_attention")
+    assert (row["about"], row["view_count"], row["usual_view_count"]) == ("Valbrume", 1_203, 340.0)
 
 
 def test_own_posts_are_rated_by_view(analyst: duckdb.DuckDBPyConnection) -> None:

@@ -20,6 +20,7 @@ import httpx
 
 from pipelines import http
 from pipelines.accept import accept
+from pipelines.attention import Attention
 from pipelines.errors import SourceError
 from pipelines.mention import MENTION_SCHEMA, Deletion, Mention, Post, Rejection, to_table
 from pipelines.normalise import normalise
@@ -48,8 +49,12 @@ class Reading:
         return [item for item in self.parsed if isinstance(item, Post)]
 
     @property
+    def measures(self) -> list[Attention]:
+        return [item for item in self.parsed if isinstance(item, Attention)]
+
+    @property
     def ids(self) -> list[str]:
-        return [post.native_id for post in self.posts]
+        return [item.native_id for item in (*self.posts, *self.measures)]
 
     @property
     def gone(self) -> list[str]:
@@ -85,11 +90,11 @@ def read(
     secrets: Mapping[str, str] | None = None,
     recheck: tuple[str, ...] = (),
     clock: Clock | None = None,
-    at: str = "host",
+    at: tuple[str, ...] = ("host",),
     contact: str = "veille@valmont.example",
     **chosen: Any,
 ) -> Reading:
-    """One collection of `server`, whose address the option `at` is given; errors pass through.
+    """One collection of `server`, whose address the options `at` are given; errors pass through.
 
     A cursor moves from server to server: the address in it is that of the new one.
     """
@@ -104,7 +109,7 @@ def read(
             timeout=httpx.Timeout(0.4),
         ) as client,
     ):
-        options = source.Options(**{at: peer.url, **chosen})
+        options = source.Options(**dict.fromkeys(at, peer.url), **chosen)
         request = Request(
             name="essai",
             options=options,
@@ -292,7 +297,7 @@ def _anything(dice: random.Random) -> Any:
 def check_parsed(items: list[Any]) -> None:
     """Each item is one that a parser may give; a rejection says why, and quotes nobody."""
     for item in items:
-        assert isinstance(item, Post | Deletion | Rejection), item
+        assert isinstance(item, Post | Deletion | Rejection | Attention), item
         if isinstance(item, Rejection):
             assert item.reason
             assert item.reason.replace("_", "").isalnum()

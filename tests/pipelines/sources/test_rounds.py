@@ -159,3 +159,16 @@ def test_a_question_cut_short_goes_on_exactly_where_it_stopped() -> None:
     assert following.since("a", overlap=HOUR) == NOON - HOUR / 2
     following.reached["a"] = NOON + HOUR
     assert begun(following.checkpoint().cursor).checkpoint().cursor["starts"] == {}
+
+
+def test_a_second_round_of_questions_that_all_fail_does_not_undo_the_first() -> None:
+    run = begun()
+
+    def ask(question: str) -> Iterator[Payload]:
+        if question == "b":
+            raise SourceError("b is down")
+        run.reached[question] = NOON
+        yield from ()
+
+    list(rounds.asked(run, ("a",), ask))
+    assert last(list(rounds.asked(run, ("b",), ask))).note == "b is down"

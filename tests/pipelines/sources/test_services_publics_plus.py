@@ -121,6 +121,7 @@ def test_an_experience_becomes_the_words_of_a_citizen_and_the_answer_of_a_servic
     assert (answer.author_kind, answer.is_own, answer.text_format) == ("institution", True, "html")
     assert answer.published_at == datetime(2026, 11, 16, 23, tzinfo=UTC)
     assert answer.rating_value is None
+    assert answer.text == "<p>Bonjour …,</p><p>Nous regrettons cette situation.</p>"
 
 
 def test_the_labels_of_the_csv_and_older_names_are_the_same_columns() -> None:

@@ -145,7 +145,9 @@ def named(n: int) -> str:
 def talked_of(count: int, *, replies: int = 0, name: str | None = None) -> Tube:
     """A tube with one video, `count` comments and `replies` replies to the first of them."""
     name = name or named(1)
-    tops = [comment(f"Ugtop{n:05d}", SINCE + timedelta(seconds=n)) for n in range(count)]
+    tops = [
+        comment(f"Ugtop{n:05d}", SINCE + timedelta(seconds=n), videoId=name) for n in range(count)
+    ]
     below = [
         comment(
             f"Ugtop00000.{n:04d}", SINCE + timedelta(minutes=9, seconds=n), parentId="Ugtop00000"
@@ -350,6 +352,15 @@ def test_a_channel_is_read_whole_without_searching() -> None:
     assert len(reading.ids) == len(set(reading.ids))
 
 
+def test_a_channel_without_comments_is_read_for_its_videos() -> None:
+    tube = Tube([video(named(1), channelId=CHANNEL)])
+    closed = lambda a: error(403, "commentsDisabled") if "Threads" in a.path else tube(a)  # noqa: E731
+    reading = read(closed, search=False, channels=(CHANNEL,))
+    assert reading.ids == [named(1)]
+    assert not reading.checkpoint.capped
+    assert "comments are turned off for all of channel" in reading.note
+
+
 def test_searches_take_turns_over_the_day_and_old_videos_rest_longer() -> None:
     tube = talked_of(1)
     made = runs(tube, 12 * 6)  # six hours
@@ -386,6 +397,7 @@ def test_what_was_kept_is_looked_up_again_as_it_is_now_or_gone() -> None:
     second = read(tube, cursor=first.cursor, since=UNTIL, until=later, recheck=ids)
     assert second.gone == ["Ugtop00001"]
     assert second.posts[0].like_count == 999
+    assert second.posts[1].context == sample("video")["snippet"]["title"]
     assert second.parsed[-1] == Deletion(source="youtube", native_id="Ugtop00001", deleted_at=later)
 
 
