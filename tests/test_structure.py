@@ -23,6 +23,7 @@ PARTS = {
     "http": ("http",),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext", "subjects"),
+    "places": ("places",),
     "privacy": ("privacy",),
     "accept": ("accept", "expectations", "datadocs"),
     "score": ("score", "textfile"),
