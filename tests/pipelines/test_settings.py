@@ -194,6 +194,8 @@ ONE = [
     ('sender = "vigie@vernelle.example"', 'sender = "vigie"', "mail.sender", 42,
      "one mail address"),
     ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is institution, mail"),
+    ('kind = "commune"', 'kind = "commune"\nterritory = ["37261"]', "institution.territory", 5,
+     "such as commune:37261"),
     ('path = "inbox/*.csv"', 'path = "inbox/*.csv"\n[sources.options]\nx = 1',
      'sources "exports" options', 25, "without [sources.options]"),
 ]  # fmt: skip
