@@ -92,6 +92,7 @@ class Staged:
     scores: Path | None = None
     deletions: Path | None = None
     rejections: Path | None = None
+    places: Path | None = None
     intake: tuple[Intake, ...] = ()
     scorer: Lineage | None = None
 
@@ -122,6 +123,8 @@ def load(connection: warehouse.Connection, staged: Staged, *, loaded_at: datetim
         loaded = _merge_mentions(connection, staged.mentions)
         deleted = _merge_deletions(connection, staged.deletions)
         _merge_scores(connection, staged, loaded_at)
+        if staged.places:
+            warehouse.run(connection, "writes/merge_place", {"path": str(staged.places)})
         _merge_account(connection, staged, loaded_at)
         counts.refresh(connection)
         _drop_scratch(connection)

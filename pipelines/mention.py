@@ -110,7 +110,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`."""
+    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`.
+
+    `place_codes` are the places that its text names (`pipelines/places`), never where its author
+    is; none where nobody has looked yet.
+    """
 
     mention_id: str
     source: str
@@ -174,6 +178,7 @@ class Mention:
     connector_version: str
     schema_version: int
     run_id: str
+    place_codes: tuple[str, ...] | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -246,6 +251,7 @@ MENTION_SCHEMA = pa.schema(
         pa.field("connector_version", pa.string(), nullable=False),
         pa.field("schema_version", pa.int32(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
+        pa.field("place_codes", _TEXTS),
     ]
 )
 

@@ -39,6 +39,7 @@ from pipelines import (
     load as loading,
     normalise,
     notify,
+    places,
     privacy,
     publish,
     retention,
@@ -64,7 +65,7 @@ from pipelines.settings import Settings, SourceBlock
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 20_000  # bounds the memory of accept; 62 columns of short text are about 60 MB
+BATCH_ROWS = 20_000  # bounds the memory of accept; 63 columns of short text are about 60 MB
 UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
 RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
 
@@ -84,9 +85,13 @@ class House:
 
 
 def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
-    """The institution that lives in `home`; SettingsError with every fault of its file."""
+    """The institution that lives in `home`; SettingsError with every fault of its file.
+
+    PlaceUnknown where its territory is no place.
+    """
     environ = os.environ if environ is None else environ
     settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+    places.check(settings.institution.territory)
     secrets = reading.secrets_for(settings, environ)
     return House(settings=settings, secrets=secrets, environ=environ)
 
@@ -265,6 +270,7 @@ def accept(house: House, run: str) -> dict[str, int]:
     folder = staging(house.home, run)
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
     matcher = subjects.matcher(house.settings.subjects, house.settings.institution)
+    finder = places.finder(house.settings.institution.territory)
     key = privacy.read_key(house.home, house.environ)
     counts: dict[str, _Count] = {}
     results: list[dict[str, Any]] = []
@@ -273,7 +279,7 @@ def accept(house: House, run: str) -> dict[str, int]:
             counts[name] = _Count()
             receipt = _receipt(folder, name)
             if receipt["path"]:
-                found = _normalised(house, run, receipt, matcher, key, counts[name])
+                found = _normalised(house, run, receipt, matcher, finder, key, counts[name])
                 try:
                     _accept_source(found, tables, counts[name], results)
                 except ContractBroken as error:
@@ -312,6 +318,7 @@ def _normalised(
     run: str,
     receipt: Mapping[str, Any],
     matcher: subjects.Matcher,
+    finder: places.Finder,
     key: bytes,
     count: _Count,
 ) -> Iterator[Mention | Deletion | Rejection]:
@@ -325,6 +332,7 @@ def _normalised(
         manifest=source.MANIFEST,
         key=key,
         matcher=matcher,
+        finder=finder,
         run_id=run,
         seen_at=until_of(run),
     )
@@ -632,15 +640,26 @@ def export(house: House, *, since: datetime, until: datetime, as_of: datetime) -
 
 
 def score_again(house: House, run: str) -> int:
-    """Score what `export` wrote with the models of today; how many mentions."""
+    """Score what `export` wrote with the models of today, and read its places again; how many."""
+    who, folder = house.settings.institution, staging(house.home, run)
+    normalise.places_again(
+        folder / "mentions.parquet",
+        folder / "places.parquet",
+        finder=places.finder(who.territory),
+        institution_subject=subjects.matcher(house.settings.subjects, who).institution_subject,
+    )
     return _score(house, run, at=until_of(run.removeprefix("rescore-")))
 
 
 def load_again(house: House, run: str) -> dict[str, int]:
-    """Replace the scores of an exported range; what changed."""
+    """Replace the scores and the places of an exported range; what changed."""
     folder = staging(house.home, run)
-    scores, scorer = folder / "scores.parquet", _scorer(folder)
-    staged = loading.Staged(run_id=run, scores=scores, scorer=scorer)
+    staged = loading.Staged(
+        run_id=run,
+        scores=folder / "scores.parquet",
+        scorer=_scorer(folder),
+        places=folder / "places.parquet",
+    )
     with warehouse.opened(house.home) as connection:
         at = until_of(run.removeprefix("rescore-"))
         return asdict(loading.load(connection, staged, loaded_at=at))
