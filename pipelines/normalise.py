@@ -5,7 +5,8 @@ is read further: its language, the places that it names. What cannot be a mentio
 Rejection that says why; `off_subject` means that a text names nothing watched, and is counted, not
 stored.
 
-Cost: about 8,000 posts a second on one core, half of it for their language (`tests/bench`).
+Cost: about 6,500 posts a second on one core, half of it for their language, a seventh for places
+(`tests/bench`).
 Known gaps: a pseudonym needs an account; two posts by the same person at either end of a
 rotation period count as two people.
 """
