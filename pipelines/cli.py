@@ -265,6 +265,28 @@ def explain(
     out.print(table(heads, [(line.what, line.says, line.words) for line in found]))
 
 
+@app.command()
+def places(
+    text: Annotated[str, typer.Argument(help="A message, in quotes.")],
+    home: Home = HERE,
+    about: Annotated[
+        bool, typer.Option("--about", help="The message is about the institution of --home.")
+    ] = False,
+) -> None:
+    """The places that a message names, and why each name is one or none.
+
+    Read with the territory of --home where there is a vigie.toml. Above 0 a name is a place.
+    """
+    from pipelines import explained, run
+    from pipelines.vigie_toml import FILE
+
+    has_home = (home / FILE).exists()
+    territory = run.house(home).settings.institution.territory if has_home else ()
+    found = explained.explain_places(text, territory=territory, is_about=about)
+    rows = [(line.what, line.says, line.words) for line in found]
+    out.print(table(("name", "place", "why"), rows) if rows else "No name in it is a place's.")
+
+
 # What the operator asks of a source first, in the order of the view's columns named here.
 COVERAGE = {
     "source_name": "name",

@@ -46,6 +46,7 @@ from pipelines.errors import (
     WarehouseBusy,
 )
 from pipelines.http import Client, Response
+from pipelines.places import gazetteer
 from pipelines.settings import Mail, Settings, SourceBlock
 from pipelines.vigie_toml import FILE
 
@@ -179,6 +180,11 @@ def _left_to_complete(settings: Settings) -> Iterator[Check]:
     if invented := [a for a in addresses if a.endswith(".example")]:
         what = f"{', '.join(dict.fromkeys(invented))}: addresses of a domain that nobody owns"
         yield Check(name=FILE, status="warning", what=what, remedy="write your own addresses")
+    for code in settings.institution.territory:
+        if code not in gazetteer.places():
+            what = f"territory names {code}, which is no place of the gazetteer"
+            remedy = "write the INSEE code of today, such as commune:37261"
+            yield Check(name=FILE, status="error", what=what, remedy=remedy)
     for block in settings.sources:
         longest = sources.load(block.kind).MANIFEST.retention_days
         if settings.retention.text_days > longest:

@@ -105,6 +105,10 @@ class WeightsError(VigieError):
     """Model weights that are missing, altered, or not what their description says."""
 
 
+class PlaceUnknown(VigieError):
+    """A code that no place of the gazetteer bears."""
+
+
 class WarehouseBusy(VigieError):
     """Another process holds the warehouse for longer than we wait."""
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -72,6 +73,7 @@ _PATTERNS = {
     "lang_declared": _LANG,
     "geo_country": r"^[A-Z]{2}\Z",
 }
+_PLACE = r"^(arrondissement|commune|departement|region):[0-9AB]{2,5}\z"  # RE2's end of text
 _VALUES = {
     "content_type": list(get_args(ContentType)),
     "collected_via": list(get_args(CollectedVia)),
@@ -83,6 +85,7 @@ _VALUES = {
     "is_empty": [False],
     "is_read_against_wish": [False],
     "is_author_named": [False],
+    "is_place_misspelt": [False],
 }
 _BOUNDS = {
     **{f.name: (0, None) for f in MENTION_SCHEMA if f.name.endswith("_count")},
@@ -152,8 +155,19 @@ def _derived(table: pa.Table) -> dict[str, Any]:
         ),
         # A pseudonym beside a public name would tell whose pseudonym it is.
         "is_author_named": pc.and_(is_named, has_key),
+        # A place that is no code: coordinates, an address, a name.
+        "is_place_misspelt": _misspelt(table["place_codes"]),
         "unmasked": _unmasked(table),
     }
+
+
+def _misspelt(lists: pa.ChunkedArray) -> pa.Array:
+    """Whether any of the codes in each list is none."""
+    column = lists.combine_chunks()
+    is_odd = pc.invert(pc.match_substring_regex(pc.list_flatten(column), _PLACE))
+    found = np.zeros(len(column), np.bool_)
+    found[pc.list_parent_indices(column).filter(is_odd).to_numpy()] = True
+    return pa.array(found)
 
 
 # What RE2 finds in one pass over a column: the few rows that are worth a closer look.

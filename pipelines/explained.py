@@ -1,8 +1,11 @@
-"""One message through every model, with the words that moved each score (`vigie explain`)."""
+"""One message through every model, with the words that moved each score (`vigie explain`).
+
+And the places that it names, each with the marks that speak for and against it (`vigie places`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +17,7 @@ from models.reading import Batch
 from models.suite import Scores, Suite
 from models.taxonomy import taxonomy
 from pipelines.errors import VigieError
+from pipelines.places import Named, finder, gazetteer
 from pipelines.score import load_suite
 
 WORDS = 5  # shown of each score
@@ -36,12 +40,35 @@ def explain(text: str, *, lang: str | None = None, model: str = "embedded") -> l
 
     VigieError for an empty text, a language that is none, or a model that is not there.
     """
-    if not text.strip():
-        raise VigieError("there is no text: write the message in quotes")
+    _check(text)
     found = _lang(lang) if lang else detect([text])[0]
     own = load_suite(tone=model)
     said = own.score([text], [found])
     return [Line("language", found or "undetermined", ""), *_lines(text, found, own, said)]
+
+
+def explain_places(
+    text: str, *, territory: Sequence[str] = (), is_about: bool = False
+) -> list[Line]:
+    """Every name in a text that might be a place's, and why it is one or none.
+
+    `territory` and `is_about` as in `places.Finder`. VigieError for an empty text, PlaceUnknown.
+    """
+    _check(text)
+    named = finder(territory).explain(text, is_about=is_about)
+    return [Line(n.words, _place(n), f"{n.score:+.1f}: {', '.join(n.why)}") for n in named]
+
+
+def _place(named: Named) -> str:
+    if named.code:
+        return f"{gazetteer.place(named.code).name} ({named.code})"
+    is_unsure = named.score > 0 and len(named.codes) > 1
+    return f"unsure: {len(named.codes)} places bear the name" if is_unsure else "no place"
+
+
+def _check(text: str) -> None:
+    if not text.strip():
+        raise VigieError("there is no text: write the message in quotes")
 
 
 def _lang(said: str) -> str:

@@ -16,6 +16,7 @@ from string import Template
 
 from pipelines import privacy
 from pipelines.errors import VigieError
+from pipelines.places import gazetteer
 from pipelines.vigie_toml import FILE
 
 FOLDERS = ("inbox", "keys")
@@ -76,6 +77,7 @@ def render(answers: Mapping[str, str]) -> str:
         "id": identifier,
         "name": name,
         "kind": kind,
+        "territory": _territory(place, of["of"] if of else "", kind),
         "legal_basis": answers.get("legal_basis") or basis,
         "time_zone": answers.get("time_zone", "Europe/Paris"),
         "purpose": _PURPOSES[kind],
@@ -89,6 +91,27 @@ def render(answers: Mapping[str, str]) -> str:
     }
     template = (files("pipelines") / "templates" / FILE).read_text(encoding="utf-8")
     return Template(template).substitute({key: _toml(value) for key, value in values.items()})
+
+
+_LEVELS: dict[str, gazetteer.Level] = {
+    "commune": "commune",
+    "departement": "departement",
+    "prefecture": "departement",
+    "region": "region",
+}
+_ARTICLES = {"du": "le ", "des": "les ", "de la": "la "}
+
+
+def _territory(place: str, of: str, kind: str) -> list[str]:
+    """The code of the one place of France that bears the institution's name, if there is one.
+
+    "Ville du Havre" is the commune "Le Havre", "Département de la Vienne" just "Vienne".
+    """
+    if kind not in _LEVELS:
+        return []
+    names = (place, _ARTICLES.get(of.lower(), "") + place)
+    found = {code for name in names for code in gazetteer.named(name, _LEVELS[kind])}
+    return sorted(found) if len(found) == 1 else []
 
 
 def _joined(of: re.Match[str]) -> str:

@@ -97,6 +97,7 @@ class Staged:
     deletions: Path | None = None
     rejections: Path | None = None
     attention: Path | None = None
+    places: Path | None = None
     intake: tuple[Intake, ...] = ()
     scorer: Lineage | None = None
 
@@ -127,6 +128,8 @@ def load(connection: warehouse.Connection, staged: Staged, *, loaded_at: datetim
         loaded = _merge_mentions(connection, staged.mentions)
         deleted = _merge_deletions(connection, staged.deletions)
         _merge_scores(connection, staged, loaded_at)
+        if staged.places:
+            warehouse.run(connection, "writes/merge_place", {"path": str(staged.places)})
         _merge_account(connection, staged, loaded_at)
         if staged.attention:
             warehouse.run(

@@ -117,7 +117,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`."""
+    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`.
+
+    `place_codes` are the places that its text names (`pipelines/places`), never where its author
+    is; none where nobody has looked yet.
+    """
 
     mention_id: str
     source: str
@@ -183,6 +187,7 @@ class Mention:
     run_id: str
     words: str | None = None
     query_versions: tuple[str, ...] | None = None
+    place_codes: tuple[str, ...] | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -259,6 +264,7 @@ MENTION_SCHEMA = pa.schema(
         # where neither was recorded yet.
         pa.field("words", pa.string()),
         pa.field("query_versions", _TEXTS),
+        pa.field("place_codes", _TEXTS),
     ]
 )
 

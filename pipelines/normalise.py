@@ -1,11 +1,12 @@
 """Posts as their sources tell them become Mentions: plain, masked, minimised, on a subject.
 
 Works by chunks: subjects are matched first, on the text as it will be kept (masked), so that the
-same query over what is stored says the same; only what names one is read further. What cannot be
-a mention becomes a Rejection that says why; `off_subject` means that a text names nothing watched,
-and is counted, not stored.
+same query over what is stored says the same; only what names one is read further: its language,
+the places that it names. What cannot be a mention becomes a Rejection that says why; `off_subject`
+means that a text names nothing watched, and is counted, not stored.
 
-Cost: about 8,000 posts a second on one core, half of it for their language (`tests/bench`).
+Cost: about 6,500 posts a second on one core, half of it for their language, a seventh for places
+(`tests/bench`).
 Known gaps: a pseudonym needs an account; two posts by the same person at either end of a
 rotation period count as two people.
 """
@@ -19,11 +20,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from models import language
 from pipelines import plaintext, privacy, query_match
+from pipelines.aside import written_aside
 from pipelines.mention import (
+    MENTION_SCHEMA,
     SCHEMA_VERSION,
     TEXT_LIMIT,
     AuthorKind,
@@ -35,6 +43,7 @@ from pipelines.mention import (
     mention_id,
     text_hash,
 )
+from pipelines.places import Finder
 from pipelines.query_match import Document
 from pipelines.settings import Relay, Settings, SourceBlock
 from pipelines.sources import Manifest, Parsed
@@ -55,6 +64,7 @@ EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # older dates are a client's fault,
 ID_LIMIT = 1_000  # characters of an identifier or address part
 TITLE_LIMIT = 500
 TAG_LIMIT = 50  # hashtags, handles and addresses kept of one post
+PLACED = ("mention_id", "published_at", "place_codes")  # what `places_again` writes
 _MAX_COUNT = 2**63 - 1
 
 _HASHTAG = re.compile(r"(?<![\w&/])[#＃](\w*[^\W\d_]\w*)")
@@ -126,6 +136,7 @@ def normalise(
     manifest: Manifest,
     key: bytes,
     matcher: Matcher,
+    finder: Finder,
     run_id: str,
     seen_at: datetime,
 ) -> Iterator[Outcome]:
@@ -136,7 +147,38 @@ def normalise(
     run = _run(settings, block, manifest, key, run_id, seen_at)
     items = iter(parsed)
     while chunk := list(islice(items, CHUNK)):
-        yield from _normalise_chunk(chunk, run, matcher)
+        yield from _normalise_chunk(chunk, run, matcher, finder)
+
+
+def places_again(
+    mentions: Path, out: Path, *, finder: Finder, institution_subject: str | None
+) -> int:
+    """Write which places stored mentions name, as the gazetteer and the territory are now.
+
+    `mentions` is what `load.export` wrote; `out` gets their keys and `place_codes`. How many.
+    """
+    schema = pa.schema([f for f in MENTION_SCHEMA if f.name in PLACED])
+    count = 0
+    with (
+        written_aside(out) as aside,
+        pq.ParquetFile(mentions) as stored,
+        pq.ParquetWriter(aside, schema, compression="zstd") as writer,
+    ):
+        for batch in stored.iter_batches(CHUNK):
+            rows = batch.to_pylist()
+            texts = [(_stored_text(row), institution_subject in row["subject_ids"]) for row in rows]
+            codes = pa.array(_places(texts, finder), schema.field("place_codes").type)
+            keys = [batch[name] for name in PLACED[:-1]]
+            writer.write_table(pa.Table.from_arrays([*keys, codes], schema=schema))
+            count += len(rows)
+    return count
+
+
+def _stored_text(row: Mapping[str, Any]) -> str:
+    """What a reader sees of a stored mention, with the hashtags that its text does not hold."""
+    parts = [row["title"], row["content_warning"], row["text"]]
+    read = "\n".join(part for part in parts if part)
+    return read if "#" in read else f"{read}\n{' '.join(f'#{tag}' for tag in row['hashtags'])}"
 
 
 def _run(
@@ -172,11 +214,11 @@ def _site(site: str) -> str:
 
 
 def _normalise_chunk(
-    chunk: list[tuple[Parsed, str]], run: _Run, matcher: Matcher
+    chunk: list[tuple[Parsed, str]], run: _Run, matcher: Matcher, finder: Finder
 ) -> Iterator[Outcome]:
     read = [_read(item, raw_ref, run) for item, raw_ref in chunk]
     drafts = [item for item in read if isinstance(item, _Draft)]
-    kept = _on_subject(drafts, run, matcher)
+    kept = _on_subject(drafts, run, matcher, finder)
     for item in read:
         if not isinstance(item, _Draft):
             yield item
@@ -194,10 +236,13 @@ class _Kept:
     found: Found
 
 
-def _on_subject(drafts: list[_Draft], run: _Run, matcher: Matcher) -> dict[int, _Kept]:
+def _on_subject(
+    drafts: list[_Draft], run: _Run, matcher: Matcher, finder: Finder
+) -> dict[int, _Kept]:
     """The drafts that name a subject, by identity.
 
-    Language is found out for those alone that a query may name, since it takes ten times as long.
+    Language and places are found out for those alone that a query may name, since they take ten
+    times as long.
     """
     documents = [_document(draft, run, matcher) for draft in drafts]
     found = _with_given(matcher.may_name(documents), drafts, run, matcher)
@@ -208,10 +253,33 @@ def _on_subject(drafts: list[_Draft], run: _Run, matcher: Matcher) -> dict[int, 
         for (draft, document, _), lang in zip(kept, langs, strict=True)
     ]
     drafts, names = [draft for draft, *_ in kept], [found for *_, found in kept]
+    read = _placed(read, drafts, names, matcher, finder)
     if matcher.is_late:
         names = _with_given(matcher.find(read), drafts, run, matcher)
+        read = _placed(read, drafts, names, matcher, finder)
     rows = zip(drafts, read, names, strict=True)
     return {id(draft): _Kept(doc, named) for draft, doc, named in rows if named.subject_ids}
+
+
+def _placed(
+    documents: list[Document],
+    drafts: list[_Draft],
+    found: list[Found],
+    matcher: Matcher,
+    finder: Finder,
+) -> list[Document]:
+    """The documents with the places that they name.
+
+    "La ville" is the institution's own only in what is known to be about it, so what was found
+    under a guess is found again.
+    """
+    own = matcher.institution_subject
+    texts = [
+        (_tagged(draft), own in named.subject_ids)
+        for draft, named in zip(drafts, found, strict=True)
+    ]
+    placed = zip(documents, _places(texts, finder), strict=True)
+    return [replace(document, place_codes=codes) for document, codes in placed]
 
 
 def _document(draft: _Draft, run: _Run, matcher: Matcher) -> Document:
@@ -245,6 +313,21 @@ def _langs(texts: list[str]) -> list[str | None]:
     single = list(dict.fromkeys(texts))
     found = dict(zip(single, language.detect(single), strict=True))
     return [found[text] for text in texts]
+
+
+def _places(texts: list[tuple[str, bool]], finder: Finder) -> list[tuple[str, ...]]:
+    """The places of each text, told whether it is about the institution; copies are read once."""
+    single = list(dict.fromkeys(texts))
+    found = finder.find([text for text, _ in single], [is_about for _, is_about in single])
+    codes = dict(zip(single, found, strict=True))
+    return [codes[text] for text in texts]
+
+
+def _tagged(draft: _Draft) -> str:
+    """What a reader sees, with the hashtags that the source gives apart."""
+    if not draft.post.hashtags or "#" in draft.read:
+        return draft.read
+    return f"{draft.read}\n{' '.join(f'#{tag}' for tag in draft.post.hashtags)}"
 
 
 def _read(item: Parsed, raw_ref: str, run: _Run) -> _Draft | Deletion | Rejection:
@@ -442,6 +525,7 @@ def _mention(draft: _Draft, kept: _Kept, run: _Run) -> Mention:
         run_id=run.run_id,
         words=kept.document.words.stored if shown else None,
         query_versions=found.versions,
+        place_codes=tuple(kept.document.place_codes) if shown else (),
     )
 
 

@@ -110,7 +110,7 @@ def _author(asked: Asked, value: str, at: int) -> Author:
 
 # --- places
 
-_LEVELS = ("commune", "departement", "region")
+_LEVELS = ("arrondissement", "commune", "departement", "region")
 _Codes = tuple[tuple[str, ...], tuple[str, ...]]  # whole codes, and how codes may begin
 
 
@@ -134,16 +134,25 @@ def _codes(level: str, code: str) -> _Codes | None:
     if level not in ("", *_LEVELS) or not re.fullmatch(r"\d[0-9AB]\d{0,3}\*?", code):
         return None
     if code.endswith("*"):
-        levels = (level,) if level else ("commune", "departement")
+        levels = (level,) if level else ("commune", "departement", "arrondissement")
         return (), tuple(f"{each}:{code[:-1]}" for each in levels)
     if level == "region":
         return _region(code)
-    if level != "commune" and code in DEPARTMENTS:
-        return (f"departement:{code}",), (f"commune:{code}",)
+    if level in ("", "departement") and code in DEPARTMENTS:
+        return (f"departement:{code}",), _inside(code)
+    if level == "arrondissement" and len(code) == 5:
+        return (f"arrondissement:{code}",), ()
     if level != "departement" and len(code) == 5:
-        districts = (f"commune:{DISTRICTS[code]}",) if code in DISTRICTS else ()
+        districts = (f"arrondissement:{DISTRICTS[code]}",) if code in DISTRICTS else ()
         return (f"commune:{code}",), districts
     return None
+
+
+def _inside(department: str) -> tuple[str, ...]:
+    """How the codes of what a department holds begin; three of them hold districts."""
+    of_districts = any(start.startswith(department) for start in DISTRICTS.values())
+    commune, district = f"commune:{department}", f"arrondissement:{department}"
+    return (commune, district) if of_districts else (commune,)
 
 
 def _region(code: str) -> _Codes | None:
@@ -151,7 +160,7 @@ def _region(code: str) -> _Codes | None:
     if inside is None:
         return None
     whole = (f"region:{code}", *(f"departement:{each}" for each in inside))
-    return whole, tuple(f"commune:{each}" for each in inside)
+    return whole, tuple(start for each in inside for start in _inside(each))
 
 
 _FIELDS: Mapping[str, Callable[[Asked, str, int], Node]] = {

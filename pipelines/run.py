@@ -43,6 +43,7 @@ from pipelines import (
     load as loading,
     normalise,
     notify,
+    places,
     privacy,
     publish,
     query_history,
@@ -70,7 +71,7 @@ from pipelines.settings import Settings, SourceBlock
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 20_000  # bounds the memory of accept; 62 columns of short text are about 60 MB
+BATCH_ROWS = 20_000  # bounds the memory of accept; 63 columns of short text are about 60 MB
 UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
 BACKFILL = timedelta(days=7)  # gaps older than this are not filled unless they are named
 RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
@@ -91,9 +92,13 @@ class House:
 
 
 def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
-    """The institution that lives in `home`; SettingsError with every fault of its file."""
+    """The institution that lives in `home`; SettingsError with every fault of its file.
+
+    PlaceUnknown where its territory is no place.
+    """
     environ = os.environ if environ is None else environ
     settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+    places.check(settings.institution.territory)
     secrets = reading.secrets_for(settings, environ)
     return House(settings=settings, secrets=secrets, environ=environ)
 
@@ -355,6 +360,7 @@ def accept(house: House, run: str) -> dict[str, int]:
     names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
     settings = house.settings
     matcher = subjects.matcher(settings.subjects, settings.institution, settings.relays)
+    finder = places.finder(settings.institution.territory)
     key = privacy.read_key(house.home, house.environ)
     counts: dict[str, _Count] = {}
     results: list[dict[str, Any]] = []
@@ -365,7 +371,9 @@ def accept(house: House, run: str) -> dict[str, int]:
             if receipt["path"]:
                 measured: list[Attention] = []
                 try:
-                    found = _normalised(house, run, receipt, matcher, key, counts[name], measured)
+                    found = _normalised(
+                        house, run, receipt, matcher, finder, key, counts[name], measured
+                    )
                     _accept_source(found, tables, counts[name], results)
                 except ContractBroken as error:
                     counts[name].broken = str(error)
@@ -408,6 +416,7 @@ def _normalised(
     run: str,
     receipt: Mapping[str, Any],
     matcher: subjects.Matcher,
+    finder: places.Finder,
     key: bytes,
     count: _Count,
     measured: list[Attention],
@@ -423,6 +432,7 @@ def _normalised(
         manifest=source.MANIFEST,
         key=key,
         matcher=matcher,
+        finder=finder,
         run_id=run,
         seen_at=until_of(run),
     )
@@ -793,15 +803,27 @@ def export(house: House, *, since: datetime, until: datetime, as_of: datetime) -
 
 
 def score_again(house: House, run: str) -> int:
-    """Score what `export` wrote with the models of today; how many mentions."""
+    """Score what `export` wrote with the models of today, and read its places again; how many."""
+    who, folder = house.settings.institution, staging(house.home, run)
+    matcher = subjects.matcher(house.settings.subjects, who, house.settings.relays)
+    normalise.places_again(
+        folder / "mentions.parquet",
+        folder / "places.parquet",
+        finder=places.finder(who.territory),
+        institution_subject=matcher.institution_subject,
+    )
     return _score(house, run, at=until_of(run))
 
 
 def load_again(house: House, run: str) -> dict[str, int]:
-    """Replace the scores of an exported range; what changed."""
+    """Replace the scores and the places of an exported range; what changed."""
     folder = staging(house.home, run)
-    scores, scorer = folder / "scores.parquet", _scorer(folder)
-    staged = loading.Staged(run_id=run, scores=scores, scorer=scorer)
+    staged = loading.Staged(
+        run_id=run,
+        scores=folder / "scores.parquet",
+        scorer=_scorer(folder),
+        places=folder / "places.parquet",
+    )
     with warehouse.opened(house.home) as connection:
         return asdict(loading.load(connection, staged, loaded_at=until_of(run)))
 
@@ -868,12 +890,13 @@ def reread(house: House, paths: Sequence[Path], *, as_of: datetime) -> dict[str,
     folder = staging(house.home, name)
     settings = house.settings
     matcher = subjects.matcher(settings.subjects, settings.institution, settings.relays)
+    finder = places.finder(settings.institution.territory)
     key = privacy.read_key(house.home, house.environ)
     with _Tables(folder) as tables:
         for path in paths:
             receipt = {"name": path.parts[-3], "path": str(path.relative_to(house.home))}
             run = path.name.removesuffix(".jsonl.zst")
-            found = _normalised(house, run, receipt, matcher, key, _Count())
+            found = _normalised(house, run, receipt, matcher, finder, key, _Count(), [])
             _accept_source(found, tables, _Count(), [])
     _score(house, name, at=as_of)
     staged = loading.Staged(

@@ -24,6 +24,8 @@ from pipelines.vigie_toml import HIDDEN, MISSING, Document, Place, near
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'()]+@(?:[\w-]+(?:\.[\w-]+)+|localhost)")
 _HOST = re.compile(r"(?!\d+(?:\.\d+)*$)[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
+_PLACE_CODE = re.compile(r"(?:arrondissement|commune|departement|region):[0-9AB]{2,5}")
+
 
 def _address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
@@ -68,11 +70,20 @@ def _private(text: str) -> str:
     return text
 
 
+def _place_code(text: str) -> str:
+    if not _PLACE_CODE.fullmatch(text):
+        raise ValueError(
+            "write a level and an INSEE code, such as commune:37261, departement:37 or region:24"
+        )
+    return text
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Sender = Annotated[str, AfterValidator(_sender)]
+PlaceCode = Annotated[str, AfterValidator(_place_code)]
 PrivatePlace = Annotated[str, AfterValidator(_private)]
 
 
@@ -83,7 +94,10 @@ class Part(BaseModel):
 
 
 class Institution(Part):
-    """Who listens, and by what right."""
+    """Who listens, and by what right.
+
+    `territory` holds the codes of its own places: "la ville" and "Saint-Denis" are read by it.
+    """
 
     id: Identifier
     name: Label
@@ -91,6 +105,7 @@ class Institution(Part):
     aliases: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()
     place: str | None = None
+    territory: tuple[PlaceCode, ...] = ()
     legal_basis: Label
     locale: Literal["fr", "en"] = "fr"
     time_zone: Zone = "Europe/Paris"

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from pipelines.errors import WarehouseBusy, WarehouseError
+from pipelines.places import gazetteer
 from pipelines.settings import Settings
 
 Connection = duckdb.DuckDBPyConnection
@@ -133,6 +134,7 @@ def prepare(settings: Settings) -> None:
         migrate(connection)
         with transaction(connection):
             _copy_settings(connection, settings)
+            _copy_places(connection)
         create_views(connection)
 
 
@@ -152,6 +154,19 @@ def _copy_settings(connection: Connection, settings: Settings) -> None:
         for value in values:
             marks = ", ".join("?" for _ in value)
             connection.execute(f"insert into {table} values ({marks})", value)  # noqa: S608
+
+
+def _copy_places(connection: Connection) -> None:
+    """The gazetteer as the table `place`, written again only when it is another one."""
+    held = connection.execute("select version from gazetteer").fetchone()
+    if held == (gazetteer.version(),):
+        return
+    connection.execute("delete from place; delete from gazetteer")
+    rows = gazetteer.table()
+    connection.register("incoming_place", rows)
+    connection.execute("insert into place by name from incoming_place")
+    connection.unregister("incoming_place")
+    connection.execute("insert into gazetteer values (?)", [gazetteer.version()])
 
 
 def migrate(connection: Connection) -> list[str]:

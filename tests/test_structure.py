@@ -28,6 +28,7 @@ PARTS = {
     "budget": ("budget", "limits"),
     "landing": ("landing",),
     "normalise": ("normalise", "plaintext"),
+    "places": ("places",),
     "query": (
         *("query", "query_tree", "query_terms", "query_fields", "query_match", "query_sql"),
         *("query_told", "query_import", "subjects", "insee"),

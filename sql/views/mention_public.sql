@@ -24,6 +24,7 @@ select
     mention_scored.day_on,
     mention_scored.hour_at,
     mention_scored.is_own,
+    mention_scored.place_codes,
     mention_scored.like_count,
     mention_scored.reply_count,
     mention_scored.share_count,
@@ -65,6 +66,9 @@ comment on column mention_public.published_at is 'UTC.';
 comment on column mention_public.day_on is 'The day at the institution.';
 comment on column mention_public.hour_at is 'The hour (UTC) in which it was published.';
 comment on column mention_public.is_own is 'Posted by the institution itself.';
+comment on column mention_public.place_codes is
+'INSEE codes of the finest places the text names (never where its author is); null where nobody '
+'looked. mention_place says what each lies within.';
 comment on column mention_public.sentiment is
 'negative, neutral, positive, or undetermined when the model abstains; null when not scored.';
 comment on column mention_public.sentiment_score is '-1 (negative) to 1 (positive).';

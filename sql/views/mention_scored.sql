@@ -26,6 +26,7 @@ select
     mention.published_at,
     mention.is_own,
     mention.relay_id,
+    mention.place_codes,
     mention.like_count,
     mention.reply_count,
     mention.share_count,

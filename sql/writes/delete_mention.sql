@@ -46,6 +46,7 @@ when matched then update set
     mentioned_handles = [],
     urls = [],
     geo_place = null,
+    place_codes = [],
     raw_ref = null;
 
 merge into score

@@ -138,6 +138,11 @@ merged as (
             if(len(offer.media_types) > 0, offer.media_types, kept.media_types) as media_types,
             coalesce(offer.geo_country, kept.geo_country) as geo_country,
             coalesce(offer.geo_place, kept.geo_place) as geo_place,
+            if(
+                pair.has_lasting_text,
+                kept.place_codes,
+                coalesce(offer.place_codes, kept.place_codes)
+            ) as place_codes,
             coalesce(offer.sensitive, kept.sensitive) as sensitive,
             offer.visibility as visibility,
             kept.optout or offer.optout as optout,
@@ -167,6 +172,7 @@ select
         if(merged.optout, [], merged.hashtags) as hashtags,
         if(merged.optout, [], merged.mentioned_handles) as mentioned_handles,
         if(merged.optout, [], merged.urls) as urls,
+        if(merged.optout, [], merged.place_codes) as place_codes,
         if(merged.optout, null, merged.geo_place) as geo_place
     )
 from merged;

@@ -21,6 +21,7 @@ from pipelines import plaintext, privacy
 from pipelines.accept import accept
 from pipelines.mention import MENTION_SCHEMA, Mention, Post, to_table
 from pipelines.normalise import normalise
+from pipelines.places import finder
 from pipelines.settings import Institution, Settings, SourceBlock, Subject
 from pipelines.sources import Manifest
 from pipelines.subjects import matcher
@@ -99,6 +100,7 @@ def main() -> None:
     count = parser.parse_args().rows
     given = posts(count)
     made = matcher(SETTINGS.subjects, SETTINGS.institution)
+    found_places = finder()
     texts = [plaintext.plain(post.text, post.text_format)[0] for post, _ in given]
     none: list[tuple[str, ...]] = [()] * count
     keep = privacy.allow_list(SETTINGS)
@@ -106,7 +108,8 @@ def main() -> None:
     def whole() -> list[Mention]:
         found = normalise(
             iter(given), settings=SETTINGS, manifest=MANIFEST, key=bytes(32), matcher=made,
-            block=SourceBlock(name="masto", kind="mastodon"), run_id="r", seen_at=SEEN_AT,
+            finder=found_places, block=SourceBlock(name="masto", kind="mastodon"), run_id="r",
+            seen_at=SEEN_AT,
         )  # fmt: skip
         return [item for item in found if isinstance(item, Mention)]
 
@@ -119,6 +122,7 @@ def main() -> None:
     )
     rate("privacy.mask", count, lambda: [privacy.mask(text, keep=keep) for text in texts])
     rate("subjects.match", count, lambda: made.match(texts, none, none))
+    rate("places.find", count, lambda: found_places.find(texts))
     rate("language.detect", count, lambda: language.detect(texts))
     rate("normalise, all of it", count, whole)
     rate("mention.to_table", len(kept), lambda: to_table(kept, MENTION_SCHEMA))

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines import normalise, sources, subjects
+from pipelines import normalise, places, sources, subjects
 from pipelines.accept import accept
 from pipelines.mention import (
     DELETION_SCHEMA,
@@ -149,6 +149,7 @@ def normalised(items: list[Parsed], *, kind: str) -> list[Mention | Deletion | R
         manifest=sources.load(kind).MANIFEST,
         key=b"k" * 32,
         matcher=subjects.matcher(SETTINGS.subjects, SETTINGS.institution),
+        finder=places.finder(),
         run_id="r",
         seen_at=SEEN,
     )

@@ -59,6 +59,11 @@ def test_rows_that_keep_the_contract_go_on_unchanged() -> None:
     ]
 
 
+@pytest.mark.parametrize("codes", [None, [], ["commune:2A004", "region:24"]])
+def test_place_codes_are_accepted(codes: list[str] | None) -> None:
+    assert accept(table(sound(place_codes=codes))).rejections == ()
+
+
 def test_an_empty_batch_is_accepted() -> None:
     found = accept(table())
 
@@ -82,6 +87,8 @@ def test_an_empty_batch_is_accepted() -> None:
         ({"lang": "français"}, "expect_column_values_to_match_regex on lang"),
         ({"lang_declared": "fr-FR"}, "expect_column_values_to_match_regex on lang_declared"),
         ({"geo_country": "France"}, "expect_column_values_to_match_regex on geo_country"),
+        ({"place_codes": ["48.85,2.35"]}, "expect_column_values_to_be_in_set on is_place_misspelt"),
+        ({"place_codes": ["Tours"]}, "expect_column_values_to_be_in_set on is_place_misspelt"),
         ({"native_id": None}, "expect_column_values_to_not_be_null on native_id"),
         ({"text": None}, "expect_column_values_to_not_be_null on text"),
         ({"retention_until": None}, "expect_column_values_to_not_be_null on retention_until"),

@@ -167,3 +167,24 @@ def test_a_wrong_span_or_source_is_told(
 ) -> None:
     init.write(tmp_path, answers={"name": "Ville de Monbourg"})
     assert told in said([*words, "--home", str(tmp_path)], monkeypatch, capsys)
+
+
+def test_places_tells_each_name_with_its_place_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Tours"})
+    monkeypatch.setenv("COLUMNS", "200")
+    words = ["places", "Ici les tours, et Blois", "--about", "--home", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["vigie", *words])
+    with pytest.raises(SystemExit):
+        cli.main()
+    printed = capsys.readouterr().out
+    assert "Blois (commune:41018)" in printed
+    assert "a determiner" in printed
+    assert "no place" in printed
+
+
+def test_places_of_nothing_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "there is no text" in said(["places", " ", "--home", str(tmp_path)], monkeypatch, capsys)

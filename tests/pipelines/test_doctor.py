@@ -128,6 +128,11 @@ def test_a_home_that_cannot_be_written_is_an_error(home: Path) -> None:
     assert "cannot be written" in of(look(home), "home").what
 
 
+def test_a_territory_that_is_no_place_is_an_error(home: Path) -> None:
+    changed(home, "territory = []", 'territory = ["commune:99999"]')
+    assert any("commune:99999, which is no place" in c.what for c in look(home))
+
+
 def test_texts_kept_longer_than_a_source_allows_are_told(home: Path) -> None:
     changed(home, "text_days = 30", "text_days = 90")
     assert any("longer than the terms of file" in c.what for c in look(home))

@@ -46,6 +46,26 @@ def test_a_town_is_watched_by_names_of_its_own_and_its_bare_name_near_context(
     assert "mairie" in subject.context
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "territory"),
+    [
+        ("Ville de Tours", "commune", ("commune:37261",)),
+        ("Ville du Havre", "commune", ("commune:76351",)),
+        ("Mairie de Saint-Denis", "commune", ()),  # four communes bear the name
+        ("Département de la Vienne", "departement", ("departement:86",)),
+        ("Préfecture d'Indre-et-Loire", "prefecture", ("departement:37",)),
+        ("Région Normandie", "region", ()),
+        ("Ville de Monbourg", "commune", ()),
+        ("Agence de Tours", "autre", ()),
+    ],
+)
+def test_the_territory_is_the_one_place_of_that_name(
+    tmp_path: Path, name: str, kind: str, territory: tuple[str, ...]
+) -> None:
+    init.write(tmp_path, answers={"name": name, "kind": kind})
+    assert read(tmp_path).institution.territory == territory
+
+
 def test_the_home_is_its_owners_alone_and_has_a_key(tmp_path: Path) -> None:
     home = tmp_path / "home"
     init.write(home, answers={"name": "Ville de Monbourg"})

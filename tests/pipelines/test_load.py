@@ -457,3 +457,44 @@ def test_prepare_can_be_called_between_loads(tmp_path: Path) -> None:
     warehouse.prepare(settings(tmp_path))
     with warehouse.opened(tmp_path, read_only=True) as connection:
         assert checksums(connection) == before
+
+
+def test_places_read_again_replace_those_that_are_stored(tmp_path: Path) -> None:
+    mentions = [mention(n, place_codes=None) for n in range(1, 4)]
+    gone = Deletion(source="mastodon", native_id="n3", deleted_at=SEEN)
+    with stored(tmp_path, mentions, deletions=[gone]) as connection:
+        codes = [["commune:37261"], [], ["commune:41018"]]
+        table = pa.table(
+            {
+                "mention_id": [m.mention_id for m in mentions],
+                "published_at": pa.array(
+                    [m.published_at for m in mentions], pa.timestamp("us", "UTC")
+                ),
+                "place_codes": pa.array(codes, pa.list_(pa.string())),
+            }
+        )
+        pq.write_table(table, tmp_path / "places.parquet")
+        again = load.Staged(run_id=RUN, places=tmp_path / "places.parquet")
+        load.load(connection, again, loaded_at=LATER)
+        rows = connection.execute("select place_codes from mention order by native_id").fetchall()
+        assert [row[0] for row in rows] == [["commune:37261"], [], []]
+
+
+def test_an_edit_brings_its_places_and_an_old_row_without_any_gets_them(tmp_path: Path) -> None:
+    old = [mention(1, place_codes=None), mention(2, place_codes=("commune:41018",))]
+    with stored(tmp_path, old) as connection:
+        seen = {"last_seen_at": LATER, "metrics_at": LATER}
+        edited = mention(2, text="Ailleurs", place_codes=("commune:37261",), **seen)
+        _again(connection, tmp_path, [mention(1, place_codes=("commune:37261",), **seen), edited])
+        assert _row(connection, "n1")["place_codes"] == ["commune:37261"]
+        assert _row(connection, "n2")["place_codes"] == ["commune:37261"]
+
+
+def test_who_asks_not_to_be_listed_and_who_deletes_leave_no_place(tmp_path: Path) -> None:
+    old = [mention(n, place_codes=("commune:37261",)) for n in (1, 2)]
+    with stored(tmp_path, old) as connection:
+        gone = Deletion(source="mastodon", native_id="n2", deleted_at=LATER)
+        hidden = mention(1, optout=True, text="", place_codes=(), last_seen_at=LATER)
+        _again(connection, tmp_path, [hidden], deletions=[gone])
+        rows = connection.execute("select place_codes from mention").fetchall()
+        assert [row[0] for row in rows] == [[], []]

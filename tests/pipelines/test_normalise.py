@@ -22,6 +22,7 @@ from pipelines.mention import (
     to_table,
 )
 from pipelines.normalise import normalise
+from pipelines.places import finder
 from pipelines.privacy import author_key
 from pipelines.settings import (
     Canary,
@@ -104,6 +105,7 @@ def run(
             manifest=MANIFEST,
             key=KEY,
             matcher=matcher(chosen.subjects, chosen.institution, chosen.relays),
+            finder=finder(chosen.institution.territory),
             run_id="20261120T101500Z",
             seen_at=SEEN_AT,
         )
@@ -423,6 +425,7 @@ def test_text_is_kept_for_the_shorter_of_two_retentions_from_the_local_day() -> 
         manifest=late,
         key=KEY,
         matcher=matcher(chosen.subjects, chosen.institution, chosen.relays),
+        finder=finder(),
         run_id="r",
         seen_at=datetime(2026, 11, 20, 23, 30, tzinfo=UTC),  # the 21st in Paris
     )
@@ -581,12 +584,49 @@ def test_posts_are_read_lazily_by_chunks() -> None:
         manifest=MANIFEST,
         key=KEY,
         matcher=matcher(chosen.subjects, chosen.institution, chosen.relays),
+        finder=finder(),
         run_id="r",
         seen_at=SEEN_AT,
     )
     next(found)
 
     assert drawn == stage.CHUNK
+
+
+def test_a_mention_holds_the_places_that_its_text_names() -> None:
+    assert mention("Valmorin et Tours (37) sous l'eau").place_codes == ("commune:37261",)
+    assert mention("Valmorin est sous l'eau").place_codes == ()
+    assert mention("Valmorin sous l'eau", title="La gare de Blois").place_codes == (
+        "commune:41018",
+    )
+
+
+def test_hashtags_given_apart_name_places_too() -> None:
+    assert mention("Valmorin est sous l'eau", hashtags=("Blois",)).place_codes == ("commune:41018",)
+
+
+def test_here_is_the_institutions_own_place_where_the_post_is_about_it() -> None:
+    tours = Institution(
+        id="valmorin", name="Ville de Valmorin", kind="commune", territory=("commune:37261",),
+        legal_basis="délibération",
+    )  # fmt: skip
+    said = [post("@VilleDeValmorin la ville ne répond pas", native_id="1"),
+            post("Le lac : la ville ne répond pas", native_id="2")]  # fmt: skip
+    subjects = (
+        Subject(id="valmorin", label="Ville", purpose="répondre aux habitants",
+                handles=("@VilleDeValmorin",)),
+        Subject(id="lac", label="Lac", purpose="répondre aux habitants", names=("lac",)),
+    )  # fmt: skip
+    found = run(said, institution=tours, subjects=subjects)
+    assert [m.place_codes for m in found if isinstance(m, Mention)] == [("commune:37261",), ()]
+
+
+def test_who_asks_not_to_be_listed_is_placed_nowhere() -> None:
+    assert mention("Valmorin et Blois sous l'eau", optout=True).place_codes == ()
+
+
+def test_no_coordinate_of_a_post_is_ever_a_place() -> None:
+    assert mention("Valmorin", geo_place="Blois", geo_country="fr").place_codes == ()
 
 
 def test_the_same_posts_become_the_same_mentions_again() -> None:

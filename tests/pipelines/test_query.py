@@ -123,8 +123,11 @@ def test_operators_in_english_and_french(text: str, meant: str) -> None:
         ),
         ("place:2a mairie", Place("2a", ("departement:2A",), ("commune:2A",))),
         ("place:974 mairie", Place("974", ("departement:974",), ("commune:974",))),
-        ("place:372* mairie", Place("372*", (), ("commune:372", "departement:372"))),
-        ("place:75056 mairie", Place("75056", ("commune:75056",), ("commune:751",))),
+        (
+            "place:372* mairie",
+            Place("372*", (), ("commune:372", "departement:372", "arrondissement:372")),
+        ),
+        ("place:75056 mairie", Place("75056", ("commune:75056",), ("arrondissement:751",))),
         (
             "place:region:94 mairie",
             Place(

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from pipelines import privacy, run, warehouse
-from pipelines.errors import BudgetSpent, ContractBroken, RateLimited
+from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited
 from pipelines.limits import Daily, Limit
 from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
@@ -289,6 +289,44 @@ def _until_load(house: run.House, until: datetime) -> None:
     _ask(house, until)
     for step in (run.accept, run.score, run.load):
         step(house, run.run_id(until))
+
+
+STATION = Answer(
+    200,
+    {"content-type": "application/rss+xml"},
+    b"<rss version='2.0'><channel><title>J</title><item><guid>1</guid>"
+    b"<title>Belleroche : la ville et la gare de Saint-Denis</title>"
+    b"<pubDate>Wed, 18 Nov 2026 09:00:00 GMT</pubDate></item></channel></rss>",
+)
+
+
+def _places(home: Path) -> list[str]:
+    with warehouse.opened(home, read_only=True) as connection:
+        rows = connection.execute("select place_code from mention_place order by all").fetchall()
+    return [code for (code,) in rows]
+
+
+def test_places_are_stored_and_read_again_when_the_territory_is_told(tmp_path: Path) -> None:
+    with serving(lambda _: STATION) as peer:
+        house = _house(tmp_path, peer.url)
+        privacy.new_key(tmp_path)
+        _until_load(house, NOON)
+        assert _places(tmp_path) == ["commune:42014"]  # of four Saint-Denis, none is sure
+        toml = TOML.replace('kind = "commune"', 'kind = "commune"\nterritory = ["commune:97411"]')
+        (tmp_path / "vigie.toml").write_text(toml.format(url=peer.url), encoding="utf-8")
+        house = run.house(tmp_path, environ={})
+    since, until = NOON - timedelta(days=9), NOON
+    name = run.export(house, since=since, until=until, as_of=NOON)
+    assert run.score_again(house, name) == 1
+    run.load_again(house, name)
+    assert _places(tmp_path) == ["commune:42014", "commune:97411"]
+
+
+def test_a_territory_that_is_no_place_is_told_with_the_setting_to_mend(tmp_path: Path) -> None:
+    toml = TOML.replace('kind = "commune"', 'kind = "commune"\nterritory = ["commune:99999"]')
+    (tmp_path / "vigie.toml").write_text(toml.format(url="http://127.0.0.1:9"), encoding="utf-8")
+    with pytest.raises(PlaceUnknown, match="territory: 'commune:99999' is no place"):
+        run.house(tmp_path, environ={})
 
 
 def test_a_back_fill_of_the_past_wakes_nobody(

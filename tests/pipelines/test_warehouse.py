@@ -12,6 +12,7 @@ import pytest
 
 from pipelines import warehouse
 from pipelines.errors import WarehouseBusy, WarehouseError
+from pipelines.places import gazetteer
 from tests.pipelines.staged import one, settings
 
 HOLD = """
@@ -163,3 +164,17 @@ def test_a_warehouse_of_another_account_is_told_with_its_remedy(
     told = "run as the account that owns it, or chown it"
     with pytest.raises(WarehouseError, match=told), warehouse.opened(tmp_path):
         pass
+
+
+def test_the_gazetteer_is_written_once(tmp_path: Path) -> None:
+    warehouse.prepare(settings(tmp_path))
+    with warehouse.opened(tmp_path) as connection:
+        assert one(connection, "select count(*) from place") == len(gazetteer.places())
+        connection.execute("delete from place where level = 'commune'")
+    warehouse.prepare(settings(tmp_path))
+    with warehouse.opened(tmp_path) as connection:
+        assert one(connection, "select count(*) from place where level = 'commune'") == 0
+        connection.execute("update gazetteer set version = 'older'")
+    warehouse.prepare(settings(tmp_path))
+    with warehouse.opened(tmp_path) as connection:
+        assert one(connection, "select count(*) from place") == len(gazetteer.places())

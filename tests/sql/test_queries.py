@@ -27,6 +27,7 @@ def analyst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
             text="Même texte" if n < 3 and day == 0 else f"Texte {day} {n}",
             like_count=n,
             network="x" if n % 12 == 11 else "mastodon",
+            place_codes=(("commune:37261", "commune:37122"), ("departement:37",), ())[n % 3],
         )
         for day in range(14)
         for n in range(24 if day < 7 else 12)
@@ -101,6 +102,15 @@ def test_attention_names_the_days_on_which_a_page_drew_it(
 def test_own_posts_are_rated_by_view(analyst: duckdb.DuckDBPyConnection) -> None:
     (post,) = _rows(analyst, "analyst_own_posts")
     assert (post["reply_count"], post["rate"]) == (4, 0.04)
+
+
+def test_places_count_a_message_once_for_all_that_its_places_lie_within(
+    analyst: duckdb.DuckDBPyConnection,
+) -> None:
+    found = {row["place_code"]: row["mention_count"] for row in _rows(analyst, "analyst_places")}
+    assert found == {
+        "commune:37261": 84, "commune:37122": 84, "departement:37": 168, "region:24": 168,
+    }  # fmt: skip
 
 
 def test_the_institutions_own_posts_are_in_no_other_answer(

@@ -240,3 +240,17 @@ def test_alert_log_tells_when_somebody_answered_and_not_who(
     ).fetchone()
     assert row == (120, 1, 10)
     assert "astreinte" not in str(connection.execute("from alert_log").fetchall())
+
+
+def test_mention_place_tells_what_each_place_lies_within(tmp_path: Path) -> None:
+    codes = [("arrondissement:69387", "region:24"), (), None]
+    mentions = [mention(n, place_codes=code) for n, code in enumerate(codes, start=1)]
+    with stored(tmp_path, mentions) as connection:
+        rows = connection.execute(
+            "select level, commune_name, departement_code, region_name from mention_place"
+            " order by level"
+        ).fetchall()
+    assert rows == [
+        ("arrondissement", "Lyon", "departement:69", "Auvergne-Rhône-Alpes"),
+        ("region", None, None, "Centre-Val de Loire"),
+    ]
