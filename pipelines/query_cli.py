@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +16,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from models.language import detect
 from pipelines import (
     query,
     query_import,
     query_match,
     query_sql,
     query_told,
+    query_tree,
     textfile,
     vigie_toml,
 )
 from pipelines.console import HERE, Home, out, words
 from pipelines.errors import VigieError
+from pipelines.places import Finder
 from pipelines.query_match import Document
 from pipelines.query_terms import Allowed
 from pipelines.query_told import Why
@@ -80,13 +84,14 @@ def try_(
     """Show what a query finds in a file and why, and what kept the rest out.
 
     The columns title, url, lang, source, network, content_type, like_count… are read if there.
+    Where a query asks for a language or a place and no column tells it, it is found in the text.
     """
     tree = _parsed(asked, home)
     found = query_match.compiled([tree])
     reasons: Counter[str] = Counter()
     shown: list[tuple[Document, Why]] = []
     matched = 0
-    for document in _documents(on, text):
+    for document in _documents(on, text, tree, home):
         why = query_told.why(tree, found, document)
         matched += why.is_found
         if not why.is_found:
@@ -101,11 +106,29 @@ def try_(
     _print_warnings(query_told.warnings(tree))
 
 
-def _documents(path: Path, text: str) -> Iterator[Document]:
+def _documents(path: Path, text: str, tree: Node, home: Path) -> Iterator[Document]:
     """The rows of a file as documents; what a column does not hold is not known."""
+    finder = _finder(home) if query_tree.is_late(tree) else None
     for piece in textfile.opened(path, added=(), text=text, hint=", or name it with --text").pieces:
-        for row in piece.to_pylist():
-            yield _document(row, text)
+        documents = [_document(row, text) for row in piece.to_pylist()]
+        yield from _read_further(documents, finder) if finder else documents
+
+
+def _finder(home: Path) -> Finder:
+    """The finder of a home's own territory; of none where there is no home."""
+    from pipelines import places, run
+
+    has_home = (home / vigie_toml.FILE).is_file()
+    return places.finder(run.house(home).settings.institution.territory if has_home else ())
+
+
+def _read_further(documents: list[Document], finder: Finder) -> Iterator[Document]:
+    """The documents with the language and the places that no column told."""
+    texts = [document.text for document in documents]
+    langs = [d.lang or found for d, found in zip(documents, detect(texts), strict=True)]
+    rows = zip(documents, langs, finder.find(texts), strict=True)
+    for document, lang, codes in rows:
+        yield replace(document, lang=lang, place_codes=document.place_codes or codes)
 
 
 def _document(row: dict[str, Any], text: str) -> Document:

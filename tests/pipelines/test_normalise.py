@@ -679,6 +679,10 @@ def test_the_own_posts_of_the_institution_are_marked_as_own() -> None:
         ("panne lang:fr", {}, True),
         ("panne lang:en", {}, False),
         ("panne NOT lang:fr", {}, False),
+        ("panne place:37", {"text": "Le tram de Tours est en panne"}, True),
+        ("panne place:75056", {"text": "Panne dans le 12e arrondissement de Paris"}, True),
+        ("panne place:37", {"text": "Le tram de Nantes est en panne"}, False),
+        ("panne place:region:52", {"hashtags": ("Nantes",), "text": "Panne"}, True),
         ("site:exemple.social", {"url": "https://exemple.social/@a/1"}, True),
         ("site:exemple.org", {"url": "https://exemple.social/@a/1"}, False),
         ("panne type:comment", {"content_type": "comment"}, True),
@@ -697,7 +701,8 @@ def test_a_query_is_asked_of_all_that_will_be_kept(
     query: str, changes: dict[str, Any], is_kept: bool
 ) -> None:
     text = "Le métro est encore en panne ce matin, merci aux agents qui nous aident"
-    assert isinstance(asked(text, query, **changes), Mention) is is_kept
+    found = asked(changes.pop("text", text), query, **changes)
+    assert isinstance(found, Mention) is is_kept
 
 
 def test_masks_and_the_accounts_of_people_are_no_words() -> None:

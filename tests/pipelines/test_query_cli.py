@@ -107,6 +107,15 @@ def test_json_lines_with_lists_are_read_and_a_text_column_is_named(tmp_path: Pat
         said("test", "mairie", "--on", str(path))
 
 
+def test_language_and_places_that_no_column_tells_are_found_in_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    rows = ["text", "Le tram de Tours est en panne", "The tram in Lyon is late again", "Le tram"]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for asked, count in (("tram place:37", 1), ("tram place:69123", 1), ("tram lang:en", 1)):
+        result = said("test", asked, "--on", str(path), "--home", str(tmp_path))
+        assert f"{count} of 3 texts match" in result.stdout
+
+
 def test_a_wrong_query_and_a_person_are_refused(posts: Path, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="nothing stands after AND"):
         said("test", "tram AND", "--on", str(posts))
