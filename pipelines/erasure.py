@@ -4,18 +4,20 @@ By permalink or key one post goes. By handle all posts of an account go, and the
 pseudonyms of the past ten and the next three years are noted, so that new posts are refused too:
 that is how an objection (GDPR art. 21) is kept. The receipt tells how much went, never whose.
 
-Stores: landing, staging, warehouse (mentions, scores, refusals, mails sent), the analysts' file,
-digest pages. Cost: every payload on disk is parsed once. A payload that holds an erased post goes
-whole, and so does one that cannot be read. Known gap: mails that have left cannot be called back.
+Stores: landing, what waits to land, staging, warehouse (mentions, scores, refusals, mails sent),
+the analysts' file, digest pages. Cost: every payload on disk is parsed once. A payload that holds
+an erased post goes whole, and so does one that cannot be read. Known gap: mails that have left
+cannot be called back.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +139,7 @@ def erase(
     if wanted.handle and key is None:
         raise VigieError("erasing a person's posts needs the key of pseudonyms: set it and retry")
     home = settings.home
-    landed = _read_landing(settings, wanted)
+    landed = _read_landing(settings, wanted, _waiting(settings, wanted, take=False))
     authors = _pseudonyms(wanted, landed, key, as_of) if key and wanted.handle else []
     # What only the key of a post leads to goes before the row that tells the key, and payloads go
     # last: killed at any instant, a second call still finds what is left to do.
@@ -149,6 +151,7 @@ def erase(
         gone = _erase_rows(connection, erased, authors, as_of=as_of, reason=reason)
     since = _clean_files(home, erased)  # what a run has written meanwhile
     gone |= {name: count + since[name] for name, count in cleaned.items()}
+    _waiting(settings, wanted, take=True)
     for path in landed.paths:
         _rewrite(path, settings, wanted)
     gone |= {"payloads": landed.payload_count}
@@ -211,11 +214,25 @@ class _Landed:
     payload_count: int
 
 
-def _read_landing(settings: Settings, wanted: Wanted) -> _Landed:
-    """Look through every landed payload; nothing is changed."""
-    paths: list[Path] = []
+def _waiting(settings: Settings, wanted: Wanted, *, take: bool) -> list[tuple[str, Post]]:
+    """The wanted posts in what sources keep until it lands, with their source; or taken out."""
     found: list[tuple[str, Post]] = []
-    payload_count = 0
+    for block in settings.sources:
+        find = getattr(sources.load(block.kind), "waiting", None)
+        if find:
+            means = partial(wanted.means, block.kind)
+            posts = find(settings.home, block.name, block.options, means, take=take)
+            found += [(block.kind, post) for post in posts]
+    return found
+
+
+def _read_landing(
+    settings: Settings, wanted: Wanted, waiting: Sequence[tuple[str, Post]]
+) -> _Landed:
+    """Look through every landed payload, of which nothing is changed, beside what waited."""
+    paths: list[Path] = []
+    found = list(waiting)
+    payload_count = len(waiting)
     for path in sorted((settings.home / "landing").glob("*/*/*.jsonl.zst")):
         block = _block(settings, path)
         held = [posts for line in _lines(path) if (posts := _held(line, block, wanted)) is not None]

@@ -13,6 +13,9 @@ A source is one module of this folder, with four names:
 A fifth is for sources that no plain GET can look at: `check(request)`, what `vigie doctor` says of
 it in a few words, or the SourceError that says what to do.
 
+A sixth is for sources that keep what came until it lands: `waiting(home, name,
+options, is_wanted, take=…)` finds posts in it that must go, and takes them out.
+
 There is no registry: a module in this folder with these names is a source.
 """
 

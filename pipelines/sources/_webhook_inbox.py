@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -132,6 +132,13 @@ def forget(place: Path, names: Iterable[str]) -> None:
             with written_aside(place / KNOWN / name) as aside:
                 aside.write_text(message.sha256, encoding="ascii")
             path.unlink(missing_ok=True)
+
+
+def replace_body(place: Path, message: Message, body: str) -> None:
+    """Let a message hold another text, as JSON; a repeat of the old one is still known."""
+    changed = replace(message, body=body, content_type="application/json")
+    with written_aside(place / f"{message.name}.json") as aside:
+        aside.write_text(json.dumps(asdict(changed), ensure_ascii=False), encoding="utf-8")
 
 
 def size(place: Path) -> int:

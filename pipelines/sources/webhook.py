@@ -11,10 +11,12 @@ message that was refused is the sender's to send again.
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,6 +42,8 @@ from pipelines.sources import (
 )
 
 log = logging.getLogger(__name__)
+
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 MANIFEST = Manifest(
     name="webhook",
@@ -203,6 +207,45 @@ def _json(text: str) -> Any:
         return answer.json()
     except SourceError as error:
         raise SourceError("the message is not JSON: the sender has cut it short") from error
+
+
+def waiting(
+    home: Path, name: str, options: Options, is_wanted: Callable[[Post], bool], *, take: bool
+) -> list[Post]:
+    """The wanted posts of the messages that wait; taken out of them where `take` says so.
+
+    A message that nobody can read is then taken whole: what is not read may not stay.
+    """
+    place = inbox.folder(home, name)
+    gone: list[Post] = []
+    for message in inbox.waiting(place, until=_EVER):
+        try:
+            items = items_in(message)
+            of_items = _posts(items, message, options, name)
+        except SourceError:
+            items, of_items = [], []
+        out = {at for at, posts in enumerate(of_items) if any(map(is_wanted, posts))}
+        gone += [post for at in sorted(out) for post in of_items[at] if is_wanted(post)]
+        if take and (out or not items):
+            _keep(place, message, [item for at, item in enumerate(items) if at not in out])
+    return gone
+
+
+def _posts(
+    items: list[dict[str, Any]], message: inbox.Message, options: Options, name: str
+) -> list[list[Post]]:
+    """The posts of each object of a message."""
+    rows = [_tables.flattened(item) for item in items]
+    taking = _plan(rows, message, options, "")
+    landed = (_payload(row, n, taking, name, "") for n, row in enumerate(rows, start=1))
+    return [[p for p in parse(each, options) if isinstance(p, Post)] for each in landed]
+
+
+def _keep(place: Path, message: inbox.Message, items: list[dict[str, Any]]) -> None:
+    if items:
+        inbox.replace_body(place, message, json.dumps(items, ensure_ascii=False))
+    else:
+        inbox.forget(place, [message.name])
 
 
 _RECEIVED = "received at"  # a column of ours, for posts that tell no time

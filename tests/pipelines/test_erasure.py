@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipelines import erasure, load, privacy, publish, warehouse
 from pipelines.errors import VigieError
 from pipelines.mention import Mention, mention_id
 from pipelines.settings import Settings, SourceBlock
-from pipelines.sources import Payload, mastodon
+from pipelines.sources import Payload, _webhook_inbox, mastodon, webhook
 from tests.pipelines import staged
 from tests.pipelines.staged import RUN, SEEN, mention, one, score, stage
 
@@ -231,6 +232,28 @@ def test_a_post_that_was_only_landed_is_blocked_too(home: Path) -> None:
     with warehouse.opened(home, read_only=True) as connection:
         uri = _status(7, "jeanne")["uri"]
         assert one(connection, "select mention_id from tombstone") == mention_id("mastodon", uri)
+
+
+def test_a_post_that_waits_to_land_is_taken_out_and_blocked(tmp_path: Path) -> None:
+    options = webhook.Options(secret_env="VIGIE_CRM")
+    block = SourceBlock(name="crm", kind="webhook", options=options)
+    settings = staged.settings(tmp_path, sources=(block,))
+    warehouse.prepare(settings)
+    place = tmp_path / "received" / "crm"
+    posts = [{"id": str(n), "text": "Le tram", "url": f"https://a.example/{n}"} for n in (1, 2)]
+    put = partial(_webhook_inbox.put, place, content_type="application/json", received_at=SEEN)
+    for name, body in (("m1", json.dumps(posts)), ("m2", "{"), ("m3", json.dumps(posts[1]))):
+        put(message_id=name, body=body.encode())
+    as_of = SEEN + timedelta(hours=1)
+    for blocked in (1, 0):
+        gone = erasure.erase(settings, as_of=as_of, permalink="https://a.example/2")
+        assert gone["blocked"] == blocked
+        as_of += timedelta(hours=1)
+    left = list(_webhook_inbox.waiting(place, until=as_of))
+    assert [json.loads(message.body) for message in left] == [posts[:1]]
+    assert put(message_id="m1", body=json.dumps(posts).encode()) == "known"
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        assert one(connection, "select count(*) from tombstone") == 1
 
 
 def test_payloads_that_nobody_can_read_any_more_go_with_the_rest(home: Path) -> None:
