@@ -320,7 +320,7 @@ def sources(
         names = ", ".join(COVERAGE)
         rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
         troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
-    lines = [["" if value is None else value for value in row] for row in rows]
+    lines = [[("no", "yes")[v] if isinstance(v, bool) else v for v in row] for row in rows]
     out.print(table(list(COVERAGE.values()), lines))
     for name, status, note in troubles:
         out.print(words(f"{name}: {status}: {note}"))

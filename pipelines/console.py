@@ -42,6 +42,7 @@ LangName = Annotated[
     ),
 ]
 HERE = Path(".vigie/home")
+_NAME, _FIGURE = 24, 9  # characters of a first column and of figures that are not folded
 _NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
 _VALUES = 3  # of a column of languages, shown of those that are none
 
@@ -59,13 +60,32 @@ def named(value: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table that is folded and never cut where the terminal is narrow."""
+    """A table that is folded and never cut where the terminal is narrow.
+
+    Names of the first column and short figures are kept on one line: the rest gives way.
+    """
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
-    for head in heads:
-        found.add_column(head, overflow="fold")
-    for row in rows:
-        found.add_row(*(each if isinstance(each, Text) else words(each) for each in row))
+    told = [[e if isinstance(e, Text) else words(_blank(e)) for e in row] for row in rows]
+    for at, head in enumerate(heads):
+        widest = max((row[at].cell_len for row in told), default=0)
+        kept = _NAME if at == 0 else _FIGURE
+        found.add_column(head, overflow="fold", min_width=widest if widest <= kept else None)
+    for row in told:
+        found.add_row(*row)
     return found
+
+
+def _blank(value: object) -> object:
+    return "" if value is None else value
+
+
+def used(
+    heads: Sequence[str], rows: Iterable[Sequence[object]]
+) -> tuple[list[str], list[list[object]]]:
+    """Heads and rows without the columns in which every row has nothing, or no count."""
+    told = [list(row) for row in rows]
+    kept = [at for at in range(len(heads)) if any(row[at] not in ("", 0, None) for row in told)]
+    return [heads[at] for at in kept], [[row[at] for at in kept] for row in told]
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from pipelines import (
@@ -27,7 +26,7 @@ from pipelines import (
 )
 from pipelines.budget import Standing
 from pipelines.canaries import Planting
-from pipelines.console import out, words
+from pipelines.console import out, table, used, words
 from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.errors import VigieError
 from pipelines.gaps import Gap
@@ -66,9 +65,10 @@ def show(
     out.print(f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, as known {at:%m-%d %H:%M}")
     out.print(_sources(shown.coverage))
     if any(source.gaps for source in shown.coverage.sources):
-        out.print(_gaps(shown.coverage.sources))
+        out.print("", _gaps(shown.coverage.sources), sep="\n")
     if shown.hours:
-        out.print(_table(_HOUR, shown.hours))
+        out.print("", table(*used(_HOUR, shown.hours)), sep="\n")
+    out.print()
     for line in _lines(shown, house.settings):
         out.print(words(line))
 
@@ -143,7 +143,8 @@ def budgets(house: run.House, *, now: datetime) -> None:
     standings = list(dict.fromkeys(found))  # blocks of one kind share what a host counts
     if standings:
         rows = [_standing(standing) for standing in standings]
-        out.print(_table(("limit of", "what", "at", "used", "left", "free again (UTC)"), rows))
+        heads = ("limit of", "what", "at", "used", "left", "free again (UTC)")
+        out.print("", table(heads, rows), sep="\n")
 
 
 def _is_priced(house: run.House) -> bool:
@@ -178,39 +179,36 @@ def _check(since: datetime, until: datetime) -> None:
         )
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    table = Table(*titles, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(words("" if value is None else value) for value in row))
-    return table
-
-
 _SOURCE = ("source", "state", "read", "unread", "failed", "put off", "cut", "heard", "p50", "p95")
-_GAP = ("source", "from (UTC)", "to", "why", "found by", "filled by", "filled at")
+_GAP = ("source", "from (UTC)", "to", "why", "filled by", "filled at")
 _HOUR = ("source", "hour (UTC)", "read", "failed", "put off", "cut", "gap", "filled", "p50", "p95")
 
 
 def _sources(found: Coverage) -> Table:
     """One row a source; lateness and what is unread in minutes."""
-    return _table(_SOURCE, ([*_counts(source)] for source in found.sources))
+    return table(*used(_SOURCE, ([*_counts(source)] for source in found.sources)))
 
 
 def _counts(source: SourceCover) -> Iterable[object]:
     unread = sum((end - start).total_seconds() for start, end in source.unread) / 60
     share = source.read_share
     yield from (source.name, source.state, "–" if share is None else f"{share:.0%}")
-    yield f"{unread:.0f} min" if unread else ""
+    yield _minutes(unread or None)
     yield from (source.failed_count, source.waiting_count, source.capped_count)
     yield source.mention_count
     yield from (_minutes(source.late_p50), _minutes(source.late_p95))
 
 
 def _minutes(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f} min"
+    """Minutes as people say them: `73 min`, from two hours on `8 h 30`."""
+    if value is None:
+        return ""
+    hours, minutes = divmod(round(value), 60)
+    return f"{hours} h {minutes:02}" if hours > 1 else f"{value:.0f} min"
 
 
 def _gaps(found: Sequence[SourceCover]) -> Table:
-    return _table(_GAP, (_gap(gap) for source in found for gap in source.gaps))
+    return table(_GAP, (_gap(gap) for source in found for gap in source.gaps))
 
 
 def _gap(gap: Gap) -> list[object]:
@@ -219,7 +217,6 @@ def _gap(gap: Gap) -> list[object]:
         f"{gap.since_at:%m-%d %H:%M}",
         f"{gap.until_at:%m-%d %H:%M}",
         gap.reason,
-        gap.found_by,
         gap.filled_by or "open",
         f"{gap.filled_at:%m-%d %H:%M}" if gap.filled_at else "",
     ]
