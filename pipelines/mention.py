@@ -85,6 +85,7 @@ class Post:
     visibility: Visibility = "public"
     optout: bool = False
     licence: str | None = None
+    lookup_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`."""
+    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`.
+
+    `lookup_id` is what its source calls it when it is looked up, where that is not the native id.
+    """
 
     mention_id: str
     source: str
@@ -174,6 +178,7 @@ class Mention:
     connector_version: str
     schema_version: int
     run_id: str
+    lookup_id: str | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -246,6 +251,7 @@ MENTION_SCHEMA = pa.schema(
         pa.field("connector_version", pa.string(), nullable=False),
         pa.field("schema_version", pa.int32(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
+        pa.field("lookup_id", pa.string()),
     ]
 )
 

@@ -81,6 +81,7 @@ class _Run:
     key: bytes
     run_id: str
     seen_at: datetime
+    is_held: bool
     retention_until: date
     allowed: frozenset[str]
     own: frozenset[str]
@@ -117,12 +118,15 @@ def normalise(
     matcher: Matcher,
     run_id: str,
     seen_at: datetime,
+    is_held: bool = False,
 ) -> Iterator[Outcome]:
     """What one source's parsed items become, in their order, each exactly once.
 
     `parsed` holds each item with its place in landing (`raw_ref`). Lazy; one chunk in memory.
+    An edit that names no subject any more becomes a Mention without one, and so does every post
+    where all `is_held` already: its new text replaces the old one, and it is nothing otherwise.
     """
-    run = _run(settings, block, manifest, key, run_id, seen_at)
+    run = _run(settings, block, manifest, key, run_id, seen_at, is_held=is_held)
     items = iter(parsed)
     while chunk := list(islice(items, CHUNK)):
         yield from _normalise_chunk(chunk, run, matcher)
@@ -135,6 +139,8 @@ def _run(
     key: bytes,
     run_id: str,
     seen_at: datetime,
+    *,
+    is_held: bool,
 ) -> _Run:
     days = min(manifest.retention_days, settings.retention.text_days)
     seen_on = seen_at.astimezone(settings.institution.zone).date()
@@ -145,6 +151,7 @@ def _run(
         key=key,
         run_id=run_id,
         seen_at=seen_at,
+        is_held=is_held,
         retention_until=seen_on + timedelta(days=days),
         allowed=privacy.allow_list(settings),
         own=frozenset(fold(handle) for handle in settings.institution.handles),
@@ -166,15 +173,24 @@ def _normalise_chunk(
     drafts = [item for item in read if isinstance(item, _Draft)]
     found = iter(_subjects(drafts, run, matcher))
     matched = [(item, next(found) if isinstance(item, _Draft) else ()) for item in read]
-    kept = [item for item, subjects in matched if subjects and isinstance(item, _Draft)]
+    kept = [
+        item
+        for item, subjects in matched
+        if isinstance(item, _Draft) and (subjects or _is_news(item, run))
+    ]
     langs = iter(_langs([draft.read for draft in kept]))
     for item, subjects in matched:
         if not isinstance(item, _Draft):
             yield item
-        elif not subjects:
+        elif not subjects and not _is_news(item, run):
             yield _refuse(run, item.native_id, OFF_SUBJECT, "names no subject", item.raw_ref)
         else:
             yield _mention(item, subjects, next(langs), run)
+
+
+def _is_news(draft: _Draft, run: _Run) -> bool:
+    """Whether a text may be what a post that we hold has become."""
+    return run.is_held or draft.post.edited_at is not None
 
 
 def _langs(texts: list[str]) -> list[str | None]:
@@ -350,6 +366,7 @@ def _mention(draft: _Draft, subjects: tuple[str, ...], lang: str | None, run: _R
         connector_version=run.manifest.version,
         schema_version=SCHEMA_VERSION,
         run_id=run.run_id,
+        lookup_id=_identifier(post.lookup_id),
     )
 
 

@@ -19,6 +19,9 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": ("cli", "init", "doctor", "explained", "models_cli", "models_commands", "orchestrator"),
     "run": ("run",),
+    "house": ("house",),
+    "listen": ("listen",),
+    "listening": ("listening",),
     "sources": ("sources",),
     "http": ("http",),
     "landing": ("landing",),

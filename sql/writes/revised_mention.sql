@@ -126,6 +126,7 @@ merged as (
             offer.visibility as visibility,
             kept.optout or offer.optout as optout,
             coalesce(offer.licence, kept.licence) as licence,
+            coalesce(offer.lookup_id, kept.lookup_id) as lookup_id,
             offer.raw_ref as raw_ref,
             offer.connector_version as connector_version,
             offer.schema_version as schema_version,
@@ -160,14 +161,16 @@ with seen_again as (
     select
         * exclude (
             last_seen_at, metrics_at, like_count, reply_count, share_count, quote_count, view_count,
-            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id
+            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id,
+            lookup_id
         )
     from revised_mention
     except
     select
         * exclude (
             last_seen_at, metrics_at, like_count, reply_count, share_count, quote_count, view_count,
-            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id
+            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id,
+            lookup_id
         )
     from kept_mention
 )

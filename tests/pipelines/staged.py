@@ -173,8 +173,11 @@ def stage(
     scores: Iterable[dict[str, Any]] = (),
     deletions: Iterable[Deletion] = (),
     rejections: Iterable[Rejection] = (),
+    replaced: Iterable[Mention] = (),
+    asked: Iterable[Mention] = (),
     run_id: str = RUN,
     intakes: Iterable[load.Intake] = (),
+    heard: Iterable[load.Heard] = (),
     row_group: int | None = None,
 ) -> load.Staged:
     """The files of one run, as accept and score write them."""
@@ -184,12 +187,15 @@ def stage(
         "scores": pa.Table.from_pylist(list(scores), schema=_SCORES),
         "deletions": to_table(deletions, DELETION_SCHEMA),
         "rejections": to_table(rejections, REJECTION_SCHEMA),
+        "replaced": to_table(replaced, MENTION_SCHEMA),
+        "asked": to_table(asked, MENTION_SCHEMA).select(["mention_id", "source_name"]),
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=row_group)
     return load.Staged(
         run_id=run_id,
         intake=tuple(intakes),
+        heard=tuple(heard),
         scorer=Scorer(),
         **{name: folder / f"{name}.parquet" for name in tables},
     )
@@ -206,7 +212,10 @@ def stored(
         yield connection
 
 
-TABLES = ("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer")
+TABLES = (
+    *("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer"),
+    *("mention_metric", "mention_version", "recheck", "listened"),
+)
 
 
 def checksums(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

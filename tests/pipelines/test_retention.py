@@ -74,6 +74,13 @@ def home(tmp_path: Path) -> Path:
             "insert into incident_event values ('i1', $at, 'ok', 'firing', 'opened', 'vigie')",
             {"at": SEEN},
         )
+        edited = (mentions[0].mention_id, mentions[0].published_at)
+        connection.execute(
+            "insert into mention_version"
+            " values ($id, $at, 'h', 'Titre', 'cw', 'avant', $seen, $seen)",
+            {"id": edited[0], "at": edited[1], "seen": SEEN},
+        )
+        connection.execute("insert into recheck values (?, ?, 'masto', ?)", [*edited, SEEN])
         connection.execute(
             "insert into digest values ('2026-11-20', 'fr', 'vert', 'calme', '{}', $at)",
             {"at": SEEN},
@@ -95,6 +102,11 @@ def _held(home: Path) -> dict[str, int]:
     """How many there are of all that has a limit."""
     queries = {
         "texts": "select count(*) from mention where text != '' or title is not null",
+        "versions": "select count(*) from mention_version where text != '' or title is not null"
+        " or content_warning is not null or text_hash != ''",
+        "edits": "select count(*) from mention_version",
+        "looks": "select count(*) from mention_metric",
+        "rechecks": "select count(*) from recheck",
         "mentions": "select count(*) from mention",
         "scores": "select count(*) from score",
         "refused": "select count(*) from quarantine",
@@ -121,6 +133,10 @@ LIMITS = {
     "staging": 2,
     "published": 2,
     "texts": 30,
+    "versions": 30,
+    "edits": 183,
+    "looks": 183,
+    "rechecks": 183,
     "refused": 30,
     "bodies": 29,
     "digests_pages": 30,
@@ -182,6 +198,18 @@ def test_a_source_may_ask_for_less(tmp_path: Path) -> None:
         pass
     assert _expire(tmp_path, SEEN + DAY)["texts"] == 0
     assert _expire(tmp_path, SEEN + 2 * DAY)["texts"] == 1
+
+
+def test_the_former_text_of_a_post_goes_as_soon_as_its_source_asks(tmp_path: Path) -> None:
+    first = mention(1, text="avant", retention_until=date(2026, 11, 22))
+    then = {"last_seen_at": SEEN + DAY / 24, "retention_until": date(2026, 11, 22)}
+    with stored(tmp_path, [first]) as connection:
+        files = stage(tmp_path / "edit", [mention(1, text="après", **then)])
+        load.load(connection, files, loaded_at=SEEN + DAY / 24)
+        assert one(connection, "select text from mention_version") == "avant"
+    _expire(tmp_path, SEEN + 2 * DAY)
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        assert one(connection, "select text || text_hash from mention_version") == ""
 
 
 def test_the_counts_of_a_day_outlive_its_mentions_and_late_ones_leave_them_alone(
