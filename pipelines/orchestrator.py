@@ -74,6 +74,13 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "airflow", *words]
 
 
+def process(*words: str) -> list[str]:
+    """The command of one of Airflow's processes; the scheduler is our own, warm one."""
+    if words[0] == "scheduler":
+        return [sys.executable, "-m", "dags.scheduler", *words[1:]]
+    return command(*words)
+
+
 def set_up(home: Path, environ: Mapping[str, str]) -> str:
     """Airflow's database, the pool of one slot and a password; the password.
 
@@ -119,7 +126,7 @@ def serve(
     for name in _stopping_signals():
         signal.signal(name, lambda number, _: stopping.append(number))
     wanted = (*PROCESSES, TRIGGERER) if is_live else PROCESSES
-    running = [_start(command(*words), words[0], own, logs) for words in wanted]
+    running = [_start(process(*words), words[0], own, logs) for words in wanted]
     reader = Kept(lambda: listener(home), "listen", own, logs) if is_live else None
     cleaner = Kept(_cleaner, "db-clean", own, logs, every=_CLEAN_SECONDS)
     while not stopping and all(process.poll() is None for process in running):

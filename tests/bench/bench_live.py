@@ -72,23 +72,29 @@ port = 9
 [net]
 allow_private = ["127.0.0.1"]
 """
-BOOT_SECONDS = 90.0
-DRAIN_SECONDS = 180.0
+BOOT_SECONDS = 600.0
+DRAIN_SECONDS = 900.0
 
 
 @contextmanager
-def _firehose(options: argparse.Namespace, folder: Path) -> Iterator[dict[str, str]]:
-    """A firehose in a process of its own that begins once Airflow is up; its addresses."""
+def _firehose(options: argparse.Namespace, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A firehose in a process of its own that begins when it is given a line."""
     words = [sys.executable, "-m", "tests.pipelines.sources.firehose"]
     words += ["--truth", str(folder / "truth.json"), "--rate", str(options.rate)]
     words += ["--seconds", str(options.seconds), "--share", str(options.share)]
-    words += ["--wait-seconds", str(BOOT_SECONDS), "--quiet-seconds", str(DRAIN_SECONDS + 30)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    words += ["--wait", "--quiet-seconds", str(DRAIN_SECONDS + 30)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
         try:
-            yield json.loads(process.stdout.readline())
+            yield process
         finally:
             process.kill()
+
+
+def _begin(firehose: subprocess.Popen[str]) -> None:
+    assert firehose.stdin is not None
+    firehose.stdin.write("\n")
+    firehose.stdin.flush()
 
 
 @contextmanager
@@ -136,6 +142,23 @@ def _pss(process: psutil.Process | None) -> float:
     return found
 
 
+def _booted(home: Path) -> None:
+    """Wait until Airflow has run `live` for the first time."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while not any(state == "success" for state in _states(home)):
+        assert time.monotonic() < deadline, "Airflow does not come up"
+        time.sleep(1)
+
+
+def _states(home: Path) -> list[str]:
+    try:
+        with sqlite3.connect(home / "airflow" / "airflow.db") as connection:
+            rows = connection.execute("select state from dag_run where dag_id = 'live'").fetchall()
+    except sqlite3.Error:  # it is being made
+        return []
+    return [str(state) for (state,) in rows]
+
+
 def _watched(up: psutil.Process, seconds: float) -> dict[str, float]:
     """Kill the reader at a third and at two thirds of the time; the peak memory of each part."""
     peak: dict[str, float] = {}
@@ -152,9 +175,9 @@ def _watched(up: psutil.Process, seconds: float) -> dict[str, float]:
 
 
 def _drained(home: Path) -> None:
-    """Wait until every landing has been loaded."""
+    """Wait until every landing has been loaded, once the reader has had a minute to come back."""
     deadline = time.monotonic() + DRAIN_SECONDS
-    time.sleep(10)
+    time.sleep(60)
     while time.monotonic() < deadline:
         try:
             rows = _rows(home, "select landed from listened")
@@ -164,6 +187,7 @@ def _drained(home: Path) -> None:
         if rows and rows[0][0] == listening.newest(home):
             return
         time.sleep(1)
+    print("  not all that was landed has been loaded in time: what is lost below may only be late")
 
 
 def _rows(home: Path, query: str) -> list[Any]:
@@ -243,14 +267,18 @@ def main() -> None:
         base = options.keep or Path(folder)
         home = base / "home"
         home.mkdir(parents=True)
-        with _firehose(options, base) as address:
+        with _firehose(options, base) as firehose:
+            assert firehose.stdout is not None
+            address = json.loads(firehose.stdout.readline())
             path = SECOND if options.version == 2 else FIRST
             (home / "vigie.toml").write_text(SETTINGS.format(path=path, **address))
             privacy.new_key(home)
             with _up(home) as up:
-                time.sleep(BOOT_SECONDS)
+                _booted(home)
+                _begin(firehose)
                 peak = _watched(up, options.seconds)
                 _drained(home)
+            print(f"  load of the machine meanwhile: {os.getloadavg()[2]:.1f}")
             print("; ".join(f"{name} {size:.0f}" for name, size in peak.items()), "MiB at most")
             truth = json.loads((base / "truth.json").read_text())
             print(f"events {truth['events']:,}")

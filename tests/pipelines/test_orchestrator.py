@@ -91,7 +91,7 @@ def test_a_process_that_ends_by_itself_ends_the_others_and_is_named(
     monkeypatch.setattr(orchestrator, "_stopping_signals", list)
     monkeypatch.setattr(
         orchestrator,
-        "command",
+        "process",
         lambda name, *_: [sys.executable, "-c", says.get(name, "import time; time.sleep(60)")],
     )
     with pytest.raises(VigieError, match=r"scheduler ended by itself: see .*scheduler\.log"):

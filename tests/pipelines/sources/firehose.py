@@ -292,7 +292,7 @@ def main() -> None:
     """Serve for so many seconds at so many events a second; then write the truth down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--wait-seconds", type=float, default=0, help="before it begins")
+    parser.add_argument("--wait", action="store_true", help="begin when a line comes in")
     parser.add_argument("--quiet-seconds", type=float, default=0, help="after its end")
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--share", type=float, default=0.02)
@@ -302,7 +302,8 @@ def main() -> None:
         addresses = {"ws": firehose.ws_url, "http": firehose.http_url}
         sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
-        time.sleep(options.wait_seconds)
+        if options.wait:
+            sys.stdin.readline()
         life, begun, done = Life(firehose, options.share), time.monotonic(), 0
         while (passed := time.monotonic() - begun) < options.seconds:
             due = int(passed * options.rate) - done
