@@ -143,8 +143,9 @@ def test_readers_and_the_triggerer_run_only_where_a_source_is_live(
     assert ("triggerer" in begun, "listen" in begun) == (is_live, is_live)
 
 
-def test_what_cleans_airflow_s_records_keeps_two_weeks() -> None:
+def test_what_cleans_airflow_s_records_keeps_two_weeks_and_the_watcher_of_landings() -> None:
     words = orchestrator._cleaner()
+    assert "trigger" not in words[words.index("--tables") + 1].split(",")
     assert words[2:5] == ["airflow", "db", "clean"]
     before = datetime.fromisoformat(words[words.index("--clean-before-timestamp") + 1])
     assert timedelta(days=13) < datetime.now(UTC) - before < timedelta(days=15)
