@@ -21,7 +21,7 @@ EVERY_FIVE_MINUTES = CronTriggerTimetable("*/5 * * * *", timezone="UTC")
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"priority_weight": 10},  # before the others in the pool of one slot
     doc_md=__doc__,
 )
 def live():

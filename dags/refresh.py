@@ -19,7 +19,7 @@ def refresh():
     def plan():
         return steps().plan_refresh(house(), as_of=window()[1])
 
-    @task(map_index_template="{{ task.op_kwargs['name'] }}")
+    @task(map_index_template="{{ task.op_kwargs['name'] }}", max_active_tis_per_dag=1)
     def recheck(name):
         return steps().recheck(house(), steps().refresh_run(window()[1]), name)
 

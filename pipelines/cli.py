@@ -151,6 +151,9 @@ def listen(
     stopping = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopping.set())
+    names = source or [block.name for block in house.house(home).live_blocks]
+    if names:
+        out.print(_words(f"Listening to {', '.join(names)}. Stop it with Ctrl-C."))
     reader.listen(lambda: house.house(home), stopping=stopping, names=source or ())
 
 

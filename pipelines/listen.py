@@ -63,7 +63,7 @@ def listen(
 
     `read` gives the settings, and is called again when their file changes; a change with faults is
     told in the log and waited out. VigieError when there is nothing to listen to, or when another
-    process listens to it.
+    process listens to it, or when a reader dies.
     """
     house = read()
     if not _chosen(house, names):
@@ -78,7 +78,7 @@ def listen(
                 locks.enter_context(listening.alone(house.home, block.name))
             ending = threading.Event()
             readers = [_started(house, block, ending, now) for block in blocks]
-            house = _changed(house, read, stopping)
+            house = _changed(house, read, stopping, readers)
             ending.set()
             _join(readers)
 
@@ -102,11 +102,21 @@ def _started(house: House, block: SourceBlock, ending: threading.Event, now: Clo
     return reader
 
 
-def _changed(house: House, read: Callable[[], House], stopping: threading.Event) -> House:
-    """The settings once they have changed for good, or the same when it is time to stop."""
+def _changed(
+    house: House,
+    read: Callable[[], House],
+    stopping: threading.Event,
+    readers: Sequence[Reader],
+) -> House:
+    """The settings once they have changed for good, or the same when it is time to stop.
+
+    VigieError when a reader has died: what it writes to may be full, or not ours to write.
+    """
     path = house.home / vigie_toml.FILE
     seen = _stamp(path)
     while not stopping.wait(_LOOK_SECONDS):
+        if dead := [reader.name for reader in readers if not reader.is_alive()]:
+            raise VigieError(f"{', '.join(dead)} has died: see above; check {house.home} and disk")
         if _stamp(path) == seen:
             continue
         seen = _stamp(path)
@@ -143,24 +153,21 @@ class Reader(threading.Thread):
         failures = 0
         while not self._ending.is_set():
             book = opened(self._house, self._block, self._now)
-            began = time.monotonic()
+            begun, wait = time.monotonic(), None
             try:
                 self._listen(book)
-                continue
             except RateLimited as error:
-                seconds = max((error.retry_at - self._now()).total_seconds(), 1.0)
+                wait = max((error.retry_at - self._now()).total_seconds(), 1.0)
                 self._tell(book, "waiting", str(error))
             except SourceError as error:
-                failures = 0 if time.monotonic() - began > _SOUND_SECONDS else failures
-                seconds = _wait(failures)
                 self._tell(book, "failed", str(error))
             except Exception as error:  # any source may fail in its own way, and on any payload
-                seconds = _wait(failures)
                 name = type(error).__name__
                 log.exception("reader.broken source=%s error=%s", self._block.name, name)
                 self._tell(book, "failed", f"broke off ({name}): see the log of vigie listen")
-            failures += 1
-            self._ending.wait(seconds)
+            is_sound = time.monotonic() - begun > _SOUND_SECONDS
+            failures = 0 if is_sound else failures + 1
+            self._ending.wait(_wait(failures) if wait is None else wait)
 
     def _tell(self, book: Book, status: listening.Status, note: str) -> None:
         log.warning("reader.%s source=%s why=%s", status, self._block.name, " ".join(note.split()))
@@ -198,8 +205,9 @@ class Reader(threading.Thread):
 
 
 def _wait(failures: int) -> float:
+    """The seconds before the next try: one, two, four, up to a minute."""
     jitter = 1 + random.random() / 2  # noqa: S311 - spreads calls, hides nothing
-    return min(2.0**failures, _LONGEST_WAIT_SECONDS) * jitter
+    return min(2.0 ** max(failures - 1, 0), _LONGEST_WAIT_SECONDS) * jitter
 
 
 def asked(house: House, block: SourceBlock, book: Book, *, client: Client, now: Clock) -> Request:

@@ -462,10 +462,9 @@ def accept(house: House, run: str) -> dict[str, int]:
     for name, count in counts.items():
         if count.broken:
             log.error("contract.broken source=%s error=%s", name, count.broken)
-            at = until_of(run)
-            report_failure(
-                house, dag="watch", task=f"accept {name}", run=run, error=count.broken, now=at
-            )
+            dag, at = run.partition("-")[0] if "-" in run else "watch", until_of(run)
+            task = f"accept {name}"
+            report_failure(house, dag=dag, task=task, run=run, error=count.broken, now=at)
     fields = [f for f, value in asdict(_Count()).items() if isinstance(value, int)]
     total = {f: sum(asdict(c)[f] for c in counts.values()) for f in fields}
     log.info("mentions.accepted run=%s %s", run, " ".join(f"{k}={v}" for k, v in total.items()))

@@ -45,6 +45,7 @@ _EVENT_BYTES = 1_000_000
 _SILENCE = timedelta(minutes=10)
 _PULSE_SECONDS = 0.5  # between two pulses while events come
 _QUIET_SECONDS = 1.0  # without an event: what there was has been read
+_SOUND_SECONDS = 30.0  # a connection that lasted for so long was sound
 _DUMB_SECONDS = 60.0  # without an event: the host may hang, and is asked anew
 # A peer that has gone is known to have by then (two pings), and not before.
 _UNSURE = timedelta(seconds=2 * websocket.PING_SECONDS)
@@ -192,17 +193,18 @@ def follow(order: Order, *, now: Callable[[], datetime]) -> Iterator[Read | Puls
     """Every post and account event from the position on, without end, and a pulse each second.
 
     All that was read before a pulse stands in its position. Touches the network. Goes on at the
-    next address when one fails; SourceError when each has failed twice without a word between.
+    next address when one fails; SourceError when each has failed twice and none lasted between.
     `until` and `read_seconds` of the order are not used.
     """
     ear = _Ear(state=_State(position=order.position), now=now)
     failures: list[str] = []
     for url in cycle(order.urls):
+        begun = time.monotonic()
         try:
-            for found in _endless(replace(order, position=ear.state.position), url, ear):
-                failures.clear()
-                yield found
+            yield from _endless(replace(order, position=ear.state.position), url, ear)
         except (Broken, _Refused) as broken:
+            # One that breaks again and again after a word or two is not to be hammered.
+            failures = failures if time.monotonic() - begun < _SOUND_SECONDS else []
             failures.append(_told(url, broken))
         if len(failures) >= _TRIES * len(order.urls):
             raise _unread(failures)

@@ -16,7 +16,7 @@ when the timelines are read.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -158,17 +158,31 @@ def _asked(channel: Channel) -> dict[str, str]:
 
 
 def _timelines_read(ear: _Ear) -> Iterator[Collected]:
-    """What the timelines hold since the last ids; then all up to now has been read."""
+    """What the timelines hold since the last ids, to their ends: what is left out would be lost,
+    since the stream moves the ids on. Then all up to now has been read."""
     began_at = ear.request.now()
     ear.run.request = replace(ear.run.request, until=began_at + _AHEAD)
     for timeline in [t for listed in ear.timelines.values() for t in listed]:
-        for item in read(timeline, ear.run):
-            if isinstance(item, Payload):
-                _remember(ear, _identity(item))
-            yield item
-        yield _checkpoint(ear, is_beat=False)
+        before, is_done = ear.run.positions.get(timeline.name), False
+        while not is_done:
+            is_done = yield from _remembered(read(timeline, ear.run, before=before), ear)
+            yield _checkpoint(ear, is_beat=False)
     ear.until = max(ear.until, began_at)
     ear.read_at = time.monotonic()
+
+
+def _remembered(
+    items: Generator[Collected, None, bool], ear: _Ear
+) -> Generator[Collected, None, bool]:
+    """The same items, each status of them known from now on."""
+    while True:
+        try:
+            item = next(items)
+        except StopIteration as stop:
+            return bool(stop.value)
+        if isinstance(item, Payload):
+            _remember(ear, _identity(item))
+        yield item
 
 
 def _timelines_read_again(ear: _Ear) -> Iterator[Collected]:

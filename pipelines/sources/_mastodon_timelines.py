@@ -227,16 +227,23 @@ def _linked(header: str, rel: str, param: str) -> str | None:
     return values[0] if values else None
 
 
-def read(timeline: Timeline, run: Run) -> Generator[Collected, None, None]:
-    """What is new in a timeline, its position moved after each page that is handed over."""
-    before = run.positions.get(timeline.name)
+def read(
+    timeline: Timeline, run: Run, *, before: str | None = None
+) -> Generator[Collected, None, bool]:
+    """What is new in a timeline, its position moved after each page that is handed over.
+
+    Returns whether its end was reached, within `max_pages`. What came late is looked for before
+    `before`, the position at which a reading of several calls began, else before the present one.
+    """
+    position = run.positions.get(timeline.name)
     pages = run.server.options.max_pages
-    if before is None:
+    if position is None:
         pages -= yield from _begun(timeline, run, pages)
-    since = None if before else run.request.since
+    since = None if position else run.request.since
     is_done = yield from _forward(timeline, run, pages, since=since)
-    if before and is_done and timeline.kind == "status":
-        yield from _late(timeline, run, before)
+    if (before or position) and is_done and timeline.kind == "status":
+        yield from _late(timeline, run, before or position or "")
+    return is_done
 
 
 def _begun(timeline: Timeline, run: Run, pages: int) -> Generator[Collected, None, int]:
@@ -295,8 +302,6 @@ def _forward(
         run.positions[timeline.name] = reached or position
         if not (page.items and is_whole) or reached in {None, position}:
             return True
-    run.is_capped = True
-    run.notes.append(f"{timeline.name}: there is more, and the next run goes on from here")
     return False
 
 

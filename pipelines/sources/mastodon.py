@@ -76,7 +76,9 @@ def collect(request: Request) -> Iterator[Collected]:
     well = 0
     for timeline in list(timelines(run)):
         try:
-            yield from read(timeline, run)
+            if not (yield from read(timeline, run)):
+                run.is_capped = True
+                run.notes.append(f"{timeline.name}: there is more; the next run goes on from here")
             well += 1
         except SourceError as error:
             failures.append(error)

@@ -251,6 +251,19 @@ def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
         _wait(lambda: asked[1:] == [("Montclair",)])
 
 
+def test_a_reader_that_cannot_write_ends_the_process_which_is_started_again(
+    tmp_path: Path, quick: None, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    _write(tmp_path)
+    monkeypatch.setattr(listening, "write_reader", full)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    with pytest.raises(VigieError, match="reader bluesky has died"):
+        listen.listen(lambda: houses.house(tmp_path, environ={}), stopping=threading.Event())
+
+
 def test_a_home_without_a_live_source_says_so(tmp_path: Path) -> None:
     _write(tmp_path)
     toml = tmp_path / "vigie.toml"

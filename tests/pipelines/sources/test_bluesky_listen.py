@@ -117,10 +117,9 @@ def test_what_is_written_while_it_listens_is_heard(
     heard = _hear(_request(firehose, tmp_path, path=path), _posts(2))
     assert heard.texts == ["Belleroche avant", "Belleroche pendant"]
     assert [p.kind for p in heard.payloads] == ["streamed_post"] * 2
-    assert firehose.looked_up == [
-        [f"at://{ALICE}/app.bsky.feed.post/a"],
-        [f"at://{BOB}/app.bsky.feed.post/c"],
-    ]
+    asked = [uri for call in firehose.looked_up for uri in call]
+    names = (f"{ALICE}/app.bsky.feed.post/a", f"{BOB}/app.bsky.feed.post/c")
+    assert asked == [f"at://{name}" for name in names]
 
 
 def test_a_second_reader_goes_on_where_the_first_stood_and_hears_nothing_twice(
@@ -269,6 +268,21 @@ def test_who_is_called_too_slow_goes_on_at_the_same_number(
     assert [asked["cursor"] for asked in firehose.asked[1:]] == [["1"], ["1"]]
 
 
+def test_a_host_that_breaks_off_again_and_again_is_not_hammered(
+    firehose: Firehose, tmp_path: Path
+) -> None:
+    for number in range(20):
+        firehose.write(ALICE, f"a{number}", f"Belleroche {number}")
+
+    def enough(heard: Heard) -> bool:
+        firehose.cut()
+        return False
+
+    with pytest.raises(SourceError, match="no Jetstream could be read"):
+        _hear(_request(firehose, tmp_path), enough)
+    assert len(firehose.asked) == 2
+
+
 def test_a_number_too_old_for_the_host_is_a_gap_and_the_rest_is_read(
     firehose: Firehose, tmp_path: Path
 ) -> None:
@@ -323,6 +337,7 @@ def test_a_silent_host_is_asked_anew(
     firehose: Firehose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jetstream, "_DUMB_SECONDS", 0.2)
+    monkeypatch.setattr(jetstream, "_SOUND_SECONDS", 0.1)
     _hear(_request(firehose, tmp_path), lambda _: len(firehose.asked) >= 3)
 
 

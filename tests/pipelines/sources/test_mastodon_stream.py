@@ -370,6 +370,25 @@ def test_the_timelines_are_read_again_for_what_the_stream_leaves_out(
     assert heard.uris[1] == muted["uri"]
 
 
+def test_a_long_backlog_is_read_to_its_end_before_the_stream_moves_the_place_on(
+    server: Server,
+) -> None:
+    server.instance.tags["valmont"] = [status(_now(-600))]
+    before = _hear(_request(server, options={"max_pages": 1}), _some(1))
+    missed = [status(_now(-500 + n)) for n in range(130)]  # four pages, of which one a reading
+    server.instance.tags["valmont"] += missed
+    fresh = status(_now())
+    again = _request(
+        server,
+        options={"max_pages": 1},
+        cursor=before.cursor,
+        landed=lambda: iter(before.payloads),
+    )
+    heard = _hear(again, _some(131), meanwhile=_calm(server, 1, lambda: server.post(fresh)))
+    assert sorted(heard.uris) == sorted(s["uri"] for s in [*missed, fresh])
+    assert heard.cursor["positions"]["tag:valmont"] == fresh["id"]
+
+
 def test_what_fails_beside_a_stream_that_works_is_a_note(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
