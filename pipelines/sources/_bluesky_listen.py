@@ -26,7 +26,7 @@ from pipelines.sources import (
     _bluesky_posts as posts,
     _jetstream as jetstream,
 )
-from pipelines.sources._bluesky_run import Run, is_read, looked_up
+from pipelines.sources._bluesky_run import Run, is_of_version, is_read, looked_up
 from pipelines.sources._sieve import Sieve, sieve
 
 KNOWN = 20_000  # posts landed earlier whose edits and deletions are recognised
@@ -152,12 +152,15 @@ def _is_due(ear: _Ear) -> bool:
 
 def _handed_over(ear: _Ear, pulse: jetstream.Pulse) -> Iterator[Payload]:
     """All that waits: posts as the network shows them by now, then what has ended."""
-    found: dict[str, bool] = {}
-    for view in _views(ear, pulse, found):
-        _remember(ear, str(view.get("uri")), view.get("cid"))
-        yield Payload(kind="streamed_post", data=view)
+    shown: set[str] = set()
+    for view in _views(ear, pulse):
+        uri = str(view.get("uri"))
+        if is_of_version(view, ear.waiting[uri]):
+            shown.add(uri)
+            _remember(ear, uri, view.get("cid"))
+            yield Payload(kind="streamed_post", data=view)
     for uri, payload in ear.waiting.items():
-        if not found.get(uri):
+        if uri not in shown:
             _remember(ear, uri, posts.event(payload.data).body.get("cid"))
             yield payload
     yield from ear.ended
@@ -165,13 +168,13 @@ def _handed_over(ear: _Ear, pulse: jetstream.Pulse) -> Iterator[Payload]:
     ear.ended.clear()
 
 
-def _views(ear: _Ear, pulse: jetstream.Pulse, found: dict[str, bool]) -> Iterator[dict[str, Any]]:
+def _views(ear: _Ear, pulse: jetstream.Pulse) -> Iterator[dict[str, Any]]:
     """What the network shows of the posts that wait; nothing where there is no time to ask."""
     is_late = ear.request.now() - pulse.until > _BEHIND
     if is_late or time.monotonic() < ear.resting_until:
         return
     try:
-        yield from looked_up(ear.request, list(ear.waiting), found)
+        yield from looked_up(ear.request, list(ear.waiting), {})
     except SourceError as error:
         ear.resting_until = time.monotonic() + _REST_SECONDS
         ear.notes.append(f"posts could not be looked up: {error}")

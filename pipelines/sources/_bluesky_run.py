@@ -9,7 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.errors import SourceError
-from pipelines.sources import Checkpoint, Cursor, Request, _bluesky_posts as posts, _xrpc as xrpc
+from pipelines.sources import (
+    Checkpoint,
+    Cursor,
+    Payload,
+    Request,
+    _bluesky_posts as posts,
+    _xrpc as xrpc,
+)
 from pipelines.sources._bluesky_options import Options
 from pipelines.sources._jetstream import Position
 
@@ -100,6 +107,12 @@ def looked_up(
         views = {view.get("uri"): view for view in answer if isinstance(view, dict)}
         found.update({uri: uri in views for uri in batch})
         yield from (views[uri] for uri in batch if uri in views)
+
+
+def is_of_version(view: Mapping[str, Any], streamed: Payload) -> bool:
+    """Whether a view shows a post as the stream told it last: an index takes its time (seconds,
+    seen with Bluesky's own) to know of an edit, and would bring the old text back."""
+    return view.get("cid") == posts.event(streamed.data).body.get("cid")
 
 
 def rows(page: Mapping[str, Any], key: str, host: str) -> list[Any]:

@@ -7,7 +7,15 @@ from collections.abc import Generator, Iterator, Mapping
 from pipelines.errors import SourceError
 from pipelines.sources import Payload, Request, _bluesky_posts as posts, _jetstream as jetstream
 from pipelines.sources._bluesky_options import Options
-from pipelines.sources._bluesky_run import Run, is_new, is_read, looked_up, mark, tell_gap
+from pipelines.sources._bluesky_run import (
+    Run,
+    is_new,
+    is_of_version,
+    is_read,
+    looked_up,
+    mark,
+    tell_gap,
+)
 from pipelines.sources._sieve import Sieve, sieve
 
 
@@ -110,13 +118,15 @@ def _is_ours(run: Run, event: posts.Event, may_name: Sieve) -> bool:
 def _filled_in(run: Run, kept: Mapping[str, Payload]) -> Iterator[Payload]:
     """Each post kept of the stream as a look-up shows it, with handle, labels and counts.
 
-    One that the look-up does not know (yet) is handed over as the stream gave it, and so is each
-    where it fails: they are looked up again later.
+    One that the look-up does not know (yet) in this version is handed over as the stream gave it,
+    and so is each where it fails: they are looked up again later.
     """
-    found: dict[str, bool] = {}
+    shown: set[str] = set()
     try:
-        for view in looked_up(run.request, list(kept), found):
-            yield Payload(kind="streamed_post", data=view)
+        for view in looked_up(run.request, list(kept), {}):
+            if is_of_version(view, kept[view["uri"]]):
+                shown.add(view["uri"])
+                yield Payload(kind="streamed_post", data=view)
     except SourceError as error:
         run.notes.append(f"posts could not be looked up: {error}")
-    yield from (payload for uri, payload in kept.items() if not found.get(uri))
+    yield from (payload for uri, payload in kept.items() if uri not in shown)

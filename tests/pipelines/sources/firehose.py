@@ -70,6 +70,7 @@ class Firehose:
     looked_up: list[list[str]] = field(default_factory=list)
     floor: int = 1
     hides: set[str] = field(default_factory=set)  # authors who ask not to be shown to strangers
+    lags: dict[str, Post] = field(default_factory=dict)  # posts as the AppView still shows them
     is_slow: bool = False  # calls the next reader too slow
     is_blind: bool = False  # the AppView fails
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -193,7 +194,8 @@ class Firehose:
             return Answer(body=json.dumps({"profiles": []}).encode())
         uris = query.get("uris", [])
         self.looked_up.append(uris)
-        known = {uri: post for uri in uris if (post := self.posts.get(uri)) and not post.is_gone}
+        shown = self.posts | self.lags
+        known = {uri: post for uri in uris if (post := shown.get(uri)) and not post.is_gone}
         views = [self._view(uri, post) for uri, post in known.items()]
         return Answer(body=json.dumps({"posts": views}).encode())
 

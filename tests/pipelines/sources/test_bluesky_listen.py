@@ -205,6 +205,17 @@ def test_who_asks_not_to_be_shown_to_strangers_is_known_before_landing(
     assert post.optout
 
 
+def test_an_index_that_does_not_know_of_an_edit_yet_does_not_bring_the_old_text_back(
+    firehose: Firehose, tmp_path: Path
+) -> None:
+    uri = firehose.write(ALICE, "a", "Belleroche, faux")
+    firehose.lags[uri] = firehose.posts[uri]
+    firehose.write(ALICE, "a", "Belleroche, corrigé", operation="update")
+    heard = _hear(_request(firehose, tmp_path), _posts(1))
+    assert heard.texts == ["Belleroche, corrigé"]
+    assert [p.kind for p in heard.payloads] == ["event"]
+
+
 def test_a_look_up_that_fails_holds_nothing_up_and_is_told_once(
     firehose: Firehose, tmp_path: Path
 ) -> None:

@@ -175,6 +175,19 @@ def test_a_post_found_in_the_stream_is_handed_over_as_the_network_shows_it(tmp_p
     assert told == [(True, 0, "stream"), (False, None, "stream")]
 
 
+def test_an_index_that_lags_behind_the_stream_does_not_bring_the_old_text_back(
+    tmp_path: Path,
+) -> None:
+    stale = view("a", cid="bafyold", text="Belleroche, faux")
+    script = replaying(commit(1, "a", text="Belleroche, corrigé"), END)
+    with jetstream(script) as host:
+        asked = request(tmp_path, knowing(stale), mode="jetstream", jetstream_urls=(host.url(),))
+        payloads, _ = collected(asked)
+    (found,) = [item for p in payloads for item in bluesky.parse(p, OPTIONS)]
+    assert isinstance(found, Post)
+    assert found.text == "Belleroche, corrigé"
+
+
 def test_an_edit_of_a_post_that_we_hold_is_kept_whatever_it_says_now(tmp_path: Path) -> None:
     script = replaying(
         commit(1, "ours", at=at(minutes=9)),
