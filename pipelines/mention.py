@@ -92,6 +92,7 @@ class Post:
     licence: str | None = None
     context: str | None = None
     is_own: bool = False
+    lookup_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`."""
+    """One mention as it is kept. The key is `(source, native_id)`, hashed into `mention_id`.
+
+    `lookup_id` is what its source calls it when it is looked up, where that is not the native id.
+    """
 
     mention_id: str
     source: str
@@ -183,6 +187,7 @@ class Mention:
     run_id: str
     words: str | None = None
     query_versions: tuple[str, ...] | None = None
+    lookup_id: str | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -259,6 +264,7 @@ MENTION_SCHEMA = pa.schema(
         # where neither was recorded yet.
         pa.field("words", pa.string()),
         pa.field("query_versions", _TEXTS),
+        pa.field("lookup_id", pa.string()),
     ]
 )
 
