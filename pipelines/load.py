@@ -203,7 +203,7 @@ def listened(connection: warehouse.Connection) -> dict[str, Listened]:
 def recheck_ids(
     connection: warehouse.Connection, source_name: str, *, as_of: datetime, limit: int
 ) -> tuple[str, ...]:
-    """Native ids that a collection looks up again where its source has no `recheck`, the latest first.
+    """Native ids for a collection to look up again where its source has no `recheck`, late first.
 
     As `recheck_due`, but for what is due at once for want of counts: theirs never come with any.
     """
