@@ -10,17 +10,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines import house as houses, landing, listen, listening, privacy, run, warehouse
+from pipelines import budget, house as houses, landing, listen, listening, privacy, run, warehouse
 from pipelines.errors import RateLimited, SourceError, VigieError
 from pipelines.house import House
+from pipelines.limits import Daily, Limit
 from pipelines.sources import Checkpoint, Collected, Payload, Request, bluesky
+from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import SECOND
 from tests.pipelines.sources.firehose import FIRST, Firehose, Life, streaming
 
@@ -162,6 +165,33 @@ def test_what_is_heard_is_landed_with_the_place_at_which_to_go_on(
     stopped = listening.reader(tmp_path, "bluesky")
     assert stopped is not None
     assert (stopped.status, stopped.cursor) == ("stopped", {"n": 2})
+
+
+def test_the_calls_of_a_reader_are_those_of_the_budget_that_all_share(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = (Limit(name="calls", most=2, per=Daily()),)
+    monkeypatch.setattr(bluesky, "MANIFEST", replace(bluesky.MANIFEST, limits=limits))
+
+    def speak(request: Request) -> Generator[Collected, None, None]:
+        while True:
+            request.client.get(request.options.appview)
+            yield Checkpoint(cursor={"n": 0}, until=request.since)
+
+    monkeypatch.setattr(bluesky, "listen", speak)
+    with serving(lambda _: Answer(body=b"{}")) as peer:
+        _write(tmp_path, http=peer.url)
+        with _listening(tmp_path):
+            _wait(
+                lambda: (
+                    (found := listening.reader(tmp_path, "bluesky")) and found.status == "waiting"
+                )
+            )
+    assert len(peer.asked) == 2
+    with closing(budget.Ledger(tmp_path / budget.FILE)) as ledger:
+        (spending,) = run.budgets(houses.house(tmp_path, environ={}), ledger)
+        standings = spending.standings(now=datetime.now(UTC))
+    assert [found.used for found in standings if found.name == "calls"] == [2]
 
 
 def test_a_batch_is_landed_when_it_is_full_whatever_the_time(

@@ -308,6 +308,18 @@ def test_a_live_source_is_not_polled_but_its_past_may_be_read_again(house: House
     assert run.plan(house, since=past - timedelta(hours=1), until=past) == ["bluesky"]
 
 
+def test_what_readers_landed_is_read_again_when_queries_change(house: House) -> None:
+    _land(house, _frame("a"))
+    _land(house, _frame("b", text="Valmorin"), seconds=1)
+    assert _live(house)["inserted"] == 1
+    _write(house.home, name="Valmorin")
+    changed = read_house(house.home, environ={})
+    paths = run.landed(changed, since=NOW, until=NOW + timedelta(minutes=1))
+    assert len(paths) == 2
+    assert run.reread(changed, paths, as_of=NOW + timedelta(hours=1))["inserted"] == 1
+    assert _one(house, "select max(first_seen_at) from mention") == NOW + timedelta(seconds=1)
+
+
 def test_rules_are_evaluated_although_readers_are_ahead_of_them(house: House) -> None:
     _land(house, _frame("a"), seconds=100)
     _live(house, seconds=110)
