@@ -18,14 +18,23 @@ def home() -> Path:
     return Path(os.environ.get("VIGIE_HOME", ".vigie/home")).resolve()
 
 
+def _file() -> dict[str, Any]:
+    try:
+        return tomllib.loads((home() / "vigie.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
 def clock() -> tuple[str, int]:
     """The time zone of the institution and the local hour of its digest."""
-    try:
-        found = tomllib.loads((home() / "vigie.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = {}
-    who: dict[str, Any] = found.get("institution", {})
+    who: dict[str, Any] = _file().get("institution", {})
     return str(who.get("time_zone", "Europe/Paris")), int(who.get("digest_hour", 7))
+
+
+def is_live() -> bool:
+    """Whether a source block is read by `vigie listen`."""
+    blocks = _file().get("sources", [])
+    return any(isinstance(block, dict) and block.get("live") is True for block in blocks)
 
 
 def window() -> tuple[Any, Any, str]:
@@ -42,6 +51,15 @@ def window() -> tuple[Any, Any, str]:
     # Airflow's moments are pendulum's, whose arithmetic is not that of the standard library.
     since, until = (datetime.fromtimestamp(t.timestamp(), UTC) for t in (since, until))
     return since, until, steps().run_id(until)
+
+
+def live_window() -> tuple[Any, str]:
+    """When the present run of `live` was asked for (aware UTC), and its name."""
+    from airflow.sdk import get_current_context
+
+    context: Any = get_current_context()
+    moment = datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), UTC)
+    return moment, steps().live_run(moment)
 
 
 def steps() -> Any:

@@ -1,7 +1,8 @@
 """Every five minutes: collect each source that is due, accept, score, load, alert.
 
 One mapped task a source, so that one that fails never stops the others; what it missed stands in
-the coverage. Steps that open the warehouse share a pool of one slot.
+the coverage. Three collect at a time: polite waits must leave workers to the DAG `live`. Steps that
+open the warehouse share a pool of one slot.
 """
 
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ def watch():
     def plan():
         return steps().plan(house(), since=window()[0], until=window()[1])
 
-    @task(map_index_template="{{ task.op_kwargs['name'] }}")
+    @task(map_index_template="{{ task.op_kwargs['name'] }}", max_active_tis_per_dag=3)
     def collect(name):
         return steps().collect(house(), window()[2], name)
 
@@ -51,8 +52,7 @@ def watch():
         return steps().deliver(house(), now=datetime.now(UTC))
 
     planned = plan()
-    collected = collect.expand(name=planned)
-    [planned, collected] >> (accepted := accept())
+    [planned, collect.expand(name=planned)] >> (accepted := accept())
     accepted >> score() >> load() >> alert() >> deliver()
 
 

@@ -9,7 +9,9 @@ import json
 import logging
 import os
 import shlex
+import signal
 import sys
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -119,6 +121,25 @@ def watch(
         out.print(
             "A source failed: `vigie sources` says why; the next run goes on from its cursor."
         )
+
+
+@app.command()
+def listen(
+    home: Home = HERE,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this block; may be given again.")
+    ] = None,
+) -> None:
+    """Read live sources as they are written, until Ctrl-C; `vigie up` runs it by itself."""
+    from pipelines import house, listen as reader
+
+    stopping = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopping.set())
+    names = source or [block.name for block in house.house(home).live_blocks]
+    if names:
+        out.print(words(f"Listening to {', '.join(names)}. Stop it with Ctrl-C."))
+    reader.listen(lambda: house.house(home), stopping=stopping, names=source or ())
 
 
 @app.command()
@@ -407,16 +428,17 @@ def up(
     port: Annotated[int, typer.Option(help="Of the web interface, on 127.0.0.1.")] = 8080,
 ) -> None:
     """Run Airflow with its web interface on this home, until Ctrl-C."""
-    from pipelines import run
+    from pipelines import house
 
-    run.house(home)  # every fault of the settings now, not in the first task
+    # Every fault of the settings now, not in the first task.
+    is_live = bool(house.house(home).live_blocks)
     with orchestrator.alone(home, port=port):
         with out.status("setting up Airflow (about 10 s)"):
             password = orchestrator.set_up(home, os.environ)
         out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
         logs = home / "airflow" / "logs"
         out.print(words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
-        orchestrator.serve(home, os.environ, port=port)
+        orchestrator.serve(home, os.environ, port=port, is_live=is_live)
 
 
 @app.command()

@@ -30,7 +30,9 @@ from pydantic import BaseModel
 
 from pipelines import (
     budget,
+    house,
     init,
+    listening,
     orchestrator,
     privacy,
     settings as reading,
@@ -59,6 +61,7 @@ _DISK_ERROR, _DISK_WARNING = 1 * _GIB, 5 * _GIB
 _PUBLISHED_HOURS = 26  # published daily; two hours of grace
 _OVERDUE = timedelta(hours=1)
 _NEARLY_SPENT = 0.8  # of a day's or a month's budget
+_READER_SILENCE = timedelta(minutes=1)
 _CLOCK_SKEW = timedelta(minutes=2)
 _SITES = ("url", "instance", "host")  # where the options of a source say what it reads
 
@@ -105,7 +108,7 @@ def examine(
     )
     patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
     looks: Sequence[Look] = (
-        *(_key, _home, _warehouse, _published, _disk, _inbox, _zones, _models, _budget),
+        *(_key, _home, _warehouse, _published, _readers, _disk, _inbox, _zones, _models, _budget),
     )
     with nullcontext() if client else asker:
         waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
@@ -155,7 +158,7 @@ def _python() -> Check:
 def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
     """The settings, and a finding for each fault, or for each thing left to complete."""
     try:
-        settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+        settings = house.house(home, environ=environ).settings
     except SettingsError as error:
         return None, [
             Check(
@@ -418,6 +421,29 @@ def _published(patient: _Patient) -> Iterator[Check]:
         what=f"the analysts' file is {_span(age)} old",
         remedy=remedy,
     )
+
+
+def _readers(patient: _Patient) -> Iterator[Check]:
+    """Each source that is listened to: is there a reader, and what does it say?"""
+    for block in patient.settings.sources if patient.settings else ():
+        if block.live:
+            yield _reader(block.name, patient)
+
+
+def _reader(block: str, patient: _Patient) -> Check:
+    name, start = f"reader {block}", "start `vigie listen`, or `vigie up`, which runs it"
+    found = listening.reader(patient.home, block)
+    if found is None:
+        return Check(name=name, status="error", what="has never listened", remedy=start)
+    age = patient.now - found.at
+    if found.status == "stopped" or age > _READER_SILENCE:
+        what = f"does not listen; it last did {_ago(age)}"
+        return Check(name=name, status="error", what=what, remedy=start)
+    if found.status != "ok":
+        what, remedy = found.note or found.status, "it tries again by itself"
+        return Check(name=name, status="warning", what=what[:300], remedy=remedy)
+    what = f"listens; it has heard all up to {_ago(patient.now - found.until)}"
+    return Check(name=name, status="ok", what=what)
 
 
 def _ago(age: timedelta) -> str:

@@ -4,10 +4,10 @@ By permalink or key one post goes. By handle all posts of an account go, and the
 pseudonyms of the past ten and the next three years are noted, so that new posts are refused too:
 that is how an objection (GDPR art. 21) is kept. The receipt tells how much went, never whose.
 
-Stores: landing, what waits to land, staging, warehouse (mentions, scores, refusals, mails sent),
-the analysts' file, digest pages. Cost: every payload on disk is parsed once. A payload that holds
-an erased post goes whole, and so does one that cannot be read. Known gap: mails that have left
-cannot be called back.
+Stores: landing, what waits to land, staging, warehouse (mentions with their former texts and
+counts, scores, refusals, mails sent), the analysts' file, digest pages. Cost: every payload on disk
+is parsed once. A payload that holds an erased post goes whole, and so does one that cannot be read.
+Known gap: mails that have left cannot be called back.
 """
 
 from __future__ import annotations
@@ -358,9 +358,10 @@ def _clean_files(home: Path, erased: pa.Table) -> dict[str, int]:
 
 
 def _clean_staging(home: Path, erased: pa.Table) -> int:
-    """Rewrite staged mentions and scores without the erased posts; how many rows went."""
+    """Rewrite staged mentions, scores and posts to look up without the erased ones; how many."""
     keys = erased["mention_id"].combine_chunks()
-    paths = [*home.glob("staging/*/mentions.parquet"), *home.glob("staging/*/scores.parquet")]
+    names = ("mentions", "replaced", "scores", "held", "asked")
+    paths = [path for name in names for path in home.glob(f"staging/*/{name}.parquet")]
     return sum(_drop_rows(path, keys) for path in paths)
 
 

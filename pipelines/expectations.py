@@ -89,7 +89,6 @@ _VALUES = {
 }
 _BOUNDS = {
     **{f.name: (0, None) for f in MENTION_SCHEMA if f.name.endswith("_count")},
-    "subject_count": (1, None),
     "published_year": (FIRST_YEAR, None),
     "published_lead_seconds": (None, LEAD_SECONDS),
     "kept_days": (0, KEPT_DAYS),
@@ -143,7 +142,6 @@ def _derived(table: pa.Table) -> dict[str, Any]:
     lead = pc.seconds_between(table["last_seen_at"], table["published_at"])
     seen_on = table["last_seen_at"].cast(pa.date32())
     return {
-        "subject_count": pc.list_value_length(table["subject_ids"]).cast(pa.int64()),
         "published_year": pc.year(table["published_at"]),
         "published_lead_seconds": lead,
         "kept_days": pc.days_between(seen_on, table["retention_until"]).cast(pa.int64()),

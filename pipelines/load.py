@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 SLICE_ROWS = 100_000  # mentions merged at a time; about 150 MB of memory
 RECHECK_DAYS = 30
 
-_NOTHING = pa.table({"mention_id": pa.array([], pa.string())})
+# Made of no batches: of Python values, pyarrow would make it with pandas (half a second to import).
+_NOTHING = pa.Table.from_batches([], schema=pa.schema([("mention_id", pa.string())]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,33 @@ class Intake:
     gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What of a reader's landings a run loads: its coverage, and the last landing among them.
+
+    `intake.run_id` names the five minutes whose coverage it is added to. `away` is the reading that
+    failed beside it: what a reader that is missing, or fails, has not read since. `landed` is none
+    where nothing was landed, and only how far the source has been read is told.
+    """
+
+    intake: Intake
+    landed: str | None
+    away: Intake | None = None
+
+    @property
+    def told_at(self) -> datetime:
+        """When this was told (aware UTC)."""
+        return (self.away or self.intake).finished_at
+
+    @property
+    def readings(self) -> tuple[Intake, ...]:
+        """What there is to tell: nothing that was read is no window."""
+        read = self.intake
+        is_idle = self.away and read.since_at == read.until_at and not read.payload_count
+        found = (None if is_idle else read, self.away)
+        return tuple(intake for intake in found if intake)
+
+
 class Lineage(Protocol):
     """Which models scored: the fields of table `scorer` but its first use."""
 
@@ -93,12 +121,15 @@ class Staged:
 
     run_id: str
     mentions: Path | None = None
+    replaced: Path | None = None
     scores: Path | None = None
     deletions: Path | None = None
     rejections: Path | None = None
     attention: Path | None = None
     places: Path | None = None
     intake: tuple[Intake, ...] = ()
+    heard: tuple[Heard, ...] = ()
+    asked: Path | None = None
     scorer: Lineage | None = None
 
 
@@ -121,12 +152,27 @@ class Position:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listened:
+    """How far a reader's landings are loaded: the last of them, up to when the source was read,
+    and when this was last told (aware UTC)."""
+
+    landed: str
+    until_at: datetime
+    moved_at: datetime
+
+
 def load(connection: warehouse.Connection, staged: Staged, *, loaded_at: datetime) -> Loaded:
     """Merge a run into the warehouse; what changed. All of it or, on any error, nothing."""
     with warehouse.transaction(connection):
         _find_known(connection, staged)
         loaded = _merge_mentions(connection, staged.mentions)
         deleted = _merge_deletions(connection, staged.deletions)
+        if staged.replaced:
+            warehouse.run(connection, "writes/keep_replaced", {"path": str(staged.replaced)})
+        if staged.asked:
+            asked = {"path": str(staged.asked), "loaded_at": loaded_at}
+            warehouse.run(connection, "writes/merge_recheck", asked)
         _merge_scores(connection, staged, loaded_at)
         if staged.places:
             warehouse.run(connection, "writes/merge_place", {"path": str(staged.places)})
@@ -148,19 +194,41 @@ def cursors(connection: warehouse.Connection) -> dict[str, Position]:
     return {name: Position(cursor=json.loads(text), run_id=run) for name, text, run in rows}
 
 
+def listened(connection: warehouse.Connection) -> dict[str, Listened]:
+    """How far the landings of every reader are loaded, by the name of its source block."""
+    rows = connection.execute("select source_name, landed, until_at, moved_at from listened")
+    return {
+        name: Listened(landed=landed, until_at=until_at, moved_at=moved_at)
+        for name, landed, until_at, moved_at in rows.fetchall()
+    }
+
+
 def recheck_ids(
     connection: warehouse.Connection, source_name: str, *, as_of: datetime, limit: int
 ) -> tuple[str, ...]:
-    """Native ids of a source block's posts that are due to be looked up again, longest due first.
+    """Native ids for a collection to look up again where its source has no `recheck`, late first.
 
-    Young posts come due often, old ones seldom (view `recheck_plan`), none after 30 days.
+    As `recheck_due`, but for what is due at once for want of counts: theirs never come with any.
     """
     rows = connection.execute(
         "select native_id from recheck_plan where source_name = ? and published_at >= ?"
-        " and due_at <= ? order by due_at, native_id limit ?",
+        " and looked_at + wait <= ? order by looked_at + wait, native_id limit ?",
         [source_name, as_of - timedelta(days=RECHECK_DAYS), as_of, limit],
     ).fetchall()
     return tuple(native_id for (native_id,) in rows)
+
+
+def recheck_due(
+    connection: warehouse.Connection, source_name: str, *, as_of: datetime, most: int
+) -> list[tuple[str, str | None]]:
+    """The posts of a source block that are due to be looked up again: native id, look-up id.
+
+    Young posts come due often, old ones seldom (view `recheck_plan`), none after 30 days. `most`
+    is the budget of a quarter of an hour: what was looked up in the last one is taken off it.
+    """
+    given: dict[str, Any] = {"source_name": source_name, "as_of": as_of, "most": most}
+    given |= {"since": as_of - timedelta(days=RECHECK_DAYS)}
+    return warehouse.run(connection, "queries/recheck_due", given).fetchall()
 
 
 def export(
@@ -182,7 +250,7 @@ def _find_known(connection: warehouse.Connection, staged: Staged) -> None:
             "create or replace temp table staged_deletion as from incoming_deletion;"
             "insert into wanted_key select mention_id from staged_deletion"
         )
-    for path in (staged.mentions, staged.scores):
+    for path in (staged.mentions, staged.scores, staged.asked):
         if path:
             warehouse.run(connection, "writes/wanted_add", {"path": str(path)})
     warehouse.run(connection, "writes/known_key")
@@ -268,6 +336,8 @@ def _merge_slice(connection: warehouse.Connection) -> dict[str, int]:
     known = _count(connection, "staged_key semi join known_key using (mention_id)")
     inserted = _count(connection, "new_key")
     changed = _count(connection, "changed_key")
+    warehouse.run(connection, "writes/keep_version")
+    warehouse.run(connection, "writes/merge_metric")
     warehouse.run(connection, "writes/insert_mention")
     warehouse.run(connection, "writes/merge_mention")
     seen = warehouse.run(connection, "writes/merge_sighting").fetchone()
@@ -325,10 +395,16 @@ def _merge_account(connection: warehouse.Connection, staged: Staged, loaded_at: 
             moved: dict[str, Any] = {"source_name": intake.source_name, "cursor": text}
             moved |= {"run_id": intake.cursor_run_id or staged.run_id, "loaded_at": loaded_at}
             warehouse.run(connection, "writes/merge_cursor", moved)
+    told = list(staged.intake)
+    known = listened(connection)
+    for heard in staged.heard:
+        if not _is_loaded(heard, known.get(heard.intake.source_name)):
+            _add_heard(connection, heard, staged.run_id, newest)
+            told += heard.readings
     if staged.rejections:
         refused: dict[str, Any] = {"rejections": str(staged.rejections), "run_id": staged.run_id}
         warehouse.run(connection, "writes/merge_quarantine", refused | {"loaded_at": loaded_at})
-    gaps.record(connection, [_reading(i) for i in staged.intake], loaded_at=loaded_at)
+    gaps.record(connection, [_reading(intake) for intake in told], loaded_at=loaded_at)
 
 
 def _reading(intake: Intake) -> gaps.Reading:
@@ -344,6 +420,28 @@ def _reading(intake: Intake) -> gaps.Reading:
         finished_at=intake.finished_at,
         gaps=told,
     )
+
+
+def _is_loaded(heard: Heard, before: Listened | None) -> bool:
+    """Whether the coverage of these landings was added already, by this run or by another."""
+    if before is None:
+        return False
+    if heard.landed is None:
+        return before.moved_at >= heard.told_at
+    return before.landed >= heard.landed
+
+
+def _add_heard(
+    connection: warehouse.Connection, heard: Heard, run_id: str, newest: dict[str, datetime]
+) -> None:
+    name = heard.intake.source_name
+    for intake in heard.readings:
+        values = asdict(intake)
+        values["newest_published_at"] = newest.get(name) if intake is heard.intake else None
+        warehouse.run(connection, "writes/add_intake", values)
+    moved: dict[str, Any] = {"source_name": name, "until_at": heard.intake.until_at}
+    moved |= {"finished_at": heard.told_at, "landed": heard.landed or "", "run_id": run_id}
+    warehouse.run(connection, "writes/merge_listened", moved)
 
 
 def _newest(connection: warehouse.Connection, path: Path | None) -> dict[str, datetime]:

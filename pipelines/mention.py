@@ -92,6 +92,7 @@ class Post:
     licence: str | None = None
     context: str | None = None
     is_own: bool = False
+    lookup_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ class Mention:
 
     `place_codes` are the places that its text names (`pipelines/places`), never where its author
     is; none where nobody has looked yet.
+    `lookup_id` is what its source calls it when it is looked up, where that is not the native id.
     """
 
     mention_id: str
@@ -188,6 +190,7 @@ class Mention:
     words: str | None = None
     query_versions: tuple[str, ...] | None = None
     place_codes: tuple[str, ...] | None = None
+    lookup_id: str | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -265,6 +268,7 @@ MENTION_SCHEMA = pa.schema(
         pa.field("words", pa.string()),
         pa.field("query_versions", _TEXTS),
         pa.field("place_codes", _TEXTS),
+        pa.field("lookup_id", pa.string()),
     ]
 )
 

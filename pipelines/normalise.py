@@ -97,6 +97,7 @@ class _Run:
     key: bytes
     run_id: str
     seen_at: datetime
+    is_held: bool
     retention_until: date
     allowed: frozenset[str]
     own: frozenset[str]
@@ -139,12 +140,15 @@ def normalise(
     finder: Finder,
     run_id: str,
     seen_at: datetime,
+    is_held: bool = False,
 ) -> Iterator[Outcome]:
     """What one source's parsed items become, in their order, each exactly once.
 
     `parsed` holds each item with its place in landing (`raw_ref`). Lazy; one chunk in memory.
+    An edit that names no subject any more becomes a Mention without one, and so does every post
+    where all `is_held` already: its new text replaces the old one, and it is nothing otherwise.
     """
-    run = _run(settings, block, manifest, key, run_id, seen_at)
+    run = _run(settings, block, manifest, key, run_id, seen_at, is_held=is_held)
     items = iter(parsed)
     while chunk := list(islice(items, CHUNK)):
         yield from _normalise_chunk(chunk, run, matcher, finder)
@@ -188,6 +192,8 @@ def _run(
     key: bytes,
     run_id: str,
     seen_at: datetime,
+    *,
+    is_held: bool,
 ) -> _Run:
     days = min(manifest.retention_days, settings.retention.text_days)
     seen_on = seen_at.astimezone(settings.institution.zone).date()
@@ -198,6 +204,7 @@ def _run(
         key=key,
         run_id=run_id,
         seen_at=seen_at,
+        is_held=is_held,
         retention_until=seen_on + timedelta(days=days),
         allowed=privacy.allow_list(settings),
         own=frozenset(fold(handle) for handle in settings.institution.handles),
@@ -239,14 +246,15 @@ class _Kept:
 def _on_subject(
     drafts: list[_Draft], run: _Run, matcher: Matcher, finder: Finder
 ) -> dict[int, _Kept]:
-    """The drafts that name a subject, by identity.
+    """The drafts that name a subject, or may be what a post that we hold has become; by identity.
 
     Language and places are found out for those alone that a query may name, since they take ten
     times as long.
     """
     documents = [_document(draft, run, matcher) for draft in drafts]
     found = _with_given(matcher.may_name(documents), drafts, run, matcher)
-    kept = [row for row in zip(drafts, documents, found, strict=True) if row[2].subject_ids]
+    rows = zip(drafts, documents, found, strict=True)
+    kept = [row for row in rows if row[2].subject_ids or _is_news(row[0], run)]
     langs = _langs([draft.read for draft, *_ in kept])
     read = [
         replace(document, lang=lang or _lang(draft.post.lang_declared))
@@ -257,8 +265,11 @@ def _on_subject(
     if matcher.is_late:
         names = _with_given(matcher.find(read), drafts, run, matcher)
         read = _placed(read, drafts, names, matcher, finder)
-    rows = zip(drafts, read, names, strict=True)
-    return {id(draft): _Kept(doc, named) for draft, doc, named in rows if named.subject_ids}
+    return {
+        id(draft): _Kept(document, named)
+        for draft, document, named in zip(drafts, read, names, strict=True)
+        if named.subject_ids or _is_news(draft, run)
+    }
 
 
 def _placed(
@@ -306,6 +317,11 @@ def _document(draft: _Draft, run: _Run, matcher: Matcher) -> Document:
         is_own=asks and _is_own(draft, run),
         relay_id=relay.id if relay else None,
     )
+
+
+def _is_news(draft: _Draft, run: _Run) -> bool:
+    """Whether a text may be what a post that we hold has become."""
+    return run.is_held or draft.post.edited_at is not None
 
 
 def _langs(texts: list[str]) -> list[str | None]:
@@ -526,6 +542,7 @@ def _mention(draft: _Draft, kept: _Kept, run: _Run) -> Mention:
         words=kept.document.words.stored if shown else None,
         query_versions=found.versions,
         place_codes=tuple(kept.document.place_codes) if shown else (),
+        lookup_id=_identifier(post.lookup_id),
     )
 
 

@@ -3,6 +3,11 @@
 Everything of Airflow lies under `<home>/airflow`, so homes are independent. `serve` starts the
 API server, the scheduler and the DAG processor itself instead of `airflow standalone`: standalone
 serves its logs on every network address and leaves orphans when it is terminated.
+
+Where a source block is live, the triggerer and `vigie listen` run beside them. The reader is not
+Airflow's: when it ends by itself it is started again, after one second, then two, up to a minute.
+Airflow's own records of runs grow by some 20,000 rows a day with a live source: those older than
+two weeks are deleted once a day.
 """
 
 from __future__ import annotations
@@ -17,8 +22,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +35,21 @@ from pipelines.errors import VigieError
 POOL = "warehouse"
 USER = "admin"
 PROCESSES = (("api-server",), ("scheduler", "--skip-serve-logs"), ("dag-processor",))
+TRIGGERER = ("triggerer", "--skip-serve-logs")
 _STOP_SECONDS = 15.0
+_CLEAN_SECONDS = 24 * 3600.0
+# Never `trigger`: the row of an asset's watcher is as old as its DAG, and `db clean` would take it.
+_CLEANED = (
+    "asset_event",
+    "dag_run",
+    "job",
+    "log",
+    "task_instance",
+    "task_instance_history",
+    "xcom",
+)
+_FIRST_SECONDS = 600.0  # before the first cleaning: the start is busy enough
+_KEPT_DAYS = 14
 _LOG_BYTES = 20_000_000  # Airflow writes 70 MB a day into the logs of its three processes
 
 
@@ -43,7 +63,7 @@ def environment(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> 
         "AIRFLOW__CORE__DAGS_FOLDER": str(files("dags")),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__PARALLELISM": "6",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -62,6 +82,13 @@ def environment(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> 
 def command(*words: str) -> list[str]:
     """An `airflow` command of the Python that runs us, so that no other one is found first."""
     return [sys.executable, "-m", "airflow", *words]
+
+
+def process(*words: str) -> list[str]:
+    """The command of one of Airflow's processes; the scheduler is our own, warm one."""
+    if words[0] == "scheduler":
+        return [sys.executable, "-m", "dags.scheduler", *words[1:]]
+    return command(*words)
 
 
 def set_up(home: Path, environ: Mapping[str, str]) -> str:
@@ -95,8 +122,10 @@ def _airflow(words: Sequence[str], environ: Mapping[str, str]) -> None:
         raise VigieError(f"airflow {' '.join(words)} ended with {done.returncode}: {last}")
 
 
-def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> None:
-    """Run Airflow in the foreground until it is interrupted.
+def serve(
+    home: Path, environ: Mapping[str, str], *, port: int = 8080, is_live: bool = False
+) -> None:
+    """Run Airflow in the foreground until it is interrupted, and the readers where `is_live`.
 
     When one of its processes ends by itself, the others are ended too: VigieError says which.
     """
@@ -106,14 +135,69 @@ def serve(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> None:
     stopping: list[int] = []
     for name in _stopping_signals():
         signal.signal(name, lambda number, _: stopping.append(number))
-    running = [_start(words, own, logs) for words in PROCESSES]
+    wanted = (*PROCESSES, TRIGGERER) if is_live else PROCESSES
+    running = [_start(process(*words), words[0], own, logs) for words in wanted]
+    reader = Kept(lambda: listener(home), "listen", own, logs) if is_live else None
+    cleaner = Kept(_cleaner, "db-clean", own, logs, every=_CLEAN_SECONDS)
     while not stopping and all(process.poll() is None for process in running):
         keep_short(logs)
+        for kept in (reader, cleaner):
+            if kept:
+                kept.look()
         time.sleep(0.5)
-    ended = [words[0] for words, p in zip(PROCESSES, running, strict=True) if p.poll() is not None]
-    stop(running)
+    ended = [words[0] for words, p in zip(wanted, running, strict=True) if p.poll() is not None]
+    stop([*running, *(p for kept in (reader, cleaner) if kept and (p := kept.process))])
     if ended and not stopping:
         raise VigieError(f"Airflow's {ended[0]} ended by itself: see {logs}/{ended[0]}.log")
+
+
+def listener(home: Path) -> list[str]:
+    """`vigie listen` for a home, by the Python that runs us."""
+    return [sys.executable, "-m", "pipelines.cli", "listen", "--home", str(home.resolve())]
+
+
+def _cleaner() -> list[str]:
+    """What deletes Airflow's own records of runs that are two weeks old."""
+    before = datetime.now(UTC) - timedelta(days=_KEPT_DAYS)
+    stamp = f"{before:%Y-%m-%dT%H:%M:%S+00:00}"
+    words = ("--clean-before-timestamp", stamp, "--tables", ",".join(_CLEANED))
+    return command("db", "clean", *words, "--skip-archive", "--yes")
+
+
+class Kept:
+    """A process that is started again when it has ended: soon, or `every` so many seconds.
+
+    One that keeps ending is waited for longer each time, up to a minute; one that has run for a
+    minute is sound again.
+    """
+
+    def __init__(
+        self,
+        words: Callable[[], Sequence[str]],
+        name: str,
+        environ: Mapping[str, str],
+        logs: Path,
+        *,
+        every: float | None = None,
+    ) -> None:
+        self._words, self._name, self._every = words, name, every
+        self._environ, self._logs = environ, logs
+        self._failures, self._begun_at = 0, 0.0
+        self._next_at = time.monotonic() + (_FIRST_SECONDS if every else 0.0)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def look(self) -> None:
+        """Start the process if it is time to; called again and again."""
+        now = time.monotonic()
+        if self.process is not None:
+            if self.process.poll() is None:
+                return
+            self.process = None
+            self._failures = 0 if now - self._begun_at > 60.0 else self._failures + 1
+            self._next_at = now + (self._every or min(2.0**self._failures, 60.0))
+        elif now >= self._next_at:
+            self._begun_at = now
+            self.process = _start(self._words(), self._name, self._environ, self._logs)
 
 
 @contextmanager
@@ -159,10 +243,12 @@ def keep_short(logs: Path, *, limit: int = _LOG_BYTES) -> None:
             os.truncate(log, 0)
 
 
-def _start(words: Sequence[str], environ: Mapping[str, str], logs: Path) -> subprocess.Popen[bytes]:
-    with (logs / f"{words[0]}.log").open("ab") as log:
+def _start(
+    words: Sequence[str], name: str, environ: Mapping[str, str], logs: Path
+) -> subprocess.Popen[bytes]:
+    with (logs / f"{name}.log").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - our own words
-            command(*words),
+            list(words),
             env=dict(environ),
             stdout=log,
             stderr=subprocess.STDOUT,

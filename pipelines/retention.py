@@ -4,9 +4,9 @@
 |---|---|---|
 | payloads as received (`landing/`, `received/`) | 7 days from the day they came | `payload_days` |
 | tables between steps (`staging/`) | 2 days | |
-| texts of mentions; pages, mails, incidents quoting them | 30 days from first sight | `text_days` |
+| texts of mentions, edited ones too; what quotes them | 30 days from first sight | `text_days` |
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
-| mentions and scores without text, who heard them | 6 months (YouTube: 30 days) | `score_days` |
+| mentions, scores, counts over time, who heard them | 6 months (YouTube: 30 days) | `score_days` |
 | counts by hour and day, digests' figures, incidents, coverage | 3 years | `aggregate_days` |
 | logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |
@@ -81,6 +81,7 @@ def _expire_rows(
         "texts": "expire_text",
         "mentions": "expire_mention",
         "scores": "expire_score",
+        "counts": "expire_history",
         "quarantined": "expire_quarantine",
         "messages": "expire_message",
         "days_counted": "expire_aggregate",

@@ -5,23 +5,28 @@ so each can be killed at any instant and run again, on any worker that sees the 
 
     plan      which sources are due, from which cursor         plan.json
     collect   one source: payloads as received                 landed/<source name>.json
-    accept    payloads to mentions, kept or quarantined        mentions, deletions, rejections
-              (measures that are no mention are put aside)     attention
+    accept    payloads to mentions, kept or quarantined        mentions, replaced, deletions,
+              (measures that are no mention are put aside)     rejections, attention
     score     mentions to scores, without authors              scores.parquet
     load      one transaction: rows, counts, cursors
     alert     rules at a moment, incidents, mails
 
-This module puts the stages together, so it is the one place that may import them all.
+Two kinds of runs begin otherwise and then go the same way. What readers have landed is taken up
+by `take` instead of `plan` and `collect` (`staging/live-…`); posts that the warehouse holds are
+looked up again by `plan_refresh` and `recheck` (`staging/refresh-…`).
+
+This module puts the stages together, so it is the one place that may import them all. Those that
+take seconds to import (pandas, charts, statistics) are imported where they are used: each step is a
+process of its own in Airflow, and a live mention should not wait for the libraries of the digest.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -29,27 +34,23 @@ from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.lineage import Scorer
 from pipelines import (
-    accept as acceptance,
     attention as measures,
     budget,
-    detect,
-    digest as digests,
     gaps,
     landing,
+    listening,
     load as loading,
     normalise,
-    notify,
     places,
     privacy,
     publish,
     query_history,
     retention,
-    score as scoring,
-    settings as reading,
     sources,
     subjects,
     warehouse,
@@ -57,6 +58,7 @@ from pipelines import (
 from pipelines.aside import written_aside
 from pipelines.attention import ATTENTION_SCHEMA, Attention
 from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
+from pipelines.house import House as House, house as house, terms
 from pipelines.http import Client
 from pipelines.mention import (
     DELETION_SCHEMA,
@@ -65,6 +67,7 @@ from pipelines.mention import (
     Deletion,
     Mention,
     Rejection,
+    mention_id,
     to_table,
 )
 from pipelines.settings import Settings, SourceBlock
@@ -74,33 +77,10 @@ log = logging.getLogger(__name__)
 BATCH_ROWS = 20_000  # bounds the memory of accept; 63 columns of short text are about 60 MB
 UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
 BACKFILL = timedelta(days=7)  # gaps older than this are not filled unless they are named
-RECHECK_IDS = 50  # posts looked up again a run and source, to see whether they are gone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """One institution's home, its settings and the secrets that they name."""
-
-    settings: Settings
-    secrets: Mapping[str, str]
-    environ: Mapping[str, str]
-
-    @property
-    def home(self) -> Path:
-        """The folder that holds everything of this institution."""
-        return self.settings.home
-
-
-def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
-    """The institution that lives in `home`; SettingsError with every fault of its file.
-
-    PlaceUnknown where its territory is no place.
-    """
-    environ = os.environ if environ is None else environ
-    settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
-    places.check(settings.institution.territory)
-    secrets = reading.secrets_for(settings, environ)
-    return House(settings=settings, secrets=secrets, environ=environ)
+RECHECK_IDS = 50  # posts that a collection itself looks up again, to see whether they are gone
+TAKEN_PAYLOADS = 20_000  # of one reader in one run; what is left comes in the next one
+ACCOUNT_MINUTES = 5  # between two accounts of a reader that has nothing to hand over
+READER_SECONDS = 60  # without a word, after which a reader is missing
 
 
 def run_id(until: datetime) -> str:
@@ -109,8 +89,20 @@ def run_id(until: datetime) -> str:
 
 
 def until_of(run: str) -> datetime:
-    """The end of a run's window (aware UTC), or the moment of a back-fill, from its name."""
-    return datetime.strptime(run.rpartition("-")[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    """The end of a run's window (aware UTC), from its name, whatever its kind."""
+    stamp = run.rpartition("-")[2]
+    return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def live_run(moment: datetime) -> str:
+    """The name of the run that takes up what readers have landed by `moment`; two in one second
+    have two names."""
+    return f"live-{moment.astimezone(UTC):%f}-{run_id(moment)}"
+
+
+def refresh_run(moment: datetime) -> str:
+    """The name of the run that looks posts up again at `moment`."""
+    return f"refresh-{run_id(moment)}"
 
 
 def staging(home: Path, run: str) -> Path:
@@ -139,8 +131,13 @@ def plan(house: House, *, since: datetime, until: datetime) -> list[str]:
 def _orders(
     connection: warehouse.Connection, settings: Settings, since: datetime, until: datetime
 ) -> Iterator[dict[str, Any] | None]:
-    known = loading.cursors(connection)
+    known, listened = loading.cursors(connection), loading.listened(connection)
     for block in settings.sources:
+        if block.live:  # its reader reads it; a window of the past may be read again
+            heard = listened.get(block.name)
+            if heard and heard.until_at >= until:
+                yield _order(block, None, since, until, is_backfill=True)
+            continue
         moved = known.get(block.name)
         is_backfill = moved is not None and until_of(moved.run_id) >= until
         if not is_backfill and _is_asked_to_wait(settings.home, block.name, until):
@@ -153,8 +150,17 @@ def _orders(
         if is_backfill:
             yield _order(block, None, since, until, is_backfill=True)
         elif until - done >= timedelta(minutes=block.every_minutes, seconds=-30):
-            ids = loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
+            ids = _ids_for_collect(connection, block, until)
             yield _order(block, moved.cursor, done, until, recheck_ids=ids)
+
+
+def _ids_for_collect(
+    connection: warehouse.Connection, block: SourceBlock, until: datetime
+) -> tuple[str, ...]:
+    """The posts that a collection looks up again; none where the DAG `refresh` does it."""
+    if isinstance(sources.load(block.kind), sources.Rechecking):
+        return ()
+    return loading.recheck_ids(connection, block.name, as_of=until, limit=RECHECK_IDS)
 
 
 def plan_backfill(
@@ -173,7 +179,7 @@ def plan_backfill(
     """
     warehouse.prepare(house.settings)
     with warehouse.opened(house.home, read_only=True) as connection:
-        known = loading.cursors(connection)
+        known = {*loading.cursors(connection), *loading.listened(connection)}
         open_gaps = _open_gaps(connection, as_of)
     orders = []
     for block in house.settings.sources:
@@ -205,9 +211,9 @@ def planned(house: House, run: str) -> list[str]:
     return [order["name"] for order in json.loads(path.read_text())]
 
 
-def _is_asked_to_wait(home: Path, name: str, until: datetime) -> bool:
-    """Whether the source's last answer was to come back later than `until`."""
-    receipts = sorted((home / "staging").glob(f"*/landed/{name}.json"))
+def _is_asked_to_wait(home: Path, name: str, until: datetime, *, runs: str = "[0-9]*") -> bool:
+    """Whether the source's last answer, in runs of that kind, was to come back after `until`."""
+    receipts = sorted((home / "staging").glob(f"{runs}/landed/{name}.json"))
     retry_at = json.loads(receipts[-1].read_text()).get("retry_at") if receipts else None
     return retry_at is not None and datetime.fromisoformat(retry_at) > until
 
@@ -238,13 +244,22 @@ def collect(house: House, run: str, name: str) -> int:
     coverage. A failure is raised again so that Airflow shows it; a source that asks to wait
     longer than a run may is no failure, and is asked again in the first run after that.
     """
+
+    def items(request: sources.Request) -> Iterator[sources.Collected]:
+        return sources.load(house.block(name).kind).collect(request)
+
+    return _land(house, run, name, items)
+
+
+def _land(house: House, run: str, name: str, items: _Items) -> int:
+    """Land what `items` hands over for an order of the run, and write how it went."""
     folder = staging(house.home, run)
-    order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
+    order = _order_of(folder, name)
     # A reading has failed until it has ended well: whatever breaks it must not pass for calm.
     receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
     receipt |= {"gaps": [], "is_capped": False, "note": "broke off: see the log of the task"}
     try:
-        receipt |= _land(house, run, order)
+        receipt |= _landed(house, run, order, items)
     except RateLimited as error:
         retry_at = landing.asked_back(error)
         receipt |= {"status": "waiting", "note": str(error), "retry_at": retry_at}
@@ -259,10 +274,11 @@ def collect(house: House, run: str, name: str) -> int:
     return int(receipt["payload_count"])
 
 
-def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
-    block = _block(house.settings, order["name"])
-    until = datetime.fromisoformat(order["until"])
-    source = sources.load(block.kind)
+_Items = Callable[[sources.Request], Iterator[sources.Collected]]
+
+
+def _landed(house: House, run: str, order: Mapping[str, Any], items: _Items) -> dict[str, Any]:
+    block, at = house.block(order["name"]), until_of(run)
     net = house.settings.net
     with (
         closing(budget.Ledger(house.home / budget.FILE)) as ledger,
@@ -276,18 +292,17 @@ def _land(house: House, run: str, order: Mapping[str, Any]) -> dict[str, Any]:
             name=block.name,
             options=block.options,
             terms=terms(house.settings, block),
-            cursor=order["cursor"],
+            cursor=order.get("cursor"),
             since=datetime.fromisoformat(order["since"]),
-            until=until,
+            until=datetime.fromisoformat(order["until"]),
             client=client,
             home=house.home,
             secrets=house.secrets,
             recheck_ids=tuple(order["recheck_ids"]),
             is_backfill=order["is_backfill"],
         )
-        at = until_of(run)
         path = landing.path_for(house.home, block.name, run, at)
-        landed = landing.land(source.collect(request), path=path, fetched_at=at)
+        landed = landing.land(items(request), path=path, fetched_at=at)
     return {
         "status": "waiting" if landed.is_halted else "ok",
         "path": str(landed.path.relative_to(house.home)) if landed.path else None,
@@ -314,25 +329,188 @@ def budgets(house: House, ledger: budget.Ledger) -> list[budget.Budget]:
     return [_budget(house.settings, block, ledger) for block in house.settings.sources]
 
 
-def terms(settings: Settings, block: SourceBlock) -> sources.Terms:
-    """What a source may search for: the terms of its subject, or of every subject."""
-    allowed = subjects.allow_list(settings.institution, settings.relays)
-    chosen = [s for s in settings.subjects if block.subject in (None, s.id)]
-    wanted = [subjects.wanted(subject, allowed) for subject in chosen]
-    return sources.Terms(
-        names=_once(name for each in wanted for name in each.names),
-        hashtags=_once(tag for each in wanted for tag in each.hashtags),
-        handles=_once(handle for each in wanted for handle in each.handles),
-        wild=_once(word for each in wanted for word in each.wild),
+def _order_of(folder: Path, name: str) -> dict[str, Any]:
+    """What the plan of a run says of one source block."""
+    orders: list[dict[str, Any]] = json.loads((folder / "plan.json").read_text())
+    return next(order for order in orders if order["name"] == name)
+
+
+def take(house: House, run: str, *, now: datetime) -> bool:
+    """Take up what readers have landed; whether there is something to accept, score and load.
+
+    What a reader says of itself is coverage, told at least every five minutes, and loaded here
+    where it is all there is. A second call takes up the same again. Opens the warehouse.
+    """
+    path = staging(house.home, run) / "plan.json"
+    if not path.exists():
+        warehouse.prepare(house.settings)
+        with warehouse.opened(house.home, read_only=True) as connection:
+            known = loading.listened(connection)
+        taken = [_taken(house, block, known.get(block.name), now) for block in house.live_blocks]
+        orders = [order for order in taken if order["landed"] or _is_account_due(order, known, now)]
+        for order in orders:
+            _write_json(path.parent / "landed" / f"{order['name']}.json", order)
+        _write_json(path, orders)
+        _tidy_up(house, orders, known)
+    orders = json.loads(path.read_text())
+    if any(order["paths"] for order in orders):
+        return True
+    if orders:
+        heard = tuple(_heard_of(house, order, asdict(_Count())) for order in orders)
+        staged = loading.Staged(run_id=run, heard=heard)
+        with warehouse.opened(house.home) as connection:
+            loading.load(connection, staged, loaded_at=now)
+    return False
+
+
+def _taken(
+    house: House, block: SourceBlock, before: loading.Listened | None, now: datetime
+) -> dict[str, Any]:
+    """What one reader has landed since the last load, in the shape in which `collect` tells it."""
+    home, name = house.home, block.name
+    after = before.landed if before else ""
+    receipts = list(_batch(listening.receipts(home, name, after=after)))
+    reader = listening.reader(home, name)
+    status, note = _state(reader, now)
+    begun = receipts[0].since if receipts else reader.until if reader else now
+    since = before.until_at if before else begun
+    until = receipts[-1].until if receipts else since
+    if reader and reader.stamp <= (receipts[-1].stamp if receipts else after):
+        until = max(until, reader.until)  # all that it has landed is taken up
+    lost = [r for r in receipts if r.path and not (home / r.path).exists()]
+    notes = [note, *(r.note for r in receipts), _LOST if lost else None]
+    gaps_told = [*(r.gap for r in receipts if r.gap), *((r.since, r.until) for r in lost)]
+    return {
+        "name": name,
+        "since": min(since, until),
+        "until": until,
+        "seen_at": listening.moment(receipts[-1].stamp) if receipts else now,
+        "at": now,
+        "status": status,
+        "paths": [r.path for r in receipts if r.path and r not in lost],
+        "path": None,
+        "payload_count": sum(r.payload_count for r in receipts if r not in lost),
+        "gaps": list(dict.fromkeys(gaps_told)),
+        "is_capped": bool(gaps_told) or any(r.is_capped for r in receipts),
+        "note": "; ".join(dict.fromkeys(said for said in notes if said)) or None,
+        "landed": receipts[-1].stamp if receipts else None,
+    }
+
+
+_LOST = "what a reader had landed was gone before a run could load it"
+
+
+def _batch(receipts: Iterator[listening.Receipt]) -> Iterator[listening.Receipt]:
+    """As many receipts as one run takes up: so many payloads."""
+    payload_count = 0
+    for receipt in receipts:
+        payload_count += receipt.payload_count
+        yield receipt
+        if payload_count >= TAKEN_PAYLOADS:
+            return
+
+
+def _state(reader: listening.Reader | None, now: datetime) -> tuple[str, str | None]:
+    """How a reader is, in the words of coverage, and what to do about it."""
+    start = "start `vigie listen`, or `vigie up`"
+    if reader is None:
+        return "missing", f"no reader has ever listened: {start}"
+    if reader.status == "stopped" or now - reader.at > timedelta(seconds=READER_SECONDS):
+        return "missing", f"no reader since {reader.at:%Y-%m-%d %H:%M:%SZ}: {start}"
+    return reader.status, reader.note
+
+
+def _is_account_due(
+    order: Mapping[str, Any], known: Mapping[str, loading.Listened], now: datetime
+) -> bool:
+    before = known.get(order["name"])
+    # Half a minute less: a run starts a little sooner after the full minute than the one before.
+    wait = timedelta(minutes=ACCOUNT_MINUTES, seconds=-30)
+    return before is None or now - before.moved_at >= wait
+
+
+def _tidy_up(
+    house: House,
+    orders: Iterable[Mapping[str, Any]],
+    known: Mapping[str, loading.Listened],
+) -> None:
+    """Tell what starts the runs how far this one has come, and forget what is loaded."""
+    stamps = [order["landed"] for order in orders if order["landed"]]
+    if stamps:
+        listening.write_taken(house.home, max(stamps))
+    for name, before in known.items():
+        listening.forget(house.home, name, upto=before.landed)
+
+
+def plan_refresh(house: House, *, as_of: datetime) -> list[str]:
+    """The names of the source blocks whose posts are due to be looked up again at `as_of`.
+
+    Written once a run, as `plan`, with the posts beside it in `held.parquet`. A source that has
+    asked to be left alone is left out.
+    """
+    folder = staging(house.home, refresh_run(as_of))
+    if not (folder / "plan.json").exists():
+        warehouse.prepare(house.settings)
+        with warehouse.opened(house.home, read_only=True) as connection:
+            held = [
+                row
+                for block in house.settings.sources
+                for row in _due(connection, house, block, as_of)
+            ]
+        with written_aside(folder / "held.parquet") as aside:
+            pq.write_table(pa.Table.from_pylist(held, schema=_HELD), aside)
+        names = list(dict.fromkeys(row["source_name"] for row in held))
+        orders = [_order(house.block(name), None, as_of, as_of) for name in names]
+        _write_json(folder / "plan.json", [order | {"is_held": True} for order in orders])
+    return [order["name"] for order in json.loads((folder / "plan.json").read_text())]
+
+
+# The posts that a run looks up again: by their key an erasure finds them here too.
+_HELD = pa.schema(
+    [(name, pa.string()) for name in ("mention_id", "source_name", "native_id", "lookup_id")]
+)
+
+
+def _due(
+    connection: warehouse.Connection, house: House, block: SourceBlock, as_of: datetime
+) -> Iterator[dict[str, Any]]:
+    """The posts of one source block that are due, if any are and it can tell of them."""
+    is_able = isinstance(sources.load(block.kind), sources.Rechecking) and block.recheck_posts
+    if not is_able or _is_asked_to_wait(house.home, block.name, as_of, runs="refresh-*"):
+        return
+    found = loading.recheck_due(connection, block.name, as_of=as_of, most=block.recheck_posts)
+    for native_id, lookup_id in found:
+        key = mention_id(block.kind, native_id)
+        row = {"mention_id": key, "source_name": block.name}
+        yield row | {"native_id": native_id, "lookup_id": lookup_id}
+
+
+def _held(folder: Path, name: str) -> tuple[sources.Held, ...]:
+    """The posts of one source block that a run looks up again."""
+    rows = pq.read_table(folder / "held.parquet").to_pylist()
+    return tuple(
+        sources.Held(native_id=row["native_id"], lookup_id=row["lookup_id"])
+        for row in rows
+        if row["source_name"] == name
     )
 
 
-def _once(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words))
+def recheck(house: House, run: str, name: str) -> int:
+    """Land posts of one source as they are now, or gone; how many. Touches the network.
 
+    A failure is raised, as in `collect`; the same posts are then asked for in the next run. What
+    came before the source, or our own budget, asks to wait is kept.
+    """
+    source = sources.load(house.block(name).kind)
+    held = _held(staging(house.home, run), name)
 
-def _block(settings: Settings, name: str) -> SourceBlock:
-    return next(block for block in settings.sources if block.name == name)
+    def items(request: sources.Request) -> Iterator[sources.Collected]:
+        if isinstance(source, sources.Rechecking):
+            for payload in source.recheck(request, held):
+                yield payload
+                yield sources.Checkpoint(cursor={})
+
+    return _land(house, run, name, items)
 
 
 @dataclass(slots=True)
@@ -357,7 +535,7 @@ def accept(house: House, run: str) -> dict[str, int]:
     stays.
     """
     folder = staging(house.home, run)
-    names = [order["name"] for order in json.loads((folder / "plan.json").read_text())]
+    names = planned(house, run)
     settings = house.settings
     matcher = subjects.matcher(settings.subjects, settings.institution, settings.relays)
     finder = places.finder(settings.institution.territory)
@@ -368,7 +546,7 @@ def accept(house: House, run: str) -> dict[str, int]:
         for name in names:
             counts[name] = _Count()
             receipt = _receipt(folder, name)
-            if receipt["path"]:
+            if _paths(receipt):
                 measured: list[Attention] = []
                 try:
                     found = _normalised(
@@ -390,10 +568,9 @@ def accept(house: House, run: str) -> dict[str, int]:
     for name, count in counts.items():
         if count.broken:
             log.error("contract.broken source=%s error=%s", name, count.broken)
-            at = until_of(run)
-            report_failure(
-                house, dag="watch", task=f"accept {name}", run=run, error=count.broken, now=at
-            )
+            dag, at = run.partition("-")[0] if "-" in run else "watch", until_of(run)
+            task = f"accept {name}"
+            report_failure(house, dag=dag, task=task, run=run, error=count.broken, now=at)
     fields = [f for f, value in asdict(_Count()).items() if isinstance(value, int)]
     total = {f: sum(asdict(c)[f] for c in counts.values()) for f in fields}
     log.info("mentions.accepted run=%s %s", run, " ".join(f"{k}={v}" for k, v in total.items()))
@@ -406,9 +583,15 @@ def _receipt(folder: Path, name: str) -> dict[str, Any]:
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text())
         return found
-    order = next(o for o in json.loads((folder / "plan.json").read_text()) if o["name"] == name)
     lost: dict[str, Any] = {"path": None, "payload_count": 0, "next_cursor": None, "gaps": []}
-    return {**order, **lost, "status": "missing", "is_capped": False, "note": "never finished"}
+    lost |= {"status": "missing", "is_capped": False, "note": "never finished"}
+    return _order_of(folder, name) | lost
+
+
+def _paths(receipt: Mapping[str, Any]) -> list[str]:
+    """The landed files of one source in a run: one, or those that a reader has landed."""
+    found: list[str] = receipt.get("paths") or ([receipt["path"]] if receipt["path"] else [])
+    return found
 
 
 def _normalised(
@@ -422,9 +605,9 @@ def _normalised(
     measured: list[Attention],
 ) -> Iterator[Mention | Deletion | Rejection]:
     """What the payloads of one source become; what measures and is no mention is put aside."""
-    block = _block(house.settings, receipt["name"])
+    block = house.block(receipt["name"])
     source = sources.load(block.kind)
-    parsed = _parsed(house.home, receipt["path"], source, block, count, measured)
+    parsed = _parsed(house.home, _paths(receipt), source, block, count, measured)
     return normalise.normalise(
         parsed,
         settings=house.settings,
@@ -434,30 +617,41 @@ def _normalised(
         matcher=matcher,
         finder=finder,
         run_id=run,
-        seen_at=until_of(run),
+        seen_at=_seen_at(receipt, run),
+        is_held="is_held" in receipt,
     )
+
+
+def _seen_at(receipt: Mapping[str, Any], run: str) -> datetime:
+    """When what was landed was heard: at the end of the run, or when a reader landed it."""
+    told = receipt.get("seen_at")
+    return datetime.fromisoformat(told) if told else until_of(run)
 
 
 def _parsed(
     home: Path,
-    path: str,
+    paths: Iterable[str],
     source: sources.Source,
     block: SourceBlock,
     count: _Count,
     measured: list[Attention],
 ) -> Iterator[tuple[sources.Parsed, str]]:
-    for number, payload in enumerate(landing.read(home / path)):
-        for item in _items(payload, source, block, count):
-            count.posts += 1
-            if isinstance(item, Attention):
-                measured.append(item)
-            else:
-                yield item, f"{path}#{number}"
+    for path in paths:
+        if not (home / path).exists():  # an erasure has taken all of it since
+            log.warning("landing.missing source=%s", block.name)
+            continue
+        for number, payload in enumerate(landing.read(home / path)):
+            for item in _items(payload, source, block, count):
+                count.posts += 1
+                if isinstance(item, Attention):
+                    measured.append(item)
+                else:
+                    yield item, f"{path}#{number}"
 
 
 def _measured(house: House, run: str, name: str, measured: list[Attention]) -> pa.Table:
     """The measures of one source with whose reading they are."""
-    block = _block(house.settings, name)
+    block = house.block(name)
     return measures.to_table(
         measured,
         source_name=name,
@@ -492,6 +686,8 @@ def _accept_source(
     count: _Count,
     results: list[dict[str, Any]],
 ) -> None:
+    from pipelines import accept as acceptance
+
     while batch := list(islice(found, BATCH_ROWS)):
         deletions = [item for item in batch if isinstance(item, Deletion)]
         refused = [item for item in batch if isinstance(item, Rejection)]
@@ -503,12 +699,30 @@ def _accept_source(
             tables.mentions.write_table(accepted.table)
             stored += accepted.rejections
             results += accepted.results
-            count.accepted += accepted.table.num_rows
+            # News of a post that may be held and names no subject any more is no new mention.
+            held = pc.equal(pc.list_value_length(accepted.table["subject_ids"]), 0)
+            news_count = pc.sum(held).as_py() or 0
+            count.off_subject += news_count
+            count.accepted += accepted.table.num_rows - news_count
             count.duplicates += accepted.duplicate_count
+            if replaced := _replaced(mentions):
+                checked = acceptance.accept(to_table(replaced, MENTION_SCHEMA))
+                tables.replaced.write_table(checked.table)
         tables.deletions.write_table(to_table(deletions, DELETION_SCHEMA))
         tables.rejections.write_table(to_table(stored, REJECTION_SCHEMA))
         count.deleted += len(deletions)
         count.rejected += len(stored)
+
+
+def _replaced(mentions: Sequence[Mention]) -> list[Mention]:
+    """The mentions of a batch that another of the same key follows with other words: edits."""
+    last: dict[str, Mention] = {}
+    found: list[Mention] = []
+    for mention in reversed(mentions):
+        later = last.setdefault(mention.mention_id, mention)
+        if mention.text_hash != later.text_hash and mention.text:
+            found.append(mention)
+    return found[::-1]
 
 
 class _Tables:
@@ -520,6 +734,7 @@ class _Tables:
 
     def __enter__(self) -> _Tables:
         self.mentions = self._writer("mentions", MENTION_SCHEMA)
+        self.replaced = self._writer("replaced", MENTION_SCHEMA)
         self.deletions = self._writer("deletions", DELETION_SCHEMA)
         self.rejections = self._writer("rejections", REJECTION_SCHEMA)
         self.attention = self._writer("attention", ATTENTION_SCHEMA)
@@ -552,6 +767,8 @@ def score(house: House, run: str) -> int:
 
 
 def _score(house: House, run: str, *, at: datetime) -> int:
+    from pipelines import score as scoring
+
     folder = staging(house.home, run)
     mentions, scores = folder / "mentions.parquet", folder / "scores.parquet"
     models = house.settings.models.at(house.home)
@@ -571,11 +788,14 @@ def load(house: House, run: str) -> dict[str, int]:
     staged = loading.Staged(
         run_id=run,
         mentions=folder / "mentions.parquet",
+        replaced=folder / "replaced.parquet",
         scores=folder / "scores.parquet",
         deletions=folder / "deletions.parquet",
         rejections=folder / "rejections.parquet",
         attention=folder / "attention.parquet",
-        intake=tuple(_intake(house.settings, folder, run)),
+        intake=tuple(_intake(house, folder, run)),
+        heard=tuple(_heard(house, folder)),
+        asked=_asked(folder),
         scorer=_scorer(folder),
     )
     with warehouse.opened(house.home) as connection:
@@ -593,35 +813,113 @@ def watched(house: House) -> tuple[subjects.Watch, ...]:
     return made.watches
 
 
-def _intake(settings: Settings, folder: Path, run: str) -> Iterator[loading.Intake]:
-    counts = json.loads((folder / "accepted.json").read_text())
-    for name, count in counts.items():
+def _intake(house: House, folder: Path, run: str) -> Iterator[loading.Intake]:
+    """The coverage of the sources that the run has read; a look at held posts reads none."""
+    for name, count in _accepted(folder):
         receipt = _read_whole(_receipt(folder, name), count)
-        moment = datetime.fromisoformat
-        gaps = [(moment(since), moment(until)) for since, until in receipt["gaps"]]
-        yield loading.Intake(
-            run_id=run,
-            source_name=name,
-            source=_block(settings, name).kind,
-            since_at=datetime.fromisoformat(receipt["since"]),
-            until_at=datetime.fromisoformat(receipt["until"]),
-            status=receipt["status"],
-            payload_count=receipt["payload_count"],
-            post_count=count["posts"],
-            accepted_count=count["accepted"],
-            rejected_count=count["rejected"],
-            off_subject_count=count["off_subject"],
-            duplicate_count=count["duplicates"],
-            deleted_count=count["deleted"],
-            is_capped=receipt["is_capped"],
-            gap_since_at=min((since for since, _ in gaps), default=None),
-            gap_until_at=max((until for _, until in gaps), default=None),
-            note=receipt["note"],
-            finished_at=until_of(run),
-            cursor=_moved(receipt),
-            cursor_run_id=_stands_at(receipt, run),
-            gaps=tuple(gaps),
-        )
+        if "landed" in receipt or "is_held" in receipt:
+            continue
+        intake = _covered(house, receipt, count, run, until_of(run))
+        yield replace(intake, cursor=_moved(receipt), cursor_run_id=_stands_at(receipt, run))
+
+
+def _accepted(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    return list(json.loads((folder / "accepted.json").read_text()).items())
+
+
+def _covered(
+    house: House,
+    receipt: Mapping[str, Any],
+    count: Mapping[str, Any],
+    run: str,
+    at: datetime,
+) -> loading.Intake:
+    moment = datetime.fromisoformat
+    gaps = [(moment(since), moment(until)) for since, until in receipt["gaps"]]
+    return loading.Intake(
+        run_id=run,
+        source_name=receipt["name"],
+        source=house.block(receipt["name"]).kind,
+        since_at=datetime.fromisoformat(receipt["since"]),
+        until_at=datetime.fromisoformat(receipt["until"]),
+        status=receipt["status"],
+        payload_count=receipt["payload_count"],
+        post_count=count["posts"],
+        accepted_count=count["accepted"],
+        rejected_count=count["rejected"],
+        off_subject_count=count["off_subject"],
+        duplicate_count=count["duplicates"],
+        deleted_count=count["deleted"],
+        is_capped=receipt["is_capped"],
+        gap_since_at=min((since for since, _ in gaps), default=None),
+        gap_until_at=max((until for _, until in gaps), default=None),
+        note=receipt["note"],
+        finished_at=at,
+        cursor=None,
+        gaps=tuple(gaps),
+    )
+
+
+def _asked(folder: Path) -> Path | None:
+    """The keys of what the run has looked up again, as a file of it; none where nothing was."""
+    if not (folder / "held.parquet").exists():
+        return None
+    receipts = {name: _receipt(folder, name) for name, _ in _accepted(folder)}
+    told = [name for name, receipt in receipts.items() if receipt["status"] == "ok"]
+    held = pq.read_table(folder / "held.parquet", columns=["mention_id", "source_name"])
+    asked = held.filter(pc.is_in(held["source_name"], value_set=pa.array(told, pa.string())))
+    path = folder / "asked.parquet"
+    with written_aside(path) as aside:
+        pq.write_table(asked, aside)
+    return path
+
+
+def _heard(house: House, folder: Path) -> Iterator[loading.Heard]:
+    """What of the readers' landings the run loads, each with the coverage of its five minutes."""
+    for name, count in _accepted(folder):
+        receipt = _receipt(folder, name)
+        if "landed" in receipt:
+            yield _heard_of(house, receipt, count)
+
+
+def _heard_of(house: House, receipt: Mapping[str, Any], count: Mapping[str, Any]) -> loading.Heard:
+    """The account of one reader: what it has read, and the time in which it did not.
+
+    Its readings join end to end, so those of five minutes are one window that went well. A batch
+    that was no use is a gap in it, since a stream goes on.
+    """
+    at = datetime.fromisoformat(receipt["at"])
+    slot = run_id(_slot_end(at))
+    whole = _read_whole(dict(receipt), count)
+    is_lost = whole["note"] != receipt["note"]
+    gaps = [*receipt["gaps"], *([[receipt["since"], receipt["until"]]] if is_lost else ())]
+    read = whole | {"status": "ok", "gaps": gaps, "is_capped": receipt["is_capped"] or is_lost}
+    return loading.Heard(
+        intake=_covered(house, read, count, slot, at),
+        away=_away(house, whole, slot, at) if whole["status"] != "ok" else None,
+        landed=receipt["landed"],
+    )
+
+
+def _away(house: House, receipt: Mapping[str, Any], slot: str, at: datetime) -> loading.Intake:
+    """What a reader that is missing, fails or was no use has not read, as a reading that failed.
+
+    It is a gap until a reader has gone on from there. A moment between two connections is none.
+    """
+    since = datetime.fromisoformat(receipt["until"])
+    since = at if at - since < timedelta(seconds=READER_SECONDS) else since
+    nothing = {"since": since.isoformat(), "until": at.isoformat(), "payload_count": 0}
+    told = {**receipt, **nothing, "gaps": [], "is_capped": False}
+    # A microsecond later, so that how the reader is now is the last word.
+    moment = at + timedelta(microseconds=1)
+    return _covered(house, told, asdict(_Count()), f"away-{slot}", moment)
+
+
+def _slot_end(moment: datetime) -> datetime:
+    """The end of the five minutes in which a moment lies; windows of polled sources end there."""
+    step = timedelta(minutes=ACCOUNT_MINUTES)
+    begun = datetime(2000, 1, 1, tzinfo=UTC)
+    return begun + ((moment - begun) // step + 1) * step
 
 
 def _moved(receipt: Mapping[str, Any]) -> sources.Cursor | None:
@@ -655,9 +953,10 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
 
     A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
     """
+    from pipelines import detect, notify
+
     with warehouse.opened(house.home) as connection:
-        moved = [position.run_id for position in loading.cursors(connection).values()]
-        if max(moved, default="") > run_id(as_of):
+        if _is_past(connection, as_of):
             log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
             return {"alerts": 0}
         alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
@@ -666,9 +965,46 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
     return {"alerts": len(alerts)}
 
 
+def _is_past(connection: warehouse.Connection, as_of: datetime) -> bool:
+    """Whether a window that ends after `as_of` has been loaded."""
+    moved = [position.run_id for position in loading.cursors(connection).values()]
+    return max(moved, default="") > run_id(as_of)
+
+
+def live(house: House, *, now: datetime) -> dict[str, int]:
+    """Take up, accept, score and load what readers have landed; what changed. Without Airflow."""
+    run = live_run(now)
+    if not take(house, run, now=now):
+        return {}
+    accept(house, run)
+    score(house, run)
+    return load(house, run)
+
+
+def refresh(house: House, *, as_of: datetime) -> dict[str, int]:
+    """Look posts up again and load what has become of them; what changed. Without Airflow.
+
+    A source that fails is told in the log, and its posts are asked for again.
+    """
+    run = refresh_run(as_of)
+    names = plan_refresh(house, as_of=as_of)
+    for name in names:
+        try:
+            recheck(house, run, name)
+        except VigieError as error:
+            log.error("recheck.failed source=%s error=%s", name, " ".join(str(error).split()))
+    if not names:
+        return {}
+    accept(house, run)
+    score(house, run)
+    return load(house, run)
+
+
 def deliver(house: House, *, now: datetime, is_asked: bool = False) -> dict[str, int]:
     """Hand over what is due in the outbox, or all of it when a person asks; how many were sent,
     failed, and wait."""
+    from pipelines import notify
+
     settings, secrets = house.settings, house.secrets
     return asdict(
         notify.deliver(house.home, settings=settings, secrets=secrets, now=now, is_asked=is_asked)
@@ -685,10 +1021,20 @@ def watch(
 ) -> dict[str, int]:
     """One whole run without Airflow: plan, collect, accept, score, load, alert; its counts.
 
+    What readers have landed is loaded with it, and posts that are due are looked up again.
+
     A source that fails never stops another; its error is logged and stands in the coverage.
     """
     plan(house, since=since, until=until)
     counts = _through_load(house, run_id(until), progress)
+    if house.live_blocks:
+        progress("live")
+        counts |= {f"live_{k}": n for k, n in live(house, now=now).items()}
+    with warehouse.opened(house.home, read_only=True) as connection:
+        is_past = _is_past(connection, until)
+    if not is_past:
+        progress("refresh")
+        counts |= {f"refreshed_{k}": n for k, n in refresh(house, as_of=until).items()}
     progress("alert")
     counts |= alert(house, as_of=until)
     return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
@@ -737,10 +1083,12 @@ def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
     None where nothing has ever been read: Airflow starts a new home with the digest of
     yesterday, and nobody should hear of Vigie first by an empty page.
     """
+    from pipelines import digest as digests, notify
+
     settings = house.settings
     warehouse.prepare(settings)
     with warehouse.opened(house.home) as connection:
-        if not loading.cursors(connection):
+        if not (loading.cursors(connection) or loading.listened(connection)):
             log.warning("digest.skipped day=%s: nothing has been read yet", day)
             return None
         made = digests.build(connection, settings=settings, day=day, as_of=as_of)
@@ -778,6 +1126,8 @@ def published(house: House, *, as_of: datetime) -> Path:
 
 def docs(house: House, *, as_of: datetime) -> Path | None:
     """Build the pages on the contract of accepted data; none when no run is on disk."""
+    from pipelines import accept as acceptance
+
     results = list(_validations(house.home))
     return acceptance.build_docs(house.home, results, made_at=as_of) if results else None
 
@@ -877,7 +1227,9 @@ def landed(house: House, *, since: datetime, until: datetime) -> list[Path]:
 
 
 def _landed_at(path: Path) -> datetime:
-    return until_of(path.name.removesuffix(".jsonl.zst"))
+    """When a file landed: at the end of its run, or when a reader wrote it."""
+    kind, _, stamp = path.name.removesuffix(".jsonl.zst").rpartition("-")
+    return listening.moment(stamp) if kind == "live" else until_of(stamp)
 
 
 def reread(house: House, paths: Sequence[Path], *, as_of: datetime) -> dict[str, int]:
@@ -895,6 +1247,7 @@ def reread(house: House, paths: Sequence[Path], *, as_of: datetime) -> dict[str,
     with _Tables(folder) as tables:
         for path in paths:
             receipt = {"name": path.parts[-3], "path": str(path.relative_to(house.home))}
+            receipt["seen_at"] = _landed_at(path).isoformat()
             run = path.name.removesuffix(".jsonl.zst")
             found = _normalised(house, run, receipt, matcher, finder, key, _Count(), [])
             _accept_source(found, tables, _Count(), [])
@@ -917,6 +1270,8 @@ def report_failure(
 
     A source that is down for a night would else be told of every five minutes.
     """
+    from pipelines import notify
+
     quarter = f"{now.astimezone(UTC):%Y-%m-%d} {now.astimezone(UTC).hour // 6}"
     letter = notify.failure_letter(
         dag=dag, task=task, run=run, error=error, settings=house.settings

@@ -141,10 +141,15 @@ class SourceBlock(Part):
     """One `[[sources]]` block: a name of its own, the kind, and that kind's options.
 
     `monthly_cap` is the most that it may cost a month, in the currency of the source's prices.
+
+    A block that is `live` is read by `vigie listen`, not every so many minutes. `recheck_posts` of
+    its posts are looked up again in a quarter of an hour, at most.
     """
 
     name: Identifier
     kind: str
+    live: bool = False
+    recheck_posts: Annotated[int, Field(ge=0, le=10_000)] = 200
     every_minutes: Annotated[int, Field(ge=1, le=1440)] = 5
     silent_after_minutes: Annotated[int, Field(ge=5)] = 180
     first_days: Annotated[int, Field(ge=0, le=90)] = 7

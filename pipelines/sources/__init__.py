@@ -13,8 +13,16 @@ A source is one module of this folder, with four names:
 A fifth is for sources that no plain GET can look at: `check(request)`, what `vigie doctor` says of
 it in a few words, or the SourceError that says what to do.
 
-A sixth is for sources that keep what came until it lands: `waiting(home, name,
-options, is_wanted, take=…)` finds posts in it that must go, and takes them out.
+and, where the service offers it, more:
+
+- `waiting(home, name, options, is_wanted, take=…)`, of sources that keep what came until it lands:
+  finds posts in it that must go, and takes them out.
+- `listen(request)`: as `collect`, but without end: it hands over what is published as it is
+  published, and a `Checkpoint` at least every second or so, also when there is nothing to tell.
+  `vigie listen` runs it for blocks that say `live = true`; it stops it at a `Checkpoint`, and
+  calls it again from the last one after any error.
+- `recheck(request, held)`: posts that the warehouse holds, looked up again: each as it is now,
+  or gone. What it cannot find out it leaves out. SourceError ends it; all are asked again later.
 
 There is no registry: a module in this folder with these names is a source.
 """
@@ -23,12 +31,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -81,12 +89,26 @@ class Terms:
     wild: tuple[str, ...] = ()
 
 
+def _nothing() -> Iterator[Payload]:
+    return iter(())
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What one run asks of one source. `since` and `until` are aware UTC, half open.
 
     `is_backfill`: the window lies in the past and there is no cursor; what the source cannot reach
     back to has to be told as a gap, since the window passes for read otherwise.
+
+    `recheck_ids` are posts that a source without `recheck` may look up beside its collection.
+
+    Two fields are for `listen` alone, which outlives every moment that it could be given: `now`
+    is its clock (aware UTC), and `landed` gives what this block has landed in the past days, the
+    newest first.
     """
 
     name: str
@@ -100,6 +122,16 @@ class Request:
     secrets: Mapping[str, str] = field(default_factory=dict)
     recheck_ids: tuple[str, ...] = ()
     is_backfill: bool = False
+    now: Callable[[], datetime] = _clock
+    landed: Callable[[], Iterator[Payload]] = _nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A post that the warehouse holds: its id, and how its server looks it up if otherwise."""
+
+    native_id: str
+    lookup_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +149,12 @@ class Checkpoint:
     """All before this is handed over: where the next run goes on, and what was not seen.
 
     `gap` is a half-open window that could not be read; `capped` says that a limit of the source
-    cut the answer; `note` is for the operator.
+    cut the answer; `note` is for the operator. `until` (aware UTC) is for `listen`: all that was
+    published before has been handed over.
     """
 
     cursor: Cursor
+    until: datetime | None = None
     gap: tuple[datetime, datetime] | None = None
     capped: bool = False
     note: str | None = None
@@ -140,6 +174,20 @@ class Source(Protocol):
     def collect(self, request: Request) -> Iterator[Collected]: ...
 
     def parse(self, payload: Payload, options: Any) -> Iterator[Yielded]: ...
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A source that can be listened to."""
+
+    def listen(self, request: Request) -> Generator[Collected, None, None]: ...
+
+
+@runtime_checkable
+class Rechecking(Protocol):
+    """A source that looks posts up again."""
+
+    def recheck(self, request: Request, held: Sequence[Held]) -> Iterator[Payload]: ...
 
 
 def names() -> tuple[str, ...]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pipelines.errors import SourceError
-from pipelines.sources import Checkpoint, Cursor, Request, _bluesky_posts as posts, _xrpc as xrpc
+from pipelines.sources import (
+    Checkpoint,
+    Cursor,
+    Payload,
+    Request,
+    _bluesky_posts as posts,
+    _xrpc as xrpc,
+)
 from pipelines.sources._bluesky_options import Options
 from pipelines.sources._jetstream import Position
 
 RECENT = 2000  # kept posts whose deletion is recognised in the stream; 8 characters each
-_LOOKED_UP = 25  # posts a look-up, the most that the lexicon allows
+LOOKED_UP = 25  # posts a look-up, the most that the lexicon allows
 
 
 @dataclass(slots=True)
@@ -26,7 +33,6 @@ class Run:
     known: frozenset[str]  # marks of posts that earlier runs kept, as far as they are remembered
     marks: dict[str, None]  # of posts kept by earlier runs and by this one, the oldest first
     seen: set[tuple[str, str]] = field(default_factory=set)
-    ended: set[str] = field(default_factory=set)  # posts that the stream said are deleted
     missing: list[tuple[datetime, datetime]] = field(default_factory=list)
     position: Position | None = None
     gap: tuple[datetime, datetime] | None = None
@@ -40,8 +46,7 @@ def begun(request: Request) -> Run:
     kept = (request.cursor or {}).get("recent")
     marks = kept if isinstance(kept, list) else []
     before = dict.fromkeys(found for found in marks if isinstance(found, str))
-    known = frozenset(before).union(map(mark, request.recheck_ids))
-    return Run(request=request, options=request.options, known=known, marks=before)
+    return Run(request=request, options=request.options, known=frozenset(before), marks=before)
 
 
 def mark(uri: str) -> str:
@@ -86,24 +91,28 @@ def tell_gap(run: Run, windows: Sequence[tuple[datetime, datetime]]) -> None:
     run.gap = (min(start for start, _ in windows), max(end for _, end in windows))
 
 
-def looked_up(run: Run, uris: list[str], found: dict[str, bool]) -> Iterator[dict[str, Any]]:
+def looked_up(
+    request: Request, uris: Iterable[str], found: dict[str, bool]
+) -> Iterator[dict[str, Any]]:
     """The views of those posts that are there; `found` tells of each post asked for whether it is.
 
-    A look-up that fails is told in a note and costs nothing else: the next run asks again.
+    Costs one call for 25 posts, and asks nobody where `appview` is empty. SourceError.
     """
-    request, host = run.request, run.options.appview
-    asked = [uri for uri in uris if posts.author_of(uri)]
+    host = request.options.appview
+    asked = [uri for uri in uris if posts.author_of(uri)] if host else []
     ask = xrpc.without_session(request.client, host)
-    for start in range(0, len(asked) if host else 0, _LOOKED_UP):
-        batch = asked[start : start + _LOOKED_UP]
-        try:
-            answer = rows(ask("app.bsky.feed.getPosts", {"uris": batch}), "posts", host)
-        except SourceError as error:
-            run.notes.append(f"posts could not be looked up: {error}")
-            return
+    for start in range(0, len(asked), LOOKED_UP):
+        batch = asked[start : start + LOOKED_UP]
+        answer = rows(ask("app.bsky.feed.getPosts", {"uris": batch}), "posts", host)
         views = {view.get("uri"): view for view in answer if isinstance(view, dict)}
         found.update({uri: uri in views for uri in batch})
         yield from (views[uri] for uri in batch if uri in views)
+
+
+def is_of_version(view: Mapping[str, Any], streamed: Payload) -> bool:
+    """Whether a view shows a post as the stream told it last: an index takes its time (seconds,
+    seen with Bluesky's own) to know of an edit, and would bring the old text back."""
+    return view.get("cid") == posts.event(streamed.data).body.get("cid")
 
 
 def rows(page: Mapping[str, Any], key: str, host: str) -> list[Any]:

@@ -7,7 +7,15 @@ from collections.abc import Generator, Iterator, Mapping
 from pipelines.errors import SourceError
 from pipelines.sources import Payload, Request, _bluesky_posts as posts, _jetstream as jetstream
 from pipelines.sources._bluesky_options import Options
-from pipelines.sources._bluesky_run import Run, is_new, is_read, looked_up, mark, tell_gap
+from pipelines.sources._bluesky_run import (
+    Run,
+    is_new,
+    is_of_version,
+    is_read,
+    looked_up,
+    mark,
+    tell_gap,
+)
 from pipelines.sources._sieve import Sieve, sieve
 
 
@@ -58,7 +66,7 @@ def _from_stream(run: Run, kept: dict[str, Payload]) -> Generator[Payload, None,
             ending: jetstream.Ending = stop.value
             return ending
         if found.event.kind == "account":
-            yield from _account_ended(run, found, kept)
+            _account_ended(found, kept)
         elif found.event.uri:
             yield from _post_changed(run, found, kept, may_name)
 
@@ -77,17 +85,11 @@ def _order(request: Request) -> jetstream.Order:
     )
 
 
-def _account_ended(run: Run, found: jetstream.Read, kept: dict[str, Payload]) -> Iterator[Payload]:
-    """The end of an account, with those of its posts that are being looked up."""
-    if found.event.body.get("active") is not False:
-        return
-    did = found.event.did
-    for uri in [uri for uri in kept if posts.author_of(uri) == did]:
-        del kept[uri]
-    uris = [uri for uri in run.request.recheck_ids if posts.author_of(uri) == did]
-    run.ended.update(uris)
-    if uris:
-        yield Payload(kind="account", data={"event": found.frame, "uris": uris})
+def _account_ended(found: jetstream.Read, kept: dict[str, Payload]) -> None:
+    """Nothing is kept of an account that has ended; its older posts are found when looked up."""
+    if found.event.body.get("active") is False:
+        for uri in [uri for uri in kept if posts.author_of(uri) == found.event.did]:
+            del kept[uri]
 
 
 def _post_changed(
@@ -100,8 +102,6 @@ def _post_changed(
     payload = Payload(kind="event", data=found.frame)
     if event.operation == "delete":
         kept.pop(uri, None)
-        if uri in run.request.recheck_ids:
-            run.ended.add(uri)
         if is_known:
             yield payload
     elif is_known or uri in kept or _is_ours(run, event, may_name):
@@ -118,9 +118,15 @@ def _is_ours(run: Run, event: posts.Event, may_name: Sieve) -> bool:
 def _filled_in(run: Run, kept: Mapping[str, Payload]) -> Iterator[Payload]:
     """Each post kept of the stream as a look-up shows it, with handle, labels and counts.
 
-    One that the look-up does not know (yet) is handed over as the stream gave it.
+    One that the look-up does not know (yet) in this version is handed over as the stream gave it,
+    and so is each where it fails: they are looked up again later.
     """
-    found: dict[str, bool] = {}
-    for view in looked_up(run, list(kept), found):
-        yield Payload(kind="streamed_post", data=view)
-    yield from (payload for uri, payload in kept.items() if not found.get(uri))
+    shown: set[str] = set()
+    try:
+        for view in looked_up(run.request, list(kept), {}):
+            if is_of_version(view, kept[view["uri"]]):
+                shown.add(view["uri"])
+                yield Payload(kind="streamed_post", data=view)
+    except SourceError as error:
+        run.notes.append(f"posts could not be looked up: {error}")
+    yield from (payload for uri, payload in kept.items() if uri not in shown)

@@ -1,14 +1,15 @@
-"""Reads Jetstream, the JSON stream of every public post of the AT Protocol, as one batch.
+"""Reads Jetstream, the JSON stream of every public post of the AT Protocol: a batch, or on and on.
 
-A run connects where the last one stopped, reads until the stream reaches the end of its window,
-falls silent or has been read for long enough, and closes. Both versions of Jetstream are read
-(bluesky-social/jetstream, read 2026-08-14): `…/xrpc/network.bsky.jetstream.subscribeEvents`,
-whose events carry a number (`seq`) that belongs to one host, and `…/subscribe`, which knows times
-only. Within one host of version 2 the number is the cursor and nothing is read twice; else the
-time less 30 seconds is, and what is read twice is merged by key.
+A batch (`read`) connects where the last one stopped, reads until the stream reaches the end of its
+window, falls silent or has been read for long enough, and closes. A reader (`follow`) stays, and
+comes back when a connection breaks. Both versions of Jetstream are read (bluesky-social/jetstream,
+read 2026-08-14): `…/xrpc/network.bsky.jetstream.subscribeEvents`, whose events carry a number
+(`seq`) that belongs to one host, and `…/subscribe`, which knows times only. Within one host of
+version 2 the number is the cursor and nothing is read twice; else the time less 30 seconds is, and
+what is read twice is merged by key.
 
-Costs no key and no quota, but all posts of the world pass by: some 50 a second on average. The
-address is checked as for HTTP (`Client.addresses`) and the socket opened to the checked address.
+Costs no key and no quota, but all posts of the world pass by: some 50 a second on average. Who
+reads too slowly is cut off (`ConsumerTooSlow`) and goes on at the same number.
 
 Known gaps: the stream has no search, so it reaches back only as far as a host keeps it (36 hours
 by default); an event of more than a megabyte is left out by the host.
@@ -16,36 +17,40 @@ by default); an event of more than a megabyte is left out by the host.
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import msgspec
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
-from pipelines.errors import AddressRefused, SourceError
+from pipelines.errors import SourceError
 from pipelines.http import Client
+from pipelines.sources import _websocket as websocket
 from pipelines.sources._bluesky_posts import COLLECTION, Event, event
+from pipelines.sources._websocket import Broken
 
 log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(seconds=30)
 _TRIES = 2  # connections to each address in one run
-_CONNECT_SECONDS = 10.0
-_CLOSE_SECONDS = 0.5
 _EVENT_BYTES = 1_000_000
-_FRAME_BYTES = 4_000_000
 # A host of version 1 that keeps less than it is asked for says nothing; a silence of so long over
 # the whole network does.
 _SILENCE = timedelta(minutes=10)
+_PULSE_SECONDS = 0.5  # between two pulses while events come
+_QUIET_SECONDS = 1.0  # without an event: what there was has been read
+_SOUND_SECONDS = 30.0  # a connection that lasted for so long was sound
+_DUMB_SECONDS = 60.0  # without an event: the host may hang, and is asked anew
+# A peer that has gone is known to have by then (two pings), and not before.
+_UNSURE = timedelta(seconds=2 * websocket.PING_SECONDS)
+
+Window = tuple[datetime, datetime]  # half open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,7 @@ class Ending:
 
     position: Position
     is_behind: bool
-    gap: tuple[datetime, datetime] | None = None
+    gap: Window | None = None
     note: str | None = None
 
 
@@ -94,12 +99,28 @@ class Read:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """A moment of a reader: where it stands, and up to when the stream has been read.
+
+    `gap` and `note` tell what has happened since the pulse before.
+    """
+
+    position: Position
+    until: datetime
+    gap: Window | None = None
+    note: str | None = None
+
+
 class _Refused(Exception):
     """A host does not take our cursor: too old for it, or from another life of its own."""
 
 
-class _Broken(Exception):
-    """A connection that could not be made or ended early; the next address may do."""
+def joined(gap: Window | None, other: Window | None) -> Window | None:
+    """The window that holds both."""
+    if gap is None or other is None:
+        return gap or other
+    return min(gap[0], other[0]), max(gap[1], other[1])
 
 
 def position(kept: Any, *, default: datetime) -> Position:
@@ -128,10 +149,9 @@ def read(order: Order) -> Generator[Read, None, Ending]:
     failures: list[str] = []
     for url in order.urls * _TRIES:
         try:
-            yield from _followed(replace(order, position=state.position), url, deadline, state)
-        except (_Broken, _Refused) as broken:
-            failures.append(f"{_host(url)}: {broken}")
-            log.warning("bluesky.stream_broken host=%s why=%s", _host(url), broken)
+            yield from _batch(replace(order, position=state.position), url, deadline, state)
+        except (Broken, _Refused) as broken:
+            failures.append(_told(url, broken))
         else:
             # A host that takes us and says nothing may hang: the next one tells.
             if state.is_heard or url == order.urls[-1]:
@@ -141,10 +161,102 @@ def read(order: Order) -> Generator[Read, None, Ending]:
     if state.is_heard or not failures:
         why = f"the stream broke ({failures[-1]})" if failures else "no Jetstream said anything"
         return replace(state.ending(), is_behind=True, note=why)
-    raise SourceError(
+    raise _unread(failures)
+
+
+def _told(url: str, broken: Exception) -> str:
+    log.warning("bluesky.stream_broken host=%s why=%s", websocket.host(url), broken)
+    return f"{websocket.host(url)}: {broken}"
+
+
+def _unread(failures: list[str]) -> SourceError:
+    return SourceError(
         f"no Jetstream could be read ({'; '.join(dict.fromkeys(failures))}): check jetstream_urls "
         "and the network; the next run goes on from the same place"
     )
+
+
+def _batch(order: Order, url: str, deadline: float, state: _State) -> Iterator[Read]:
+    """The events at one address up to the end of the window, silence or the deadline."""
+
+    def frames(stream: ClientConnection) -> Iterator[Any]:
+        return _frames(stream, deadline, order.idle_seconds, state)
+
+    for found in _followed(order, url, frames, state):
+        if found is None or (found.event.at and found.event.at >= order.until):
+            return
+        state.position = _position(found.event, url, state)
+        yield found
+
+
+def follow(order: Order, *, now: Callable[[], datetime]) -> Iterator[Read | Pulse]:
+    """Every post and account event from the position on, without end, and a pulse each second.
+
+    All that was read before a pulse stands in its position. Touches the network. Goes on at the
+    next address when one fails; SourceError when each has failed twice and none lasted between.
+    `until` and `read_seconds` of the order are not used.
+    """
+    ear = _Ear(state=_State(position=order.position), now=now)
+    failures: list[str] = []
+    for url in cycle(order.urls):
+        begun = time.monotonic()
+        try:
+            yield from _endless(replace(order, position=ear.state.position), url, ear)
+        except (Broken, _Refused) as broken:
+            # One that breaks again and again after a word or two is not to be hammered.
+            failures = failures if time.monotonic() - begun < _SOUND_SECONDS else []
+            failures.append(_told(url, broken))
+        if len(failures) >= _TRIES * len(order.urls):
+            raise _unread(failures)
+
+
+def _endless(order: Order, url: str, ear: _Ear) -> Iterator[Read | Pulse]:
+    """The events at one address until it breaks, pulses between them."""
+    state = ear.state
+    ear.quiet_since = None
+
+    def frames(stream: ClientConnection) -> Iterator[Any]:
+        return _endless_frames(stream, state)
+
+    for found in _followed(order, url, frames, state):
+        if found is not None:
+            state.position = _position(found.event, url, state)
+            yield found
+        if pulse := ear.pulse(is_quiet=found is None):
+            yield pulse
+
+
+@dataclass(slots=True)
+class _Ear:
+    """What a reader knows beside its state: when it last gave a pulse, since when it is quiet."""
+
+    state: _State
+    now: Callable[[], datetime]
+    pulsed_at: float = 0.0
+    quiet_since: datetime | None = None
+
+    def pulse(self, *, is_quiet: bool) -> Pulse | None:
+        """A pulse if it is time for one; in silence it is."""
+        self.quiet_since = (self.quiet_since or self.now()) if is_quiet else None
+        at = time.monotonic()
+        if not is_quiet and at - self.pulsed_at < _PULSE_SECONDS:
+            return None
+        self.pulsed_at = at
+        gap, self.state.gap = self.state.gap, None
+        ending = self.state.ending()
+        self.state.unreadable = 0
+        return Pulse(position=self.state.position, until=self._until(), gap=gap, note=ending.note)
+
+    def _until(self) -> datetime:
+        """Up to when the stream has been read: its last event, or now where nothing waits."""
+        at = self.state.position.at
+        if self.quiet_since is None or self.now() - self.quiet_since < _UNSURE:
+            return at
+        return max(at, self.now() - _UNSURE)
+
+
+def _position(found: Event, url: str, state: _State) -> Position:
+    return Position(at=found.at or state.position.at, url=url, seq=found.seq)
 
 
 @dataclass(slots=True)
@@ -154,7 +266,7 @@ class _State:
     position: Position
     is_heard: bool = False
     is_behind: bool = False
-    gap: tuple[datetime, datetime] | None = None
+    gap: Window | None = None
     unreadable: int = 0
 
     def ending(self) -> Ending:
@@ -162,27 +274,33 @@ class _State:
         return Ending(position=self.position, is_behind=self.is_behind, gap=self.gap, note=note)
 
 
-def _followed(order: Order, url: str, deadline: float, state: _State) -> Iterator[Read]:
+Frames = Callable[[ClientConnection], Iterator[Any]]  # the frames of a connection, None in silence
+
+
+def _followed(order: Order, url: str, frames: Frames, state: _State) -> Iterator[Read | None]:
     """The events at one address; by time when the host does not take our number."""
     seq = order.position.seq if order.position.url == url and _is_second(url) else None
     try:
-        yield from _connected(order, url, seq, deadline, state)
+        yield from _connected(order, url, seq, frames, state)
     except _Refused as refused:
-        log.warning("bluesky.cursor_refused host=%s why=%s", _host(url), refused)
-        yield from _connected(order, url, None, deadline, state)
+        log.warning("bluesky.cursor_refused host=%s why=%s", websocket.host(url), refused)
+        yield from _connected(order, url, None, frames, state)
 
 
 def _connected(
-    order: Order, url: str, seq: int | None, deadline: float, state: _State
-) -> Iterator[Read]:
-    """The events of one connection, until the end of the window, silence or the deadline."""
+    order: Order, url: str, seq: int | None, frames: Frames, state: _State
+) -> Iterator[Read | None]:
+    """The events of one connection, and None where it is silent."""
     asked_at = order.position.at
     is_outdated, is_first = False, True
     with _opened(order.client, _address(url, seq, asked_at)) as stream:
-        for frame in _frames(stream, deadline, order.idle_seconds, state):
+        for frame in frames(stream):
+            if frame is None:
+                yield None
+                continue
             found = event(frame)
             if found.kind == "error":
-                raise _Broken(_said(found.body))
+                raise Broken(websocket.said(found.body))
             is_outdated = is_outdated or found.body.get("name") == "OutdatedCursor"
             if found.at is None:
                 state.unreadable += found.kind != "info"
@@ -190,11 +308,8 @@ def _connected(
             if is_first:
                 _check_start(found, url, seq, asked_at, is_outdated, state)
                 is_first = False
-            if found.at >= order.until:
-                return
             if seq is not None and found.seq == seq:
                 continue  # the last one of the reading before: a number is asked for inclusively
-            state.position = Position(at=found.at, url=url, seq=found.seq)
             yield Read(frame=frame, event=found)
 
 
@@ -231,77 +346,46 @@ def _frames(
             state.is_behind = True
             return
         try:
-            text = stream.recv(timeout=min(idle_seconds, left))
+            frame = websocket.received(stream, timeout=min(idle_seconds, left))
         except TimeoutError:
             state.is_behind = left < idle_seconds
             return
-        except ConnectionClosed as closed:
-            raise _Broken(f"closed ({closed.rcvd.code if closed.rcvd else 'cut'})") from closed
-        state.is_heard = True
-        try:
-            yield msgspec.json.decode(text)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except websocket.UNREADABLE:
             state.unreadable += 1
+            frame = None
+        state.is_heard = True
+        if frame is not None:
+            yield frame
+
+
+def _endless_frames(stream: ClientConnection, state: _State) -> Iterator[Any]:
+    """The frames as JSON, None for each second of silence; Broken after a minute of it."""
+    heard_at = time.monotonic()
+    while True:
+        try:
+            frame = websocket.received(stream, timeout=_QUIET_SECONDS)
+            heard_at = time.monotonic()
+        except TimeoutError:
+            if time.monotonic() - heard_at > _DUMB_SECONDS:
+                raise Broken("silent for a minute") from None
+            frame = None
+        except websocket.UNREADABLE:
+            heard_at = time.monotonic()
+            state.unreadable += 1
+            continue
+        yield frame
 
 
 @contextmanager
 def _opened(client: Client, url: str) -> Iterator[ClientConnection]:
-    """A connection to a checked address of the host in `url`; _Broken or _Refused."""
+    """A connection; _Refused where the host does not take the cursor."""
     try:
-        stream = connect(
-            url,
-            sock=_socket(client, url),
-            user_agent_header=client.agent,
-            open_timeout=_CONNECT_SECONDS,
-            close_timeout=_CLOSE_SECONDS,
-            max_size=_FRAME_BYTES,
-            proxy=None,
-            legacy=True,
-        )
-    except InvalidStatus as answer:
-        raise _rejection(answer) from answer
-    except (OSError, WebSocketException, EOFError) as error:
-        raise _Broken(f"no connection ({type(error).__name__})") from error
-    try:
-        yield stream
-    finally:
-        stream.close()
-
-
-def _socket(client: Client, url: str) -> socket.socket:
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
-    try:
-        addresses = client.addresses(host, port)
-    except AddressRefused:
-        raise  # a setting to correct; another address would only hide it
-    except SourceError as error:
-        raise _Broken(str(error)) from error
-    failure: OSError = OSError(f"{host} has no address")
-    for address in addresses:
-        try:
-            return socket.create_connection((address, port), timeout=_CONNECT_SECONDS)
-        except OSError as error:
-            failure = error
-    raise _Broken(f"no connection ({type(failure).__name__})") from failure
-
-
-def _rejection(answer: InvalidStatus) -> Exception:
-    """What a host's refusal means: a cursor it does not take, or no connection at all."""
-    try:
-        said = json.loads(answer.response.body or b"")
-    except (ValueError, RecursionError):
-        said = {}
-    status = answer.response.status_code
-    words = _said(said) if isinstance(said, dict) else ""
-    if status == 400 and words.startswith("CursorTooOld"):
-        return _Refused(words)
-    return _Broken(f"status {status} {words}".strip())
-
-
-def _said(body: Mapping[str, Any]) -> str:
-    words = f"{body.get('error', '')} {body.get('message', '')}".strip()
-    return "".join(c for c in words if c.isprintable())[:160]
+        with websocket.opened(client, url) as stream:
+            yield stream
+    except websocket.Refused as refused:
+        if refused.status == 400 and refused.words.startswith("CursorTooOld"):
+            raise _Refused(refused.words) from refused
+        raise
 
 
 def _address(url: str, seq: int | None, at: datetime) -> str:
@@ -319,7 +403,3 @@ def _address(url: str, seq: int | None, at: datetime) -> str:
 def _is_second(url: str) -> bool:
     """Whether an address is that of version 2."""
     return urlsplit(url).path.endswith("subscribeEvents")
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from pipelines.mention import AuthorKind, CollectedVia, ContentType, Post, Rejection, Visibility
-from pipelines.plaintext import TAG_LIMIT
+from pipelines.plaintext import TAG_LIMIT, plain
 from pipelines.sources._values import count, mapping, string, time, web_address
 
 SOURCE = "mastodon"
@@ -98,6 +98,7 @@ def _post(status: dict[str, Any], uri: str, *, kind: str, host: str, own: str | 
         sensitive=status["sensitive"] if isinstance(status.get("sensitive"), bool) else None,
         visibility=visibility,
         optout=_asks_not_to_be_listed(account) and kind != "own" and not is_own,
+        lookup_id=f"{host}:{local_id}" if (local_id := string(status.get("id"))) else None,
     )
 
 
@@ -158,6 +159,25 @@ def _media_types(status: dict[str, Any]) -> tuple[str, ...]:
     kinds = [_MEDIA.get(kind) for kind in _names(status.get("media_attachments"), "type")]
     kinds.append("poll" if isinstance(status.get("poll"), dict) else None)
     return tuple(dict.fromkeys(kind for kind in kinds if kind))
+
+
+def seen_texts(status: Any, *, host: str) -> tuple[str, ...]:
+    """What a reader of a status sees of words, and the accounts that it names, in full.
+
+    `host` is the domain of the server that was asked, for accounts that it names without one.
+    """
+    found = mapping(status)
+    content = plain(string(found.get("content")) or "", "html")[0]
+    named = (_full(acct, host) for acct in _names(found.get("mentions"), "acct"))
+    warning = string(found.get("spoiler_text"))
+    title = string(mapping(found.get("card")).get("title"))
+    texts = (content, warning, title, *(f"@{acct}" for acct in named if acct))
+    return tuple(text for text in texts if text)
+
+
+def hashtags(status: Any) -> tuple[str, ...]:
+    """The hashtags of a status, without #."""
+    return _names(mapping(status).get("tags"), "name")
 
 
 def _host(uri: str) -> str | None:

@@ -6,7 +6,8 @@ what is watched. `both` reads the stream and searches only for what the stream c
 time before the first run, and gaps. Whatever the mode, posts kept earlier are looked up again
 (`app.bsky.feed.getPosts`) so that one deleted at its source is deleted here, and posts found in
 the stream are looked up once for what the stream does not say: handle, counts, and whether the
-author asks not to be shown to readers without an account.
+author asks not to be shown to readers without an account. A block that says `live = true` is
+listened to: the stream of all posts, whatever the mode.
 
 Costs no money. Search needs an account with an app password; stream and look-up need nothing.
 Lexicons of bluesky-social/atproto, read 2026-08-20.
@@ -14,19 +15,21 @@ Lexicons of bluesky-social/atproto, read 2026-08-20.
 Known gaps: search is the host's index, not a record of everything, and a host may refuse to page
 without a session (told as `capped` with its gap). A post dated back by its author comes by the
 stream only. A deletion in the stream is acted on at once when the post is among the last 2,000
-kept or is being looked up; an older one is found when its turn to be looked up comes.
+kept (20,000 of a week where the block is listened to); an older one is found when its turn to be
+looked up comes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from pipelines.errors import SourceError
 from pipelines.limits import Daily, Limit, Rolling
 from pipelines.mention import CollectedVia
 from pipelines.sources import (
     Collected,
+    Held,
     Manifest,
     Parsed,
     Payload,
@@ -34,8 +37,9 @@ from pipelines.sources import (
     _bluesky_posts as posts,
     _xrpc as xrpc,
 )
+from pipelines.sources._bluesky_listen import listened
 from pipelines.sources._bluesky_options import Options as Options
-from pipelines.sources._bluesky_run import Run, begun, checkpoint, is_new, looked_up
+from pipelines.sources._bluesky_run import begun, checkpoint, looked_up
 from pipelines.sources._bluesky_search import searched
 from pipelines.sources._bluesky_stream import streamed
 
@@ -108,7 +112,6 @@ def collect(request: Request) -> Iterator[Collected]:
         yield from streamed(run)
     if run.missing:
         yield from searched(run)
-    yield from _looked_up_again(run)
     log.info(
         "bluesky.collected source=%s kept=%d other_language=%d",
         request.name,
@@ -118,27 +121,35 @@ def collect(request: Request) -> Iterator[Collected]:
     yield checkpoint(run)
 
 
-def _looked_up_again(run: Run) -> Iterator[Payload]:
-    """Posts kept earlier as they are now: again with fresh counts, or gone."""
-    request = run.request
+def listen(request: Request) -> Generator[Collected, None, None]:
+    """Every post that may name what is watched as the stream tells it, edits and deletions too.
+
+    Touches the network; without end. SourceError when no stream can be read.
+    """
+    yield from listened(request)
+
+
+def recheck(request: Request, held: Sequence[Held]) -> Iterator[Payload]:
+    """Posts kept earlier as they are now: again with fresh counts, or gone.
+
+    Touches the network. SourceError when the look-up fails, or when its server knows none of many
+    posts nor their authors: none is then taken for deleted.
+    """
     found: dict[str, bool] = {}
-    kind = "post" if run.options.mode == "search" else "streamed_post"
-    uris = [uri for uri in request.recheck_ids if uri not in run.ended]
-    for view in looked_up(run, uris, found):
-        if is_new(run, str(view.get("uri")), view.get("cid")):
-            yield Payload(kind=kind, data=view)
+    kind = "post" if request.options.mode == "search" else "streamed_post"
+    for view in looked_up(request, [post.native_id for post in held], found):
+        yield Payload(kind=kind, data=view)
     missing = [uri for uri, is_there in found.items() if not is_there]
-    if len(missing) == len(found) and not _is_network_known(run, missing):
-        run.notes.append(
-            f"{run.options.appview} knows none of {len(missing)} posts nor their authors: none is "
-            "taken for deleted; check appview"
+    if len(missing) == len(found) and not _is_network_known(request, missing):
+        raise SourceError(
+            f"{request.options.appview} knows none of {len(missing)} posts nor their authors: none "
+            "is taken for deleted; check appview"
         )
-        return
     for uri in missing:
         yield Payload(kind="gone", data={"uri": uri}, fetched_at=request.until)
 
 
-def _is_network_known(run: Run, uris: Sequence[str]) -> bool:
+def _is_network_known(request: Request, uris: Sequence[str]) -> bool:
     """Whether a server that knows none of these posts is of their network all the same.
 
     Posts of a few authors may all be gone. Of many, a server that knows no author either has lost
@@ -147,7 +158,7 @@ def _is_network_known(run: Run, uris: Sequence[str]) -> bool:
     authors = sorted({author for uri in uris if (author := posts.author_of(uri))})
     if len(authors) < _MANY_AUTHORS:
         return True
-    ask = xrpc.without_session(run.request.client, run.options.appview)
+    ask = xrpc.without_session(request.client, request.options.appview)
     try:
         return bool(ask("app.bsky.actor.getProfiles", {"actors": authors[:25]}).get("profiles"))
     except SourceError:

@@ -1,6 +1,6 @@
 -- Purpose: posts that are gone at their source: emptied, no longer counted, no longer scored.
 -- Grain: one row per deleted mention. Reads: staged_deletion, known_key, mention.
--- Writes: mention, score, touched_moment.
+-- Writes: mention, mention_version, score, touched_moment.
 -- Caveat: the row stays, without what a person wrote or who it was, so that a late copy of the
 --   post meets it and does not come back. A post that is deleted already is left alone.
 create or replace temp table deleted_key as
@@ -47,7 +47,14 @@ when matched then update set
     urls = [],
     geo_place = null,
     place_codes = [],
-    raw_ref = null;
+    raw_ref = null,
+    lookup_id = null;
+
+update mention_version set text = '', text_hash = '', title = null, content_warning = null
+from deleted_key
+where
+    mention_version.published_at = deleted_key.published_at
+    and mention_version.mention_id = deleted_key.mention_id;
 
 merge into score
 using deleted_key

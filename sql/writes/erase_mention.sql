@@ -1,8 +1,8 @@
 -- Purpose: delete posts from every table, and block their return.
 -- Grain: one row per erased post. Reads: erased_key (mention_id, source, native_id, published_at,
 --   null for a post that was never stored). Run by: pipelines/erasure.py.
--- Writes: tombstone, touched_moment, mention, score, heard, canary_heard, quarantine, outbox,
---   incident.
+-- Writes: tombstone, touched_moment, mention, mention_version, mention_metric, recheck, score,
+--   heard, canary_heard, quarantine, outbox, incident.
 -- Caveat: mails sent since the first sight of an erased post may quote it, so they are emptied, and
 --   so are the words of messages that incidents keep since then (`shown` in `evidence`).
 merge into tombstone
@@ -43,6 +43,15 @@ where canary_heard.mention_id in (select erased_key.mention_id from erased_key);
 
 delete from score
 where score.mention_id in (select erased_key.mention_id from erased_key);
+
+delete from mention_version
+where mention_version.mention_id in (select erased_key.mention_id from erased_key);
+
+delete from mention_metric
+where mention_metric.mention_id in (select erased_key.mention_id from erased_key);
+
+delete from recheck
+where recheck.mention_id in (select erased_key.mention_id from erased_key);
 
 delete from mention
 where mention.mention_id in (select erased_key.mention_id from erased_key);

@@ -18,6 +18,7 @@ when matched and (
     or mention.view_count is distinct from seen.view_count
     or mention.bookmark_count is distinct from seen.bookmark_count
     or mention.platform_score is distinct from seen.platform_score
+    or mention.lookup_id is distinct from seen.lookup_id
 ) then update set
     last_seen_at = seen.last_seen_at,
     metrics_at = seen.metrics_at,
@@ -27,4 +28,5 @@ when matched and (
     quote_count = seen.quote_count,
     view_count = seen.view_count,
     bookmark_count = seen.bookmark_count,
-    platform_score = seen.platform_score;
+    platform_score = seen.platform_score,
+    lookup_id = seen.lookup_id;

@@ -4,7 +4,10 @@
 -- Read by: writes/merge_mention, writes/merge_sighting.
 -- Caveat: what a source leaves out (null) never empties what is known. An older sighting adds
 --   subjects and nothing else. Text that has expired stays empty; a text cut short, or none at
---   all, never replaces a whole one. First sight, key, author and publication stay as they were.
+--   all, never replaces a whole one. A new text names what it names and no longer what the old one
+--   did, but for subjects that come from elsewhere (its block, its author, what it stands under);
+--   the versions that answered only ever grow. First sight, key, author and publication stay as
+--   they were.
 create or replace temp table kept_mention as
 with keys as (
     select known_key.*
@@ -37,7 +40,13 @@ pair as (
         kept_mention.text_expired_at is not null
         or staged.text = ''
         or (staged.text_truncated and not kept_mention.text_truncated) as has_lasting_text,
-        coalesce(staged.metrics_at >= kept_mention.metrics_at, true) as has_newer_counts
+        coalesce(staged.metrics_at >= kept_mention.metrics_at, true) as has_newer_counts,
+        staged.text != kept_mention.text
+        or staged.title != coalesce(kept_mention.title, '')
+        or coalesce(staged.content_warning, '') != coalesce(kept_mention.content_warning, '')
+            as has_other_text,
+        -- What a title says that is not told again stands in no subject offered.
+        staged.title is not null or kept_mention.title is null as is_told_whole
     from staged
     inner join kept_mention on staged.mention_id = kept_mention.mention_id
 ),
@@ -63,8 +72,25 @@ merged as (
             coalesce(offer.source_instance, kept.source_instance) as source_instance,
             coalesce(offer.native_version, kept.native_version) as native_version,
             offer.content_type as content_type,
-            list_sort(list_distinct(list_concat(kept.subject_ids, offer.subject_ids)))
-                as subject_ids,
+            list_sort(list_distinct(list_concat(
+                case
+                    when
+                        pair.is_newer
+                        and not pair.has_lasting_text
+                        and pair.has_other_text
+                        and pair.is_told_whole
+                        then list_filter(
+                            kept.subject_ids,
+                            lambda s: kept.query_versions is null  -- noqa: RF02
+                            or list_has_any(
+                                kept.query_versions,
+                                [s || '@given', s || '@own', s || '@under']  -- noqa: RF02
+                            )
+                        )
+                    else kept.subject_ids
+                end,
+                offer.subject_ids
+            ))) as subject_ids,
             list_sort(
                 list_distinct(
                     list_concat(coalesce(kept.query_versions, []), offer.query_versions)
@@ -147,6 +173,7 @@ merged as (
             offer.visibility as visibility,
             kept.optout or offer.optout as optout,
             coalesce(offer.licence, kept.licence) as licence,
+            coalesce(offer.lookup_id, kept.lookup_id) as lookup_id,
             offer.raw_ref as raw_ref,
             offer.connector_version as connector_version,
             offer.schema_version as schema_version,
@@ -183,14 +210,16 @@ with seen_again as (
     select
         * exclude (
             last_seen_at, metrics_at, like_count, reply_count, share_count, quote_count, view_count,
-            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id
+            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id,
+            lookup_id
         )
     from revised_mention
     except
     select
         * exclude (
             last_seen_at, metrics_at, like_count, reply_count, share_count, quote_count, view_count,
-            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id
+            bookmark_count, platform_score, raw_ref, connector_version, schema_version, run_id,
+            lookup_id
         )
     from kept_mention
 )

@@ -13,7 +13,7 @@ from dags import institution
 from pipelines.errors import SourceError
 
 FOLDER = Path(__file__).parents[2] / "dags"
-FILES = ("watch", "digest", "upkeep", "rescore", "backfill")
+FILES = ("watch", "live", "refresh", "digest", "upkeep", "rescore", "backfill")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,12 @@ def test_a_dag_file_holds_order_and_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "length"),
-    [("watch", timedelta(minutes=5)), ("digest", timedelta(days=1)), ("upkeep", timedelta(days=1))],
+    [
+        ("watch", timedelta(minutes=5)),
+        ("refresh", timedelta(minutes=15)),
+        ("digest", timedelta(days=1)),
+        ("upkeep", timedelta(days=1)),
+    ],
 )
 def test_a_window_has_a_length(bag: Any, name: str, length: timedelta) -> None:
     from airflow.serialization.encoders import coerce_to_core_timetable
@@ -59,6 +64,33 @@ def test_a_source_that_fails_does_not_stop_the_others(bag: Any) -> None:
     assert watch.get_task("accept").upstream_task_ids == {"plan", "collect"}
 
 
+def test_one_source_that_cannot_be_looked_up_does_not_stop_the_others(bag: Any) -> None:
+    refresh = bag.dags["refresh"]
+    assert refresh.get_task("accept").trigger_rule == "all_done_min_one_success"
+
+
+def test_live_is_started_by_landings_and_every_five_minutes_where_a_source_is_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path))
+    (tmp_path / "vigie.toml").write_text("[[sources]]\nlive = true\n", encoding="utf-8")
+    dag = DagBag(str(FOLDER)).dags["live"]
+    told = DagSerialization.to_dict(dag)["dag"]["timetable"]["__var"]
+    (asset,) = told["asset_condition"]["objects"]
+    (watcher,) = asset["watchers"]
+    assert watcher["trigger"]["classpath"] == "dags.landed.Landed"
+    assert watcher["trigger"]["kwargs"]["home"] == str(tmp_path)
+    assert told["timetable"]["__var"]["expression"] == "*/5 * * * *"
+    assert dag.max_active_runs == 1
+
+
+def test_live_is_not_scheduled_where_no_source_is_live(bag: Any) -> None:
+    assert bag.dags["live"].schedule is None
+
+
 def test_every_step_that_opens_the_warehouse_takes_the_one_slot(bag: Any) -> None:
     pooled = {
         (d.dag_id, t.task_id) for d in bag.dags.values() for t in d.tasks if t.pool == "warehouse"
@@ -67,6 +99,10 @@ def test_every_step_that_opens_the_warehouse_takes_the_one_slot(bag: Any) -> Non
         ("watch", "plan"),
         ("watch", "load"),
         ("watch", "alert"),
+        ("live", "take"),
+        ("live", "load"),
+        ("refresh", "plan"),
+        ("refresh", "load"),
         ("digest", "make"),
         ("upkeep", "expire"),
         ("upkeep", "publish"),

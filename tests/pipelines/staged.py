@@ -196,8 +196,11 @@ def stage(
     deletions: Iterable[Deletion] = (),
     rejections: Iterable[Rejection] = (),
     attention: Iterable[Attention] = (),
+    replaced: Iterable[Mention] = (),
+    asked: Iterable[Mention] = (),
     run_id: str = RUN,
     intakes: Iterable[load.Intake] = (),
+    heard: Iterable[load.Heard] = (),
     row_group: int | None = None,
 ) -> load.Staged:
     """The files of one run, as accept and score write them."""
@@ -210,12 +213,15 @@ def stage(
         "attention": measures.to_table(
             attention, source_name="wiki", subject_id="ville", seen_at=SEEN, run_id=run_id
         ),
+        "replaced": to_table(replaced, MENTION_SCHEMA),
+        "asked": to_table(asked, MENTION_SCHEMA).select(["mention_id", "source_name"]),
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=row_group)
     return load.Staged(
         run_id=run_id,
         intake=tuple(intakes),
+        heard=tuple(heard),
         scorer=Scorer(),
         **{name: folder / f"{name}.parquet" for name in tables},
     )
@@ -236,6 +242,7 @@ TABLES = (
     *("mention", "score", "hourly", "daily", "quarantine", "intake", "source_cursor", "scorer"),
     *("heard", "gap", "source_hour", "source_start"),
     "attention",
+    *("mention_metric", "mention_version", "recheck", "listened"),
 )
 
 

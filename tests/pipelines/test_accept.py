@@ -106,7 +106,6 @@ def test_an_empty_batch_is_accepted() -> None:
         ({"schema_version": 99}, "expect_column_values_to_be_in_set on schema_version"),
         ({"like_count": -1}, "expect_column_values_to_be_between on like_count"),
         ({"view_count": -5}, "expect_column_values_to_be_between on view_count"),
-        ({"subject_ids": ()}, "expect_column_values_to_be_between on subject_count"),
         (
             {"published_at": SEEN_AT + timedelta(minutes=11)},
             "expect_column_values_to_be_between on published_lead_seconds",

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,16 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Debugging
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from pipelines import budget, doctor, init, orchestrator, settings, sources, warehouse
+from pipelines import (
+    budget,
+    doctor,
+    init,
+    listening,
+    orchestrator,
+    settings,
+    sources,
+    warehouse,
+)
 from pipelines.doctor import Check
 from pipelines.http import Client
 from pipelines.limits import Daily, Limit, Price
@@ -309,6 +319,45 @@ def test_runs_that_stopped_are_told(home: Path) -> None:
         connection.execute(f"insert into intake values ({marks})", values)  # noqa: S608
     found = of(look(home), "runs")
     assert (found.status, found.what) == ("warning", "the last one ended 5 h ago")
+
+
+BLUESKY = """
+[[sources]]
+name = "bluesky"
+kind = "bluesky"
+mode = "jetstream"
+live = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "what"),
+    [
+        (None, "error", "has never listened"),
+        ({"at": NOW - timedelta(hours=3)}, "error", "does not listen; it last did 3 h ago"),
+        ({"status": "stopped"}, "error", "does not listen; it last did 0 min ago"),
+        ({"status": "failed", "note": "no Jetstream"}, "warning", "no Jetstream"),
+        ({"until": NOW - timedelta(minutes=7)}, "ok", "listens; it has heard all up to 7 min ago"),
+    ],
+)
+def test_each_reader_is_told_how_it_is(
+    home: Path, told: dict[str, Any] | None, status: str, what: str
+) -> None:
+    toml = home / "vigie.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + BLUESKY, encoding="utf-8")
+    if told is not None:
+        values = {"at": NOW, "until": NOW, "status": "ok"} | told
+        listening.write_reader(home, "bluesky", listening.Reader(**values))
+    found = of(look(home), "reader bluesky")
+    assert (found.status, found.what) == (status, what)
+    assert bool(found.remedy) == (status != "ok")
+
+
+def test_a_source_that_cannot_be_listened_to_is_a_fault(home: Path) -> None:
+    changed(home, 'kind = "file"', 'kind = "file"\nlive = true')
+    (found,) = [check for check in look(home) if check.name == "vigie.toml"]
+    assert found.status == "error"
+    assert "cannot be listened to" in found.remedy
 
 
 def test_an_old_published_file_is_told(home: Path) -> None:

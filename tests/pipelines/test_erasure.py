@@ -294,6 +294,30 @@ def test_an_unclear_request_is_refused(home: Path, asked: dict[str, Any], says: 
     assert _stored(home) == ["1", "2", "3"]
 
 
+def test_what_a_post_was_before_an_edit_and_its_counts_go_with_it(home: Path) -> None:
+    posts = [_post(1, "jeanne"), _post(3, "paul")]
+    later = {"last_seen_at": SEEN + timedelta(minutes=1), "text": "autrement dit"}
+    edited = [replace(post, **later, text_hash="e" * 32) for post in posts]
+    files = stage(home / "staging" / "edit", edited, replaced=posts, asked=posts, run_id="edit")
+    with warehouse.opened(home) as connection:
+        load.load(connection, files, loaded_at=SEEN)
+    tables = ("mention_version", "mention_metric", "recheck")
+
+    def held(name: str) -> dict[str, int]:
+        query = "select count(*) from {} where mention_id = ?"
+        key = _post(1 if name == "jeanne" else 3, name).mention_id
+        with warehouse.opened(home, read_only=True) as connection:
+            return {table: one(connection, query.format(table), key) for table in tables}
+
+    assert held("jeanne") == held("paul") == dict.fromkeys(tables, 1)
+    erasure.erase(_settings(home), as_of=SEEN, permalink=f"https://{HOST}/@jeanne/1")
+    assert held("jeanne") == dict.fromkeys(tables, 0)
+    assert held("paul") == dict.fromkeys(tables, 1)
+    key = _post(1, "jeanne").mention_id
+    for path in home.glob("staging/*/*.parquet"):
+        assert key not in str(pq.read_table(path).to_pydict()), path
+
+
 def test_a_hostile_permalink_erases_nothing(home: Path) -> None:
     for permalink in ("' or/true --", "https://a.example/%'; drop table mention; --", "%/%"):
         erasure.erase(_settings(home), as_of=SEEN, permalink=permalink)

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -29,6 +30,9 @@ from tests.pipelines.staged import (
 )
 
 LATER = SEEN + timedelta(minutes=5)
+
+
+MINUTE = timedelta(minutes=1)
 
 
 def _again(
@@ -392,25 +396,323 @@ def test_export_hands_over_the_texts_of_a_span_without_authors(tmp_path: Path) -
     assert [p.name for p in tmp_path.glob("*.p*")] == ["out.parquet"]
 
 
+# Looking up again
+
+
+def _due(connection: duckdb.DuckDBPyConnection, minutes: float, *, most: int = 50) -> list[str]:
+    at = SEEN + timedelta(minutes=minutes)
+    found = load.recheck_due(connection, "masto", as_of=at, most=most)
+    return [native_id for native_id, _ in found]
+
+
 def test_recheck_asks_again_for_the_young_often_and_the_old_seldom(tmp_path: Path) -> None:
     ages = {1: timedelta(minutes=10), 2: timedelta(hours=4), 3: timedelta(days=3)}
     mentions = [mention(n, published_at=SEEN - age) for n, age in ages.items()]
     mentions += [
         mention(4, published_at=SEEN - timedelta(days=40)),
         mention(5, source_name="presse"),
-        mention(6, is_own=True),
+        mention(6, is_own=True, published_at=SEEN - timedelta(hours=1)),
     ]
     with stored(tmp_path, mentions) as connection:
+        assert _due(connection, 14) == []
+        assert set(_due(connection, 20)) == {"n1", "n6"}
+        assert set(_due(connection, 70)) == {"n1", "n2", "n6"}
+        assert set(_due(connection, 60 * 20)) == {"n1", "n2", "n3", "n6"}
 
-        def due(minutes: int, limit: int = 50) -> tuple[str, ...]:
+
+def test_with_too_small_a_budget_the_latest_for_its_age_comes_first(tmp_path: Path) -> None:
+    young, old = mention(1), mention(2, published_at=SEEN - timedelta(days=3))
+    with stored(tmp_path, [old, young]) as connection:
+        # The young one has waited four times its quarter of an hour, the old one its 18 hours.
+        assert _due(connection, 60 * 18 + 1, most=1) == ["n1"]
+
+
+def test_what_was_looked_up_is_taken_off_the_budget_of_its_quarter_of_an_hour(
+    tmp_path: Path,
+) -> None:
+    mentions = [mention(n) for n in range(1, 6)]
+    with stored(tmp_path, mentions) as connection:
+        first = _due(connection, 20, most=3)
+        asked = [m for m in mentions if m.native_id in first]
+        run_id = "refresh-20261120T103500Z"
+        files = stage(tmp_path / "staging" / run_id, run_id=run_id, asked=asked)
+        load.load(connection, files, loaded_at=SEEN + timedelta(minutes=20))
+        assert _due(connection, 21, most=3) == []
+        second = _due(connection, 36, most=3)
+        assert len(second) == 3
+        assert set(second) >= {m.native_id for m in mentions} - set(first)
+
+
+def test_a_post_that_cannot_be_found_is_not_asked_for_again_and_again(tmp_path: Path) -> None:
+    with stored(tmp_path, [mention(1)]) as connection:
+        files = stage(tmp_path / "staging" / "refresh", asked=[mention(1), mention(99)])
+        load.load(connection, files, loaded_at=SEEN + timedelta(minutes=20))
+        assert _due(connection, 34) == []
+        assert _due(connection, 36) == ["n1"]
+        assert one(connection, "select count(*) from recheck") == 1
+
+
+def test_a_post_whose_author_s_wishes_are_not_known_is_due_at_once_and_first(
+    tmp_path: Path,
+) -> None:
+    unread = mention(2, metrics_at=None, lookup_id="host:2")
+    with stored(tmp_path, [mention(1), unread]) as connection:
+        found = load.recheck_due(connection, "masto", as_of=SEEN + timedelta(hours=1), most=5)
+        assert found == [("n2", "host:2"), ("n1", None)]
+        assert _due(connection, 0) == ["n2"]
+
+
+# Counts over time
+
+
+def _looks(connection: duckdb.DuckDBPyConnection, native_id: str = "n1") -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "select epoch(counted_at - ?::timestamptz) / 60, like_count, reply_count"
+        " from mention_metric semi join mention using (mention_id)"
+        " where mention_id in (select mention_id from mention where native_id = ?)"
+        " order by counted_at",
+        [SEEN, native_id],
+    ).fetchall()
+
+
+def _counted(minutes: int, likes: int | None, replies: int | None = 0) -> Mention:
+    at = SEEN + timedelta(minutes=minutes)
+    seen = {"last_seen_at": at, "first_seen_at": at, "metrics_at": at}
+    return mention(1, like_count=likes, reply_count=replies, **seen)
+
+
+def test_each_look_that_finds_new_counts_is_kept_and_the_first_numbers_stay(
+    tmp_path: Path,
+) -> None:
+    with stored(tmp_path, [_counted(0, 3)]) as connection:
+        for minutes, likes in ((15, 3), (30, 8), (60, 7)):
+            _again(connection, tmp_path, [_counted(minutes, likes)], run_id=f"r{minutes}")
+        assert _looks(connection) == [(0, 3, 0), (30, 8, 0), (60, 7, 0)]
+        assert _row(connection)["like_count"] == 7
+
+
+def test_a_look_loaded_again_or_out_of_turn_changes_nothing(tmp_path: Path) -> None:
+    with stored(tmp_path, [_counted(0, 3)]) as connection:
+        _again(connection, tmp_path, [_counted(30, 8)])
+        before = checksums(connection)
+        _again(connection, tmp_path, [_counted(30, 8)])
+        _again(connection, tmp_path, [_counted(15, 5)], run_id="late")
+        after = checksums(connection)
+    assert after["mention_metric"] == before["mention_metric"]
+    assert after["mention"] == before["mention"]
+
+
+def test_a_look_without_counts_empties_none(tmp_path: Path) -> None:
+    with stored(tmp_path, [_counted(0, 3)]) as connection:
+        streamed = mention(1, last_seen_at=LATER, metrics_at=None, like_count=None)
+        _again(connection, tmp_path, [streamed])
+        assert (_row(connection)["like_count"], len(_looks(connection))) == (3, 1)
+
+
+def test_a_post_that_came_without_counts_has_its_first_numbers_from_the_first_look(
+    tmp_path: Path,
+) -> None:
+    with stored(tmp_path, [mention(1, metrics_at=None)]) as connection:
+        assert _looks(connection) == []
+        _again(connection, tmp_path, [_counted(15, 2, 1)])
+        assert _looks(connection) == [(15, 2, 1)]
+
+
+def test_the_numbers_known_before_there_was_a_history_are_its_first(tmp_path: Path) -> None:
+    with stored(tmp_path, [_counted(0, 3)]) as connection:
+        first = _looks(connection)
+        for table in ("mention_metric", "mention_version", "recheck", "listened"):
+            connection.execute(f"drop table {table}")
+        connection.execute("drop view recheck_plan; alter table mention drop column lookup_id")
+        connection.execute("delete from migration where name = '0005_live'")
+        warehouse.migrate(connection)
+        assert _looks(connection) == first == [(0, 3, 0)]
+
+
+# Edits and deletions
+
+
+def _versions(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "select text, text_hash = '', epoch(seen_at - ?::timestamptz) / 60,"
+        " epoch(replaced_at - ?::timestamptz) / 60 from mention_version order by replaced_at, text",
+        [SEEN, SEEN],
+    ).fetchall()
+
+
+def _said(minutes: int, text: str, **changes: Any) -> Mention:
+    at = SEEN + timedelta(minutes=minutes)
+    return mention(1, text=text, last_seen_at=at, metrics_at=at, edited_at=at, **changes)
+
+
+def test_an_edit_keeps_the_text_as_it_was_and_since_when(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "un")]) as connection:
+        for minutes, text in ((10, "deux"), (20, "deux"), (30, "trois")):
+            _again(connection, tmp_path, [_said(minutes, text)], run_id=f"r{minutes}")
+        assert _versions(connection) == [("un", False, 0, 10), ("deux", False, 10, 30)]
+        assert _row(connection)["text"] == "trois"
+
+
+def test_an_edit_loaded_again_keeps_no_second_version(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "un")]) as connection:
+        _again(connection, tmp_path, [_said(10, "deux")])
+        before = checksums(connection)
+        _again(connection, tmp_path, [_said(10, "deux")])
+        assert checksums(connection) == before
+
+
+def test_a_text_told_now_this_way_now_that_way_is_kept_once_each(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "un")]) as connection:
+        for minutes in range(1, 9):
+            text = "un" if minutes % 2 == 0 else "deux"
+            _again(connection, tmp_path, [_said(minutes, text)], run_id=f"r{minutes}")
+        assert [row[0] for row in _versions(connection)] == ["un", "deux"]
+
+
+def test_of_a_post_that_is_edited_without_end_twenty_texts_are_kept(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "0")]) as connection:
+        for minutes in range(1, 30):
+            _again(connection, tmp_path, [_said(minutes, str(minutes))], run_id=f"r{minutes}")
+        assert len(_versions(connection)) == 20
+        assert _row(connection)["text"] == "29"
+
+
+def test_a_text_replaced_before_it_was_loaded_is_kept_too(tmp_path: Path) -> None:
+    replaced = [_said(0, "un"), mention(9, text="d’un post jamais retenu")]
+    with stored(tmp_path, [_said(1, "deux")], replaced=replaced) as connection:
+        assert [row[0] for row in _versions(connection)] == ["un"]
+        before = checksums(connection)
+        _again(connection, tmp_path, [_said(1, "deux")], replaced=replaced, run_id=RUN)
+        assert checksums(connection)["mention_version"] == before["mention_version"]
+
+
+def test_news_of_a_post_that_names_nothing_any_more_replaces_its_text_or_is_nothing(
+    tmp_path: Path,
+) -> None:
+    with stored(tmp_path, [_said(0, "le tram")]) as connection:
+        stranger = mention(7, subject_ids=())
+        loaded = _again(connection, tmp_path, [_said(10, "rien", subject_ids=()), stranger])
+        assert (loaded.updated, loaded.inserted) == (1, 0)
+        assert [row[0] for row in _versions(connection)] == ["le tram"]
+        row = _row(connection)
+        assert (row["text"], row["subject_ids"]) == ("rien", ["ville"])  # its block gives it
+
+
+def test_an_edited_text_names_what_it_names_now(tmp_path: Path) -> None:
+    found = {"subject_ids": ("tram", "ville"), "query_versions": ("tram@1", "ville@given")}
+    now = {"subject_ids": ("gare",), "query_versions": ("gare@1",)}
+    with stored(tmp_path, [_said(0, "le tram", **found)]) as connection:
+        _again(connection, tmp_path, [_said(10, "la gare", **now)])
+        row = _row(connection)
+        assert row["subject_ids"] == ["gare", "ville"]  # its block gives the latter, not its text
+        assert row["query_versions"] == ["gare@1", "tram@1", "ville@given"]
+        assert row["words"] == _said(0, "la gare").words
+        assert one(connection, "select count(*) from mention where text_hash = ''") == 0
+
+
+def test_a_text_told_again_keeps_what_others_found_in_it(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "le tram", query_versions=("ville@1",))]) as connection:
+        again = _said(10, "le tram", subject_ids=("tram",), query_versions=("tram@1",))
+        _again(connection, tmp_path, [again])
+        assert _row(connection)["subject_ids"] == ["tram", "ville"]
+
+
+def test_of_one_slice_the_last_text_says_what_a_post_names(tmp_path: Path) -> None:
+    first = _said(0, "le tram", query_versions=("ville@1",))
+    last = _said(1, "rien", subject_ids=(), query_versions=())
+    with stored(tmp_path, [first, last], replaced=[first]) as connection:
+        assert (_row(connection)["text"], _row(connection)["subject_ids"]) == ("rien", [])
+        assert [row[0] for row in _versions(connection)] == ["le tram"]
+
+
+def test_a_collection_looks_up_again_what_waits_the_longest(tmp_path: Path) -> None:
+    mentions = [mention(1, metrics_at=None), mention(2, published_at=SEEN - timedelta(hours=4))]
+    with stored(tmp_path, mentions) as connection:
+
+        def ids(minutes: int) -> tuple[str, ...]:
             at = SEEN + timedelta(minutes=minutes)
-            return load.recheck_ids(connection, "masto", as_of=at, limit=limit)
+            return load.recheck_ids(connection, "masto", as_of=at, limit=5)
 
-        assert due(14) == ()
-        assert due(20) == ("n1",)
-        assert due(70) == ("n1", "n2")
-        assert due(60 * 20) == ("n1", "n2", "n3")
-        assert due(60 * 20, limit=1) == ("n1",)
+        assert [ids(minutes) for minutes in (14, 16, 61)] == [(), ("n1",), ("n1", "n2")]
+
+
+def test_a_deletion_empties_the_versions_of_its_post(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "un"), mention(2)]) as connection:
+        _again(connection, tmp_path, [_said(10, "deux")])
+        gone = Deletion(source="mastodon", native_id="n1", deleted_at=LATER)
+        _again(connection, tmp_path, [], deletions=[gone], run_id="r2")
+        assert _versions(connection) == [("", True, 0, 10)]
+        kept = connection.execute("select title, content_warning from mention_version").fetchone()
+        assert kept == (None, None)
+        # A late copy of what it was brings nothing back.
+        late = [_said(20, "un")]
+        _again(connection, tmp_path, late, replaced=[_said(0, "zéro")], run_id="r3")
+        assert [row[0] for row in _versions(connection)] == [""]
+        assert _row(connection)["deleted_at"] == LATER
+
+
+def test_an_author_who_asks_not_to_be_read_takes_the_versions_with_them(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "un")]) as connection:
+        _again(connection, tmp_path, [_said(10, "deux")])
+        _again(connection, tmp_path, [_said(20, "trois", optout=True)], run_id="r2")
+        assert [row[0] for row in _versions(connection)] == [""]
+
+
+def test_a_text_that_has_expired_leaves_no_version(tmp_path: Path) -> None:
+    with stored(tmp_path, [_said(0, "un")]) as connection:
+        connection.execute("update mention set text = '', text_expired_at = now()")
+        _again(connection, tmp_path, [_said(10, "deux")])
+        assert _versions(connection) == []
+
+
+# Readers
+
+
+def _heard(landed: str | None, minutes: float, **changes: Any) -> load.Heard:
+    at = SEEN + timedelta(minutes=minutes)
+    told = intake(finished_at=at, until_at=at, cursor=None, **changes)
+    return load.Heard(intake=told, landed=landed)
+
+
+def test_what_a_reader_landed_is_added_to_its_five_minutes_once(tmp_path: Path) -> None:
+    with stored(tmp_path) as connection:
+        for landed, minutes in (("a", 1), ("b", 2), ("b", 2)):
+            heard = _heard(landed, minutes, payload_count=3, accepted_count=2)
+            _again(connection, tmp_path, [], heard=[heard])
+        rows = connection.execute(
+            "select payload_count, accepted_count, until_at from intake"
+        ).fetchall()
+        assert rows == [(6, 4, SEEN + timedelta(minutes=2))]
+        position = load.listened(connection)["masto"]
+        assert (position.landed, position.until_at) == ("b", SEEN + timedelta(minutes=2))
+        assert load.cursors(connection) == {}
+
+
+def test_a_gap_and_trouble_of_a_reader_stand_in_its_coverage(tmp_path: Path) -> None:
+    gap = (SEEN - timedelta(hours=2), SEEN - timedelta(hours=1))
+    told = {"gap_since_at": gap[0], "gap_until_at": gap[1], "gaps": (gap,), "is_capped": True}
+    with stored(tmp_path) as connection:
+        _again(connection, tmp_path, [], heard=[_heard("a", 1, since_at=gap[0], **told)])
+        away = _heard(None, 3, run_id="away-x", since_at=SEEN + MINUTE, status="failed", note="cut")
+        idle = _heard(None, 1, since_at=SEEN + MINUTE)
+        _again(connection, tmp_path, [], heard=[replace(idle, away=away.intake)])
+        rows = connection.execute(
+            "select status, note, gap_since_at, gap_until_at, is_capped from intake order by run_id"
+        ).fetchall()
+        assert rows == [("ok", None, *gap, True), ("failed", "cut", None, None, False)]
+        assert one(connection, "select gap_minutes from source_coverage limit 1") == 62
+        assert load.listened(connection)["masto"].until_at == SEEN + MINUTE
+
+
+def test_an_account_told_again_adds_nothing_and_moves_nothing_back(tmp_path: Path) -> None:
+    with stored(tmp_path) as connection:
+        _again(connection, tmp_path, [], heard=[_heard("b", 3)])
+        before = checksums(connection)
+        _again(connection, tmp_path, [], heard=[_heard(None, 2), _heard("a", 4)])
+        after = checksums(connection)
+        for table in (before, after):
+            del table["source_hour"]  # the hours are those of the later load
+        assert after == before
 
 
 @checks(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

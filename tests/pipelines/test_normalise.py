@@ -94,7 +94,11 @@ def settings(**changes: Any) -> Settings:
 
 
 def run(
-    items: Iterable[Parsed], *, block: dict[str, Any] | None = None, **changes: Any
+    items: Iterable[Parsed],
+    *,
+    block: dict[str, Any] | None = None,
+    is_held: bool = False,
+    **changes: Any,
 ) -> list[stage.Outcome]:
     chosen = settings(**changes)
     return list(
@@ -108,6 +112,7 @@ def run(
             finder=finder(chosen.institution.territory),
             run_id="20261120T101500Z",
             seen_at=SEEN_AT,
+            is_held=is_held,
         )
     )
 
@@ -305,6 +310,27 @@ def test_a_source_that_knows_the_institution_to_speak_is_believed() -> None:
     assert isinstance(found, Mention)
     assert (found.is_own, found.author_kind, found.author_key) == (True, "institution", None)
     assert found.subject_ids == ("valmorin",)
+
+
+def test_an_edit_that_names_nothing_any_more_is_news_of_what_may_be_held() -> None:
+    edited = post("Il pleut à Genève, 06 12 34 56 78", edited_at=SEEN_AT)
+    (found,) = run([edited])
+    assert isinstance(found, Mention)
+    assert found.subject_ids == ()
+    assert "06 12" not in found.text
+    (kept,) = run([post(edited_at=SEEN_AT)])
+    assert isinstance(kept, Mention)
+    assert kept.subject_ids == ("valmorin",)
+
+
+def test_what_is_held_already_is_kept_whatever_it_names_now() -> None:
+    read = run([post("Il pleut à Genève"), post(native_id="2"), post("")], is_held=True)
+    assert [getattr(item, "subject_ids", None) for item in read] == [(), ("valmorin",), None]
+
+
+def test_a_post_may_be_looked_up_by_another_id_than_its_own() -> None:
+    assert mention(lookup_id="exemple.social:7").lookup_id == "exemple.social:7"
+    assert mention(lookup_id="a\x00b" * 900).lookup_id == ("ab" * 900)[:1000]
 
 
 def test_a_block_of_one_subject_gives_it_to_every_row_and_the_matcher_adds() -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -90,8 +91,61 @@ def test_a_process_that_ends_by_itself_ends_the_others_and_is_named(
     monkeypatch.setattr(orchestrator, "_stopping_signals", list)
     monkeypatch.setattr(
         orchestrator,
-        "command",
+        "process",
         lambda name, *_: [sys.executable, "-c", says.get(name, "import time; time.sleep(60)")],
     )
     with pytest.raises(VigieError, match=r"scheduler ended by itself: see .*scheduler\.log"):
         orchestrator.serve(tmp_path, {}, port=_free_port())
+
+
+def test_a_reader_that_ends_is_started_again_and_airflow_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = tmp_path / "begun"
+    words = f"open({str(begun)!r}, 'a').write('x')"
+    kept = orchestrator.Kept(lambda: [sys.executable, "-c", words], "listen", {}, tmp_path)
+    deadline = time.monotonic() + 20
+    while not begun.exists() or len(begun.read_text()) < 2:
+        kept.look()
+        time.sleep(0.02)
+        assert time.monotonic() < deadline, "it was not started again"
+    begun_at = time.monotonic()
+    while len(begun.read_text()) < 3:  # one that keeps ending is waited for longer each time
+        kept.look()
+        time.sleep(0.02)
+    assert time.monotonic() - begun_at > 1.5
+    if kept.process:
+        kept.process.wait()
+
+
+def test_what_runs_every_so_often_is_not_started_at_once(tmp_path: Path) -> None:
+    kept = orchestrator.Kept(lambda: ["false"], "db-clean", {}, tmp_path, every=60)
+    kept.look()
+    assert kept.process is None
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_readers_and_the_triggerer_run_only_where_a_source_is_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_live: bool
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(orchestrator, "_stopping_signals", list)
+
+    def start(words: list[str], name: str, *_: object) -> subprocess.Popen[bytes]:
+        begun.append(name)
+        seconds = 1.2 if name == "scheduler" else 60
+        code = f"import time; time.sleep({seconds})"
+        return subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+
+    monkeypatch.setattr(orchestrator, "_start", start)
+    with pytest.raises(VigieError, match="scheduler ended by itself"):
+        orchestrator.serve(tmp_path, {}, port=_free_port(), is_live=is_live)
+    assert ("triggerer" in begun, "listen" in begun) == (is_live, is_live)
+
+
+def test_what_cleans_airflow_s_records_keeps_two_weeks_and_the_watcher_of_landings() -> None:
+    words = orchestrator._cleaner()
+    assert "trigger" not in words[words.index("--tables") + 1].split(",")
+    assert words[2:5] == ["airflow", "db", "clean"]
+    before = datetime.fromisoformat(words[words.index("--clean-before-timestamp") + 1])
+    assert timedelta(days=13) < datetime.now(UTC) - before < timedelta(days=15)

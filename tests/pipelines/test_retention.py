@@ -81,6 +81,13 @@ def home(tmp_path: Path) -> Path:
             "insert into incident_event values ('i1', $at, 'ok', 'firing', 'opened', 'vigie')",
             {"at": SEEN},
         )
+        edited = (mentions[0].mention_id, mentions[0].published_at)
+        connection.execute(
+            "insert into mention_version"
+            " values ($id, $at, 'h', 'Titre', 'cw', 'avant', $seen, $seen)",
+            {"id": edited[0], "at": edited[1], "seen": SEEN},
+        )
+        connection.execute("insert into recheck values (?, ?, 'masto', ?)", [*edited, SEEN])
         connection.execute(
             "insert into digest values ('2026-11-20', 'fr', 'vert', 'calme', '{}', $at)",
             {"at": SEEN},
@@ -105,6 +112,11 @@ def _held(home: Path) -> dict[str, int]:
     queries = {
         "texts": "select count(*) from mention where text != '' or title is not null"
         " or words is not null",
+        "versions": "select count(*) from mention_version where text != '' or title is not null"
+        " or content_warning is not null or text_hash != ''",
+        "edits": "select count(*) from mention_version",
+        "looks": "select count(*) from mention_metric",
+        "rechecks": "select count(*) from recheck",
         "mentions": "select count(*) from mention",
         "scores": "select count(*) from score",
         "refused": "select count(*) from quarantine",
@@ -137,6 +149,10 @@ LIMITS = {
     "staging": 2,
     "published": 2,
     "texts": 30,
+    "versions": 30,
+    "edits": 183,
+    "looks": 183,
+    "rechecks": 183,
     "refused": 30,
     "bodies": 29,
     "digests_pages": 30,
@@ -218,6 +234,18 @@ def test_where_terms_let_no_row_live_longer_none_does(tmp_path: Path) -> None:
     with warehouse.opened(tmp_path, read_only=True) as connection:
         assert one(connection, "select native_id from mention") == "n3"
         assert one(connection, "select sum(mention_count) from daily where scope = 'all'") == 2
+
+
+def test_the_former_text_of_a_post_goes_as_soon_as_its_source_asks(tmp_path: Path) -> None:
+    first = mention(1, text="avant", retention_until=date(2026, 11, 22))
+    then = {"last_seen_at": SEEN + DAY / 24, "retention_until": date(2026, 11, 22)}
+    with stored(tmp_path, [first]) as connection:
+        files = stage(tmp_path / "edit", [mention(1, text="après", **then)])
+        load.load(connection, files, loaded_at=SEEN + DAY / 24)
+        assert one(connection, "select text from mention_version") == "avant"
+    _expire(tmp_path, SEEN + 2 * DAY)
+    with warehouse.opened(tmp_path, read_only=True) as connection:
+        assert one(connection, "select text || text_hash from mention_version") == ""
 
 
 def test_the_counts_of_a_day_outlive_its_mentions_and_late_ones_leave_them_alone(

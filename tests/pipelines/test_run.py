@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import privacy, run, warehouse
+from pipelines import accept as acceptance, detect, privacy, run, warehouse
 from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited
 from pipelines.limits import Daily, Limit
 from pipelines.sources import Checkpoint, Payload, feed
@@ -333,7 +333,7 @@ def test_a_back_fill_of_the_past_wakes_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[datetime] = []
-    monkeypatch.setattr(run.detect, "detect", lambda *_, as_of, **__: asked.append(as_of) or [])
+    monkeypatch.setattr(detect, "detect", lambda *_, as_of, **__: asked.append(as_of) or [])
     with serving(lambda _: FOUNTAIN) as peer:
         house = _house(tmp_path, peer.url)
         privacy.new_key(tmp_path)
@@ -350,7 +350,7 @@ def test_a_batch_that_breaks_the_contract_fails_its_source_and_tells_the_operato
     def broken(_: object) -> object:
         raise ContractBroken("mention_id breaks expect_column_to_exist", ("a",))
 
-    monkeypatch.setattr(run.acceptance, "accept", broken)
+    monkeypatch.setattr(acceptance, "accept", broken)
     with serving(lambda _: FOUNTAIN) as peer:
         house = _house(tmp_path, peer.url)
         privacy.new_key(tmp_path)

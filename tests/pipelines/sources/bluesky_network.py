@@ -189,7 +189,6 @@ def request(
     cursor: dict[str, Any] | None = None,
     since: datetime = NOON - timedelta(hours=1),
     until: datetime = NOON,
-    recheck_ids: tuple[str, ...] = (),
     terms: Terms = TERMS,
     secrets: Mapping[str, str] | None = None,
     allow_private: tuple[str, ...] = ("127.0.0.0/8",),
@@ -216,7 +215,6 @@ def request(
         client=client,
         home=home,
         secrets=secrets or {},
-        recheck_ids=recheck_ids,
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipelines import landing
 from pipelines.errors import RateLimited, SourceError
 from pipelines.mention import Deletion, Post, Rejection
-from pipelines.sources import Payload, Terms, bluesky, load, names
+from pipelines.sources import Held, Payload, Terms, bluesky, load, names
 from pipelines.sources._bluesky_search import queries
 from tests.pipelines.loopback import NOON
 from tests.pipelines.sources.bluesky_network import (
@@ -26,7 +26,10 @@ from tests.pipelines.sources.bluesky_network import (
     TERMS,
     at,
     collected,
+    commit,
+    jetstream,
     knowing,
+    replaying,
     request,
     rkeys,
     showing,
@@ -139,11 +142,11 @@ def test_what_was_landed_reads_back_the_same(tmp_path: Path) -> None:
     def answer(asked: httpx.Request) -> httpx.Response:
         return showing(views if asked.url.path.endswith("searchPosts") else [])
 
-    asked = request(tmp_path, answer, recheck_ids=(uri("b"),), **options)
+    asked = request(tmp_path, answer, **options)
     path = tmp_path / "landed.jsonl.zst"
     landed = landing.land(bluesky.collect(asked), path=path, fetched_at=NOON)
     payloads, checkpoint = collected(asked)
-    assert (landed.payload_count, landed.cursor) == (4, checkpoint.cursor)
+    assert (landed.payload_count, landed.cursor) == (3, checkpoint.cursor)
     before = [item for p in payloads for item in bluesky.parse(p, OPTIONS)]
     assert [item for p in landing.read(path) for item in bluesky.parse(p, OPTIONS)] == before
 
@@ -519,7 +522,9 @@ def test_a_search_by_session_carries_its_token(tmp_path: Path) -> None:
         return httpx.Response(200, json=tokens) if method == "createSession" else knowing()(asked)
 
     options = {"handle": "v.example", "password_env": "PW", "queries": ("x",)}
-    collected(request(tmp_path, answer, secrets={"PW": "word"}, recheck_ids=(uri("a"),), **options))
+    asking = request(tmp_path, answer, secrets={"PW": "word"}, **options)
+    collected(asking)
+    list(bluesky.recheck(asking, held("a")))
     assert seen == [
         ("bsky.social createSession", ""),
         ("bsky.social searchPosts", "Bearer acc"),
@@ -527,22 +532,28 @@ def test_a_search_by_session_carries_its_token(tmp_path: Path) -> None:
     ]
 
 
+def held(*names: str) -> tuple[Held, ...]:
+    return tuple(Held(native_id=uri(name)) for name in names)
+
+
 def test_posts_looked_up_again_come_back_fresh_or_gone(tmp_path: Path) -> None:
     calls: list[list[str]] = []
 
     def answer(asked: httpx.Request) -> httpx.Response:
-        if asked.url.path.endswith("searchPosts"):
-            return showing([])
         calls.append(asked.url.params.get_list("uris"))
         return knowing(*(view(f"p{n}", likeCount=n) for n in range(30) if n != 7))(asked)
 
-    ids = (*(uri(f"p{n}") for n in range(30)), "not an address")
+    posts = (*held(*(f"p{n}" for n in range(30))), Held(native_id="not an address"))
     options = searching(appview="https://view.example")
-    payloads, last = collected(request(tmp_path, answer, recheck_ids=ids, **options))
+    payloads = list(bluesky.recheck(request(tmp_path, answer, **options), posts))
     assert [len(uris) for uris in calls] == [25, 5]
     assert [p.kind for p in payloads].count("post") == 29
     assert payloads[-1] == Payload(kind="gone", data={"uri": uri("p7")}, fetched_at=NOON)
-    assert last.note is None
+
+
+def test_where_posts_are_looked_up_nowhere_nothing_is_gone(tmp_path: Path) -> None:
+    asked = request(tmp_path, mode="jetstream", appview="")
+    assert list(bluesky.recheck(asked, held("a", "b"))) == []
 
 
 def test_a_server_that_knows_neither_posts_nor_authors_deletes_nothing(tmp_path: Path) -> None:
@@ -553,28 +564,30 @@ def test_a_server_that_knows_neither_posts_nor_authors_deletes_nothing(tmp_path:
         asked.append(request.url.params.get_list("actors"))
         return httpx.Response(200, json={"posts": [], "profiles": known})
 
-    ids = tuple(uri("a", f"did:plc:{n}") for n in range(5))
-    options = searching(appview="https://view.example", queries=("x",))
-    payloads, last = collected(request(tmp_path, answer, recheck_ids=ids, **options))
-    assert payloads == []
+    posts = tuple(Held(native_id=uri("a", f"did:plc:{n}")) for n in range(5))
+    asking = request(tmp_path, answer, **searching(appview="https://view.example"))
+    with pytest.raises(SourceError, match="knows none of 5 posts nor their authors"):
+        list(bluesky.recheck(asking, posts))
     assert asked[-1] == [f"did:plc:{n}" for n in range(5)]
-    assert last.note is not None
-    assert "knows none of 5 posts nor their authors" in last.note
-    payloads, _ = collected(request(tmp_path, answer, recheck_ids=ids[:4], **options))
-    assert len(payloads) == 4
+    assert len(list(bluesky.recheck(asking, posts[:4]))) == 4
     known.append({"did": "did:plc:3"})
-    payloads, _ = collected(request(tmp_path, answer, recheck_ids=ids, **options))
-    assert len(payloads) == 5
+    assert len(list(bluesky.recheck(asking, posts))) == 5
 
 
-def test_a_look_up_that_fails_costs_a_note_and_no_post(tmp_path: Path) -> None:
-    def answer(asked: httpx.Request) -> httpx.Response:
-        if asked.url.path.endswith("searchPosts"):
-            return showing([view("a", at=at(minutes=1))])
-        return httpx.Response(502)
+def test_a_look_up_that_fails_deletes_nothing_and_is_told(tmp_path: Path) -> None:
+    asking = request(
+        tmp_path, lambda _: httpx.Response(502), **searching(appview="https://v.example")
+    )
+    with pytest.raises(SourceError, match="502"):
+        list(bluesky.recheck(asking, held("b")))
 
-    options = searching(queries=("x",), appview="https://view.example")
-    payloads, last = collected(request(tmp_path, answer, recheck_ids=(uri("b"),), **options))
+
+def test_a_stream_is_kept_as_it_came_where_its_posts_cannot_be_looked_up(tmp_path: Path) -> None:
+    end = commit(9, "fin", at=NOON + timedelta(seconds=1))
+    with jetstream(replaying(commit(1, "a"), end)) as host:
+        options = {"mode": "jetstream", "jetstream_urls": (host.url(),)}
+        asked = request(tmp_path, lambda _: httpx.Response(502), **options)
+        payloads, last = collected(asked)
     assert rkeys(payloads) == ["a"]
     assert last.note is not None
     assert last.note.startswith("posts could not be looked up")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import given, settings, strategies as st
 from pipelines import http
 from pipelines.errors import RateLimited, SourceError, StatusRefused
 from pipelines.mention import Deletion, Post, Rejection
-from pipelines.sources import Checkpoint, Payload, Request, Terms, mastodon
+from pipelines.sources import Checkpoint, Held, Payload, Request, Terms, mastodon
 from tests.pipelines.loopback import Answer, Asked, Clock, serving
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "mastodon"
@@ -84,6 +84,7 @@ class Instance:
     about: dict[str, Any] | None = field(default_factory=lambda: sample("instance"))
     trouble: Trouble = never
     has_links: bool = True
+    has_batch: bool = False
     asked: list[Asked] = field(default_factory=list)
 
     def __call__(self, asked: Asked) -> Answer:
@@ -95,6 +96,8 @@ class Instance:
             return Answer(404) if self.about is None else _json(self.about)
         if path == "/api/v1/accounts/lookup":
             return _json({"id": "77", "acct": query["acct"][0]})
+        if path == "/api/v1/statuses":
+            return self._several(query) if self.has_batch else Answer(404)
         if path.startswith("/api/v1/statuses/"):
             return self._one(path.rsplit("/", 1)[1])
         return self._page(self._listed(unquote(path)), query)
@@ -109,6 +112,14 @@ class Instance:
     def _one(self, ident: str) -> Answer:
         known = [s for listed in self.tags.values() for s in listed if s["id"] == ident]
         return _json(known[0]) if known else Answer(404, body=b'{"error":"Record not found"}')
+
+    def _several(self, query: dict[str, list[str]]) -> Answer:
+        """Twenty at most, as `check_statuses_limit` of the real controller has it."""
+        wanted = query["id[]"]
+        if len(wanted) > 20:
+            return Answer(422)
+        listed = [s for statuses in self.tags.values() for s in statuses]
+        return _json([s for s in listed if s["id"] in wanted])
 
     def _page(self, listed: list[dict[str, Any]], query: dict[str, list[str]]) -> Answer:
         key = lambda item: (len(item["id"]), item["id"])  # noqa: E731
@@ -162,7 +173,6 @@ def run(
     until: datetime = UNTIL,
     hashtags: tuple[str, ...] = (),
     secrets: dict[str, str] | None = None,
-    recheck: Iterable[str] = (),
     is_halted: bool = False,
     **chosen: Any,
 ) -> Outcome:
@@ -186,7 +196,6 @@ def run(
             client=asking,
             home=Path(),
             secrets=secrets or {},
-            recheck_ids=tuple(uri.replace("HOST", urlsplit(peer.url).netloc) for uri in recheck),
         )
         items: list[Any] = []
         with contextlib.suppress(RateLimited) if is_halted else contextlib.nullcontext():
@@ -573,46 +582,117 @@ def test_the_own_account_is_read_by_its_timeline() -> None:
     assert outcome.cursor["positions"].keys() == {"account:mairie"}
 
 
+# Looking up again
+
+
+def looked_up(instance: Instance, *held: Held, **chosen: Any) -> tuple[list[Payload], list[str]]:
+    """What a look at held statuses gives, and the paths that were asked for."""
+    clock = Clock()
+    with (
+        serving(instance) as peer,
+        http.Client(allow_private=("127.0.0.0/8",), sleep=clock.sleep, now=clock.now) as asking,
+    ):
+        here = urlsplit(peer.url).netloc
+        request = Request(
+            name="mastodon",
+            options=mastodon.Options(instance=peer.url, **chosen),
+            terms=Terms(),
+            cursor=None,
+            since=SINCE,
+            until=UNTIL,
+            client=asking,
+            home=Path(),
+        )
+        asked = [replace(post, native_id=post.native_id.replace("HOST", here)) for post in held]
+        payloads = list(mastodon.recheck(request, asked))
+    return payloads, [asked.path for asked in peer.asked]
+
+
+def held(uri: str, lookup_id: str | None = None) -> Held:
+    return Held(native_id=uri, lookup_id=lookup_id)
+
+
+HERE = "https://valmont.example/users/a/statuses"
+
+
 def test_statuses_of_this_server_are_looked_up_again_and_told_when_gone() -> None:
     kept = status(SINCE - timedelta(days=1))
-    kept["uri"] = f"https://valmont.example/users/a/statuses/{kept['id']}"
-    recheck = (
-        kept["uri"],
-        "https://valmont.example/users/a/statuses/999",
-        "http://HOST/users/b/statuses/998",
-        "https://ailleurs.example/users/a/statuses/997",
-        "https://valmont.example/notes/x",
-        "https://[",
+    kept["uri"] = f"{HERE}/{kept['id']}"
+    payloads, _ = looked_up(
+        Instance({"valmont": [kept]}),
+        held(kept["uri"]),
+        held(f"{HERE}/999"),
+        held("http://HOST/users/b/statuses/998"),
+        held("https://ailleurs.example/users/a/statuses/997"),
+        held("https://valmont.example/notes/x"),
+        held("https://["),
     )
-    outcome = run(Instance({"valmont": [kept]}), tags=("autre",), recheck=recheck)
-    assert [p.kind for p in outcome.payloads] == ["status", "gone", "gone"]
-    gone = parse(outcome.payloads[1].data, kind="gone")
-    assert gone == Deletion(
-        source="mastodon", native_id=recheck[1], deleted_at=UNTIL, reason="gone"
+    assert [p.kind for p in payloads] == ["status", "gone", "gone"]
+    assert parse(payloads[1].data, kind="gone") == Deletion(
+        source="mastodon", native_id=f"{HERE}/999", deleted_at=UNTIL, reason="gone"
     )
+
+
+def test_a_status_of_another_server_is_looked_up_by_the_id_that_it_has_here() -> None:
+    far = status(SINCE) | {"uri": "https://ailleurs.example/users/a/statuses/55"}
+    payloads, _ = looked_up(
+        Instance({"valmont": [far]}),
+        held(far["uri"], f"valmont.example:{far['id']}"),
+        held("https://ailleurs.example/users/a/statuses/56", "valmont.example:4242"),
+        held("https://ailleurs.example/users/a/statuses/57", "another.example:4243"),
+    )
+    assert [p.kind for p in payloads] == ["status", "gone"]
+    assert payloads[1].data["uri"] == "https://ailleurs.example/users/a/statuses/56"
+    assert parse(far).lookup_id == f"valmont.example:{far['id']}"
+
+
+def test_twenty_statuses_are_one_call_where_the_server_offers_it() -> None:
+    kept = [status(SINCE + timedelta(minutes=n)) for n in range(45)]
+    for one in kept:
+        one["uri"] = f"{HERE}/{one['id']}"
+    server = Instance({"valmont": kept}, has_batch=True)
+    payloads, paths = looked_up(server, *(held(one["uri"]) for one in kept), held(f"{HERE}/7"))
+    assert [p.kind for p in payloads] == ["status"] * 45 + ["gone"]
+    batches = [path for path in paths if path.startswith("/api/v1/statuses?")]
+    assert [path.count("id%5B%5D=") + path.count("id[]=") for path in batches] == [20, 20, 6]
+    assert len(paths) == 1 + 3 + 1  # the instance, the batches, and the missing one by itself
+
+
+def test_a_list_that_leaves_a_status_out_does_not_delete_it() -> None:
+    kept = status(SINCE)
+    kept["uri"] = f"{HERE}/{kept['id']}"
+    empty = Instance({"valmont": [kept]}, trouble=on("/api/v1/statuses", Answer(body=b"[]")))
+    empty.trouble = lambda path, _: Answer(body=b"[]") if path == "/api/v1/statuses" else None
+    payloads, _ = looked_up(empty, held(kept["uri"]))
+    assert [p.kind for p in payloads] == ["status"]
 
 
 def test_a_status_that_has_become_private_is_told_as_gone() -> None:
     hidden = status(SINCE) | {"visibility": "private"}
-    hidden["uri"] = f"https://valmont.example/users/a/statuses/{hidden['id']}"
-    outcome = run(Instance({"x": [hidden]}), tags=("autre",), recheck=(hidden["uri"],))
-    assert [p.kind for p in outcome.payloads] == ["gone"]
+    hidden["uri"] = f"{HERE}/{hidden['id']}"
+    payloads, _ = looked_up(Instance({"x": [hidden]}), held(hidden["uri"]))
+    assert [p.kind for p in payloads] == ["gone"]
 
 
 def test_an_id_of_another_status_is_not_a_deletion() -> None:
     other = status(SINCE)
-    uri = f"https://valmont.example/users/a/statuses/{other['id']}"
-    assert run(Instance({"x": [other]}), tags=("autre",), recheck=(uri,)).payloads == []
+    payloads, _ = looked_up(Instance({"x": [other]}), held(f"{HERE}/{other['id']}"))
+    assert payloads == []
 
 
 @pytest.mark.parametrize("code", [401, 403, 500])
 def test_a_server_that_refuses_look_ups_deletes_nothing(code: int) -> None:
-    uri = "https://valmont.example/users/a/statuses/1"
-    outcome = run(
-        Instance(trouble=on("/statuses/", Answer(code))), tags=("valmont",), recheck=(uri, uri)
-    )
-    assert outcome.payloads == []
-    assert "deletions could not be checked" in (outcome.checkpoint.note or "")
+    refusing = Instance(trouble=on("/statuses", Answer(code)))
+    with pytest.raises(SourceError):
+        looked_up(refusing, held(f"{HERE}/1"))
+
+
+def test_a_server_that_knows_nothing_any_more_deletes_nothing() -> None:
+    posts = [held(f"https://valmont.example/users/u{n}/statuses/{n}") for n in range(5)]
+    with pytest.raises(SourceError, match="knows none of 5 statuses"):
+        looked_up(Instance(), *posts)
+    payloads, _ = looked_up(Instance(), *posts[:4])
+    assert [p.kind for p in payloads] == ["gone"] * 4
 
 
 # Access and trouble

@@ -1,0 +1,356 @@
+"""`vigie listen`: readers that stay connected and land what is published within seconds.
+
+One reader for each source block that says `live = true`, each in a thread of its own. A reader
+lands what its source hands over every three seconds or 500 payloads, with the cursor at which to
+go on (pipelines/listening.py), so that it may be killed at any instant: what was not landed is read
+again, what was landed is not. When its source fails, it waits (1 s, 2 s, … a minute, or as long as
+the source asks) and goes on from there. It looks at `vigie.toml` every two seconds and begins anew
+when that has changed, so that a new subject is heard at once.
+
+It opens no warehouse. Costs one connection a block and about 100 MB; memory is bounded by the
+batch and by what a source remembers of its last posts.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines import budget, landing, listening, sources, vigie_toml
+from pipelines.errors import RateLimited, SettingsError, SourceError, VigieError
+from pipelines.house import House, terms
+from pipelines.http import Client
+from pipelines.settings import SourceBlock
+from pipelines.sources import Checkpoint, Collected, Listening, Payload, Request
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 3.0
+FLUSH_PAYLOADS = 500
+BEAT_SECONDS = 5.0
+_LOOK_SECONDS = 2.0  # between two looks at vigie.toml
+_LONGEST_WAIT_SECONDS = 60.0
+_SOUND_SECONDS = 60.0  # a reader that worked for so long has overcome its last failures
+_PATIENCE_SECONDS = 2.0  # a stream that nobody reads for longer would fall behind
+_CALL_SECONDS = 20.0
+_STOP_SECONDS = 15.0
+
+Clock = Callable[[], datetime]
+
+
+def clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+def listen(
+    read: Callable[[], House],
+    *,
+    stopping: threading.Event,
+    names: Sequence[str] = (),
+    now: Clock = clock,
+) -> None:
+    """Run a reader for each live block, or for those of `names`, until `stopping` is set.
+
+    `read` gives the settings, and is called again when their file changes; a change with faults is
+    told in the log and waited out. VigieError when there is nothing to listen to, or when another
+    process listens to it, or when a reader dies.
+    """
+    house = read()
+    if not _chosen(house, names):
+        raise VigieError(
+            f"{house.home / vigie_toml.FILE} has no such source block with live = true: write it "
+            "into the block of a source that docs/sources.md calls live"
+        )
+    while not stopping.is_set():
+        with ExitStack() as locks:
+            blocks = _chosen(house, names)
+            for block in blocks:
+                locks.enter_context(listening.alone(house.home, block.name))
+            ending = threading.Event()
+            readers = [_started(house, block, ending, now) for block in blocks]
+            house = _changed(house, read, stopping, readers)
+            ending.set()
+            _join(readers)
+
+
+def _join(readers: Sequence[Reader]) -> None:
+    """Wait for the readers to end; VigieError when one does not, since its lock must not go."""
+    deadline = time.monotonic() + _STOP_SECONDS + _CALL_SECONDS
+    for reader in readers:
+        reader.join(max(deadline - time.monotonic(), 0))
+    if late := [reader.name for reader in readers if reader.is_alive()]:
+        raise VigieError(f"{', '.join(late)} does not end: kill this process and start it again")
+
+
+def _chosen(house: House, names: Sequence[str]) -> list[SourceBlock]:
+    return [block for block in house.live_blocks if not names or block.name in names]
+
+
+def _started(house: House, block: SourceBlock, ending: threading.Event, now: Clock) -> Reader:
+    reader = Reader(house=house, block=block, ending=ending, now=now)
+    reader.start()
+    return reader
+
+
+def _changed(
+    house: House,
+    read: Callable[[], House],
+    stopping: threading.Event,
+    readers: Sequence[Reader],
+) -> House:
+    """The settings once they have changed for good, or the same when it is time to stop.
+
+    VigieError when a reader has died: what it writes to may be full, or not ours to write.
+    """
+    path = house.home / vigie_toml.FILE
+    seen = _stamp(path)
+    while not stopping.wait(_LOOK_SECONDS):
+        if dead := [reader.name for reader in readers if not reader.is_alive()]:
+            raise VigieError(f"{', '.join(dead)} has died: see above; check {house.home} and disk")
+        if _stamp(path) == seen:
+            continue
+        seen = _stamp(path)
+        try:
+            found = read()
+        except SettingsError as error:
+            log.error("settings.refused faults=%d the old ones stand", len(error.faults))
+            continue
+        log.info("settings.read sources=%d", len(found.live_blocks))
+        return found
+    return house
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:  # an editor is replacing it
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+class Reader(threading.Thread):
+    """The reader of one block; a thread that ends when `ending` is set, and only then."""
+
+    def __init__(
+        self, *, house: House, block: SourceBlock, ending: threading.Event, now: Clock
+    ) -> None:
+        super().__init__(name=f"reader {block.name}", daemon=True)
+        self._house, self._block = house, block
+        self._ending, self._now = ending, now
+
+    def run(self) -> None:
+        """Listen, and listen again after every failure, more patiently each time."""
+        failures = 0
+        while not self._ending.is_set():
+            book = opened(self._house, self._block, self._now)
+            begun, wait = time.monotonic(), None
+            try:
+                self._listen(book)
+            except RateLimited as error:
+                wait = max((error.retry_at - self._now()).total_seconds(), 1.0)
+                self._tell(book, "waiting", str(error))
+            except SourceError as error:
+                self._tell(book, "failed", str(error))
+            except Exception as error:  # any source may fail in its own way, and on any payload
+                name = type(error).__name__
+                log.exception("reader.broken source=%s error=%s", self._block.name, name)
+                self._tell(book, "failed", f"broke off ({name}): see the log of vigie listen")
+            is_sound = time.monotonic() - begun > _SOUND_SECONDS
+            failures = 0 if is_sound else failures + 1
+            self._ending.wait(_wait(failures) if wait is None else wait)
+
+    def _tell(self, book: Book, status: listening.Status, note: str) -> None:
+        log.warning("reader.%s source=%s why=%s", status, self._block.name, " ".join(note.split()))
+        book.tell(status, note)
+
+    def _listen(self, book: Book) -> None:
+        """Land what the source hands over until it is time to end; SourceError."""
+        source = sources.load(self._block.kind)
+        net = self._house.settings.net
+        if not isinstance(source, Listening):
+            raise VigieError(f"kind {self._block.kind!r} cannot be listened to")
+        with (
+            closing(budget.Ledger(self._house.home / budget.FILE)) as ledger,
+            Client(
+                contact=net.contact,
+                allow_private=net.allow_private,
+                sleep=self._sleep,
+                total_seconds=_CALL_SECONDS,
+                budget=budget.of_block(self._house.settings, self._block, source.MANIFEST, ledger),
+            ) as client,
+        ):
+            request = asked(self._house, self._block, book, client=client, now=self._now)
+            with closing(source.listen(request)) as items:
+                for item in items:
+                    book.add(item)
+                    if self._ending.is_set() and isinstance(item, Checkpoint):
+                        break
+        book.land()
+        book.tell("stopped")
+        if not self._ending.is_set():
+            raise SourceError(f"{self._block.name} has nothing more to say, which no stream may")
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep for a moment; who asks for more is called back by the reader, not by the call."""
+        if seconds > _PATIENCE_SECONDS:
+            at = self._now() + timedelta(seconds=seconds)
+            raise RateLimited(f"it may be asked again at {at:%Y-%m-%d %H:%M:%SZ}", at)
+        time.sleep(seconds)
+
+
+def _wait(failures: int) -> float:
+    """The seconds before the next try: one, two, four, up to a minute."""
+    jitter = 1 + random.random() / 2  # noqa: S311 - spreads calls, hides nothing
+    return min(2.0 ** max(failures - 1, 0), _LONGEST_WAIT_SECONDS) * jitter
+
+
+def asked(house: House, block: SourceBlock, book: Book, *, client: Client, now: Clock) -> Request:
+    """What a reader asks of its source: to go on where its book stands."""
+    return Request(
+        name=block.name,
+        options=block.options,
+        terms=terms(house.settings, block),
+        cursor=book.cursor,
+        since=book.until,
+        until=now(),
+        client=client,
+        home=house.home,
+        secrets=house.secrets,
+        now=now,
+        landed=lambda: landed(house.home, block.name),
+    )
+
+
+def landed(home: Path, name: str) -> Iterator[Payload]:
+    """What a block has landed in the past days: the newest file first, as far as it can be read."""
+    files = (home / "landing" / name).glob("*/*.jsonl.zst")
+    for path in sorted(files, key=lambda file: file.name.rpartition("-")[2], reverse=True):
+        try:
+            yield from landing.read(path)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            log.warning("landing.unreadable source=%s error=%s", name, type(error).__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Book:
+    """What a reader has in hand and where it stands; the one thing here that changes in place.
+
+    All up to `until` and `cursor` is landed, the last of it under `stamp`.
+    """
+
+    home: Path
+    name: str
+    now: Clock
+    stamp: str
+    cursor: sources.Cursor | None
+    until: datetime
+    payloads: list[Payload] = field(default_factory=list)
+    last: Checkpoint | None = None
+    gap: tuple[datetime, datetime] | None = None
+    is_capped: bool = False
+    notes: list[str] = field(default_factory=list)
+    first_at: float = 0.0  # when the oldest payload in hand came, on the monotonic clock
+    told_at: float = 0.0
+
+    def add(self, item: Collected) -> None:
+        """Take an item in hand; at a checkpoint, land what is due."""
+        if isinstance(item, Payload):
+            self.first_at = self.first_at if self.payloads else time.monotonic()
+            self.payloads.append(item)
+            return
+        self.last = item
+        self.is_capped = self.is_capped or item.capped
+        self.notes += [item.note] if item.note else []
+        if item.gap:
+            self.gap = _joined(self.gap, item.gap)
+        is_old = time.monotonic() - self.first_at >= FLUSH_SECONDS
+        if self.gap or len(self.payloads) >= FLUSH_PAYLOADS or (self.payloads and is_old):
+            self.land()
+        elif not self.payloads:
+            self._move_on()
+        if time.monotonic() - self.told_at >= BEAT_SECONDS:
+            self.tell("ok")
+
+    def land(self) -> None:
+        """Write what is in hand up to the last checkpoint, then its receipt."""
+        if self.last is None or not (self.payloads or self.gap):
+            return
+        stamp = listening.next_stamp(self.stamp, self.now())
+        at, path = listening.moment(stamp), None
+        if self.payloads:
+            file = landing.path_for(self.home, self.name, f"live-{stamp}", at)
+            path = landing.land(self.payloads, path=file, fetched_at=at).path
+        receipt = listening.Receipt(
+            stamp=stamp,
+            path=str(path.relative_to(self.home)) if path else None,
+            payload_count=len(self.payloads),
+            since=self.until,
+            until=max(self.until, self.last.until or self.until),
+            cursor=self.last.cursor,
+            gap=self.gap,
+            is_capped=self.is_capped,
+            note="; ".join(dict.fromkeys(self.notes)) or None,
+        )
+        listening.write_receipt(self.home, self.name, receipt)
+        log.info("reader.landed source=%s count=%d", self.name, receipt.payload_count)
+        self.stamp, self.gap, self.is_capped = stamp, None, False
+        self.payloads.clear()
+        self._move_on()
+        self.tell("ok")
+
+    def _move_on(self) -> None:
+        if self.last:
+            self.cursor = self.last.cursor
+            self.until = max(self.until, self.last.until or self.until)
+
+    def tell(self, status: listening.Status, note: str | None = None) -> None:
+        """Write how the reader is, with the cursor of what is landed and not of what is in hand."""
+        told = "; ".join(dict.fromkeys(self.notes)) or None
+        self.notes.clear()
+        self.told_at = time.monotonic()
+        listening.write_reader(
+            self.home,
+            self.name,
+            listening.Reader(
+                at=self.now(),
+                until=self.until,
+                status=status,
+                cursor=self.cursor,
+                stamp=self.stamp,
+                note=note or told,
+            ),
+        )
+
+
+def _joined(
+    gap: tuple[datetime, datetime] | None, other: tuple[datetime, datetime]
+) -> tuple[datetime, datetime]:
+    return other if gap is None else (min(gap[0], other[0]), max(gap[1], other[1]))
+
+
+def opened(house: House, block: SourceBlock, now: Clock) -> Book:
+    """The book of a block as its last reader left it; a new one begins `first_days` ago."""
+    home, name = house.home, block.name
+    receipt, reader = listening.last_receipt(home, name), listening.reader(home, name)
+    book = Book(
+        home=home,
+        name=name,
+        now=now,
+        stamp=receipt.stamp if receipt else "",
+        cursor=receipt.cursor if receipt else None,
+        until=receipt.until if receipt else now() - timedelta(days=block.first_days),
+    )
+    if reader and reader.stamp >= book.stamp and reader.cursor is not None:
+        book.cursor, book.until = reader.cursor, max(book.until, reader.until)
+        book.stamp = reader.stamp
+    return book
