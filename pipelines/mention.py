@@ -189,8 +189,8 @@ class Mention:
     run_id: str
     words: str | None = None
     query_versions: tuple[str, ...] | None = None
-    place_codes: tuple[str, ...] | None = None
     lookup_id: str | None = None
+    place_codes: tuple[str, ...] | None = None
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -267,8 +267,8 @@ MENTION_SCHEMA = pa.schema(
         # where neither was recorded yet.
         pa.field("words", pa.string()),
         pa.field("query_versions", _TEXTS),
-        pa.field("place_codes", _TEXTS),
         pa.field("lookup_id", pa.string()),
+        pa.field("place_codes", _TEXTS),
     ]
 )
 
