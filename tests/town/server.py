@@ -62,6 +62,12 @@ class Town:
             return _json({"version": "4.5.0", "configuration": {"timelines_access": access}})
         if path.startswith("/api/v1/timelines/tag/"):
             return self._tag(path.rsplit("/", 1)[1], query)
+        if path == "/api/v1/statuses":
+            return _json(self._statuses(query.get("id[]", [])))
+        if path.startswith("/api/v1/statuses/") and (
+            found := self._statuses([path.rsplit("/", 1)[1]])
+        ):
+            return _json(found[0])
         if path.startswith("/xrpc/"):
             return self._xrpc(path.removeprefix("/xrpc/"), query, headers)
         return _json({"error": "Record not found"}, status=404)
@@ -97,6 +103,11 @@ class Town:
                 f'<{base}?min_id={page[0][0]}>; rel="prev"'
             )
         return _json(statuses, headers=headers)
+
+    def _statuses(self, ids: list[str]) -> list[dict[str, Any]]:
+        """The statuses of these ids that there are by now."""
+        known = {str(_snowflake(post)): post for post in self.posts("mastodon")}
+        return [_status(int(key), known[key]) for key in ids if key in known]
 
     def _xrpc(self, method: str, query: Query, headers: Mapping[str, str]) -> Answer:
         if method in ("com.atproto.server.createSession", "com.atproto.server.refreshSession"):
