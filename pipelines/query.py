@@ -216,7 +216,7 @@ def _node(asked: Asked, branch: _Branch) -> Node:
         case "word":
             return query_terms.word(asked, str(parts[0]), _at(parts[0]))
         case "phrase":
-            return query_terms.phrase(asked, str(parts[0])[1:-1], _at(parts[0]) + 1)
+            return query_terms.quoted(asked, str(parts[0])[1:-1], _at(parts[0]) + 1)
         case "raw":
             return _raw(asked, _token(parts[0]))
         case "negated":
@@ -227,6 +227,9 @@ def _node(asked: Asked, branch: _Branch) -> Node:
             return _risky(asked, _token(parts[0]), [_branch(part) for part in parts[1:]])
         case "title":
             return _title(asked, _token(parts[0]), _branch(parts[1]))
+        case "forms":
+            asked_for = map(_token, parts[1:])
+            return any_of(query_terms.forms(asked, str(v), _at(v)) for v in asked_for)
         case "filter":
             sign, *values = map(_token, parts)
             return any_of(query_fields.read(asked, sign, str(v), _at(v)) for v in values)

@@ -2,7 +2,8 @@
 
 A phrase has one way for each form in which it may be written: "Lignes d'Azur" is `lignes azur`
 where the apostrophe stands and `lignes d azur` where it was left out. Small letters stand for the
-plural and the singular, capitals for a name.
+plural and the singular, capitals for a name; `forms:` stands for every form of a word
+(`word_forms`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from pipelines import words
+from pipelines import word_forms, words
 from pipelines.errors import ONE_PERSON, QueryError
-from pipelines.query_tree import Part, Phrase, Way
+from pipelines.query_tree import Inflected, Part, Phrase, Way
 from pipelines.vigie_toml import near
 
 STEM_LEAST = 3  # letters before a `*`, and of a word with `?`
@@ -34,6 +35,7 @@ EXAMPLES: Mapping[str, str] = {
     "title:": 'title:"conseil municipal"',
     "raw:": 'raw:"SNCF"',
     "risky:": "risky:(Nice)",
+    "forms:": "forms:fermer",
 }
 
 
@@ -85,7 +87,8 @@ _OTHER_NAMES = {
     "titre": "title", "langue": "lang", "language": "lang", "lieu": "place", "auteur": "author",
     "url": "site", "domain": "site", "domainurl": "site", "country": "place", "city": "place",
     "region": "place", "network": "source", "reseau": "source", "from": "author", "brut": "raw",
-    "content_type": "type", "http": "site", "https": "site",
+    "content_type": "type", "http": "site", "https": "site", "formes": "forms", "lemma": "forms",
+    "lemme": "forms",
 }  # fmt: skip
 
 
@@ -172,6 +175,43 @@ def phrase(asked: Asked, written: str, at: int) -> Phrase:
     made = Phrase(written, ways, at=at)
     _check_length(asked, made)
     return made
+
+
+def quoted(asked: Asked, written: str, at: int) -> Phrase:
+    """The node of what stands between quotes, where `forms:` is no operator."""
+    if found := re.search(r"(?:^|(?<=\s))forms:\S+", written, re.IGNORECASE):
+        remedy = f"take it out of the quotes: {found[0]} ONEAR/0 école finds the two side by side"
+        asked.refuse(at + found.start(), found[0], f"{short(found[0])} stands in quotes", remedy)
+    return phrase(asked, written, at)
+
+
+def forms(asked: Asked, value: str, at: int) -> Phrase:
+    """The node of every form of a word, or of the words of which it is a form."""
+    written = value.strip('"').strip()
+    if not re.fullmatch(r"[^\W\d_]{2,}(?:-[^\W\d_]+)*", written):
+        remedy = "write a word of letters, without signs: forms:fermer; several: forms:(a OR b)"
+        asked.refuse(at, value, f"forms:{short(value)} is not one word", remedy)
+    found = word_forms.of(written)
+    if found is None:
+        near = word_forms.nearest(written)
+        guess = f"did you mean forms:{near}? else " if near else ""
+        remedy = f"{guess}write the forms that you mean, joined by OR, or {written}*"
+        asked.refuse(at, value, f"no form of {short(written)!r} is known", remedy)
+    return Phrase(f"forms:{written}", _form_ways(found), found, at=at)
+
+
+def _form_ways(found: Inflected) -> tuple[Way, ...]:
+    """One way for all forms of a word each, one more for each that is several ("rendez-vous").
+
+    The plural and singular of the word itself are there too: it finds no less than without forms:.
+    """
+    tokens = [tuple(words.read(form).tokens[1:]) for form in found.forms]
+    out = frozenset(map(words.fold, found.left_out))
+    more = (form for lemma in found.lemmas for form in words.number_forms(words.fold(lemma)))
+    single = {*more, *(each[0] for each in tokens if len(each) == 1)} - out
+    longer = (tuple(Part((token,)) for token in each) for each in tokens if len(each) > 1)
+    single = {each for each in single if len(each) > 1}
+    return ((Part(tuple(sorted(single))),), *dict.fromkeys(longer))
 
 
 def literal(term: str, *, is_counted: bool = False) -> Phrase | None:

@@ -26,6 +26,7 @@ from pipelines.query_tree import (
     Author,
     Cut,
     Engagement,
+    Inflected,
     Lang,
     Named,
     Near,
@@ -128,6 +129,8 @@ def _field_line(node: Node) -> str:
 
 
 def _phrase_line(phrase: Phrase) -> str:
+    if phrase.inflected:
+        return _forms_line(phrase.written, phrase.inflected)
     kind = {"#": "the hashtag", "@": "the account"}.get(phrase.written[:1], "")
     longest = max(len(way) for way in phrase.ways)
     kind = kind or ("the phrase" if longest > 1 else "the word")
@@ -135,6 +138,15 @@ def _phrase_line(phrase: Phrase) -> str:
         " ".join("/".join(part.forms) + "…" * part.is_prefix for part in way) for way in phrase.ways
     )
     return f"{kind} “{phrase.written.strip()}” ({', or '.join(ways)})"
+
+
+def _forms_line(written: str, found: Inflected) -> str:
+    """The forms of a word as they are spelt, and which word it is a form of."""
+    lemmas = " and ".join(f"“{lemma}”" for lemma in found.lemmas)
+    asked = written.removeprefix("forms:")
+    is_form = words.fold(asked) not in map(words.fold, found.lemmas)
+    of = f", since “{asked}” is one of them" if is_form else ""
+    return f"every form of {lemmas}{of} ({', '.join(found.forms)})"
 
 
 def listed(node: Node) -> str:
@@ -149,7 +161,8 @@ def listed(node: Node) -> str:
 
 def warnings(tree: Node, *, sources: Collection[str] = ()) -> list[str]:
     """What the writer of a query may not have meant; `sources` are the names that there are."""
-    found = [*_lone_words(tree), *_of_words(tree), *_idle_risks(tree), *_of_fields(tree, sources)]
+    found = [*_lone_words(tree), *_of_words(tree), *_of_forms(tree)]
+    found += [*_costly_forms(tree), *_idle_risks(tree), *_of_fields(tree, sources)]
     if cover(tree, with_raw=True) is None:
         found.append(
             "posts may answer without any word of the query, so no source can be asked for them: "
@@ -165,7 +178,7 @@ def _lone_words(tree: Node) -> Iterator[str]:
         is_single = all(len(way) == 1 for way in phrase.ways) and phrase.written[0] not in "#@"
         if not is_single:
             continue
-        if not _MISLEADING.isdisjoint(forms):
+        if phrase.inflected is None and not _MISLEADING.isdisjoint(forms):
             yield (
                 f"“{phrase.written}” is a town and a common word: write risky:({phrase.written}) "
                 "AND (mairie OR …), or join it with a word that makes it sure"
@@ -197,6 +210,39 @@ def _of_words(tree: Node) -> Iterator[str]:
                 f"“{text}”: sources that search by words (Bluesky, Mastodon) cannot be asked for "
                 "it; write its main forms too, joined by OR"
             )
+
+
+def _of_forms(tree: Node) -> Iterator[str]:
+    """Forms of a word that are other words too, or that had to be left out."""
+    for phrase in (node for node in walk(tree) if isinstance(node, Phrase)):
+        found, text = phrase.inflected, phrase.written
+        if found is None:
+            continue
+        if found.left_out:
+            yield (
+                f"{text}: without {_few(found.left_out)}, which cannot be told from words that "
+                'stand in nearly every post; raw:"…" finds the exact form'
+            )
+        if found.shared:
+            yield f"{text}: finds {_few(found.shared)} where it is a word of its own too"
+        if found.also_of:
+            others = " and ".join(f"forms:{lemma}" for lemma in found.also_of)
+            yield f"{text}: is a form of another word too: write {others} if that is meant"
+
+
+def _costly_forms(tree: Node) -> Iterator[str]:
+    """Forms that a source must be asked for one by one, where no other word is enough to ask."""
+    for phrase in cover(tree) or ():
+        if phrase.inflected:
+            yield (
+                f"{phrase.written}: sources that search by words are asked for each of its "
+                f"{len(phrase.asks)} forms; joined by AND or NEAR with another word, for that alone"
+            )
+
+
+def _few(forms: Sequence[str]) -> str:
+    more = f" and {len(forms) - _LISTED} more" if len(forms) > _LISTED else ""
+    return ", ".join(f"“{form}”" for form in forms[:_LISTED]) + more
 
 
 def _idle_risks(node: Node) -> Iterator[str]:

@@ -35,12 +35,33 @@ Way = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Inflected:
+    """Whose forms `forms:` stands for, as they are spelt; for telling and for asking sources.
+
+    `left_out` are forms that stand in nearly every text, `shared` those that are words of their
+    own too, `also_of` other words of which the one that was written is a form.
+    """
+
+    lemmas: tuple[str, ...]
+    forms: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    also_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A word, phrase, hashtag or account: one of `ways`, its parts side by side."""
 
     written: str
     ways: tuple[Way, ...]
+    inflected: Inflected | None = field(default=None, compare=False)
     at: int = field(default=0, compare=False)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What a source is asked for: the phrase, or each form of a word."""
+        return self.inflected.forms if self.inflected else (self.written.strip(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +296,8 @@ def _least(found: Iterable[tuple[Phrase, ...] | None]) -> tuple[Phrase, ...] | N
 
 def _breadth(phrases: tuple[Phrase, ...]) -> tuple[int, int]:
     """How much phrases let through: how many they are, then how short the shortest is."""
-    return len(phrases), -min(len(phrase.written) for phrase in phrases)
+    asked = [each for phrase in phrases for each in phrase.asks]
+    return len(asked), -min(map(len, asked), default=0)
 
 
 LATE = (Lang, Place)  # known only of what is read further, which takes the time of ten matches
@@ -305,10 +327,13 @@ def digest(node: Node) -> str:
     return hashlib.blake2b(f"{VERSION} {_plain(node)}".encode(), digest_size=4).hexdigest()
 
 
+_UNTOLD = ("at", "written", "inflected")  # what changes nothing of the meaning
+
+
 def _plain(value: Anything) -> str:
     """A record as text, without places in the query, which mean nothing."""
     if is_dataclass(value) and not isinstance(value, type):
-        held = (getattr(value, f.name) for f in fields(value) if f.name not in ("at", "written"))
+        held = (getattr(value, f.name) for f in fields(value) if f.name not in _UNTOLD)
         return f"{type(value).__name__}({','.join(map(_plain, held))})"
     if isinstance(value, tuple):
         return f"[{','.join(map(_plain, value))}]"

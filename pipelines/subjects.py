@@ -277,7 +277,7 @@ def wanted(subject: Subject, allowed: Allowed) -> Wanted:
     phrases = cover(asked, with_raw=True) if asked else ()
     written: dict[str, list[str]] = {"#": [], "@": [], "*": [], "a": []}
     for phrase in phrases or ():
-        written[_sort(phrase)].append(phrase.written.strip())
+        written[_sort(phrase)] += phrase.asks
     return Wanted(
         names=_once((*subject.names, *subject.ambiguous, *written["a"])),
         hashtags=_once((*subject.hashtags, *written["#"])),

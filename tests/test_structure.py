@@ -34,7 +34,7 @@ PARTS = {
     "places": ("places",),
     "query": (
         *("query", "query_tree", "query_terms", "query_fields", "query_match", "query_sql"),
-        *("query_told", "query_import", "subjects", "insee"),
+        *("query_told", "query_import", "subjects", "insee", "word_forms"),
     ),
     "history": ("query_history",),
     "words": ("words",),

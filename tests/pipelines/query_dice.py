@@ -28,7 +28,8 @@ WORDS = (
     "le", "la", "de", "du", "à", "the", "is", "M.", "C++", "R&D", "SNCF", "sncf", "2026", "A10",
     "日本", "ﬁn", "ĀB", "ẞ", "İ", "½", "x", "y", "#TramNice", "#tramnice", "#Nice06", "@ville",
     "@echo", "@…", "[tel]", "https://ex.fr/lignes-d-azur", "😀", "nai\u0308ve", "naïve", "N'Golo",
-    "prud'hommes", "centre-ville", "Centre Ville", "ne", "mois", "moi",
+    "prud'hommes", "centre-ville", "Centre Ville", "ne", "mois", "moi", "ferme", "fermée",
+    "FERMERA", "fermier", "chevaux", "cheval", "va", "ira", "rendez-vous", "dû", "closing",
 )  # fmt: skip
 MARKS = (" ", " ", " ", " ", " ", ", ", ". ", " ! ", "\n", "; ", " - ", "… ", "_", "'", "’")
 ASKED = (
@@ -36,6 +37,8 @@ ASKED = (
     "Tours", "tours", "travaux", "journal", "aujourd'hui", "grève", "Œuvre", "SNCF", "2026", "A10",
     "centre-ville", "prud'hommes", "naïve", "mois", "日本", "R&D", "trava*", "éco*", "gr?ve",
     "t?am", "jour*", "#TramNice", "#tram*", "@ville", "N'Golo", "journ?l*", "xyz",
+    "forms:fermer", "forms:aller", "forms:(cheval OR école)", "forms:rendez-vous",
+    "forms:devoir", "forms:close",
 )  # fmt: skip
 PHRASES = (
     '"Lignes d\'Azur"', '"mairie de Nice"', '"la mairie"', '"St. Étienne"', '"M. le maire"',

@@ -69,6 +69,12 @@ WRONG = (
     "author:@jeandupont",
     "mairie AND @jeandupont",
     "mairie\nAND (tram\nOR bus",
+    "forms:fermmer tram",
+    "forms:xzqq tram",
+    "forms:ferm* tram",
+    "forms:être",
+    '"forms:fermer école"',
+    "forms:(fermer supprimer)",
 )
 
 
