@@ -5,8 +5,8 @@ lemmas, irregular ones form by form. Here they are read backwards. What they lis
 stands; what a rule makes counts only if spaCy's own lemmatizer leads it back to the word, and, but
 for the regular French verbs, if some table knows it ("essentiel" has no "essentiele").
 
-Cost: some 4 s and 300 MB in a process that asks for a first word, 1 ms for each further word;
-nothing in one that asks for none, since spaCy is imported then (`docs/queries.md`).
+Cost: 4.4 s and 300 MB in a process that asks for a first word, 2 ms for each further one; nothing
+in a process that asks for none, since spaCy is imported for the first (`docs/queries.md`).
 Known gaps: words younger than the tables; names; "bel" is no form of "beau" for them.
 """
 
