@@ -261,6 +261,8 @@ def _on_subject(
         for (draft, document, _), lang in zip(kept, langs, strict=True)
     ]
     drafts, names = [draft for draft, *_ in kept], [found for *_, found in kept]
+    if matcher.is_late:
+        names = _with_given(matcher.find(read), drafts, run, matcher)
     read = _placed(read, drafts, names, matcher, finder)
     if matcher.is_late:
         names = _with_given(matcher.find(read), drafts, run, matcher)
@@ -281,8 +283,9 @@ def _placed(
 ) -> list[Document]:
     """The documents with the places that they name.
 
-    "La ville" is the institution's own only in what is known to be about it, so what was found
-    under a guess is found again.
+    "La ville" is the institution's own only in what is known to be about it. A guess would prove
+    itself: "la ville" would name the place for which the post then counts. So places are found
+    first for what needs none, and again for what they showed.
     """
     own = matcher.institution_subject
     texts = [

@@ -108,7 +108,7 @@ def note_versions(
 
 def asked(watch: Watch) -> str:
     """The terms and the query of a subject as JSON, those that are empty left out."""
-    names = ("query", "names", "ambiguous", "context", "exclude", "hashtags", "handles")
+    names = ("query", "names", "ambiguous", "context", "exclude", "places", "hashtags", "handles")
     held: dict[str, Any] = {name: getattr(watch.subject, name) for name in names}
     shown = {name: value for name, value in held.items() if value}
     return json.dumps(shown, ensure_ascii=False)

@@ -121,7 +121,8 @@ class Subject(Part):
     """What is watched, and the mission that it serves (`purpose`).
 
     `names` count alone; `ambiguous` names count only with a word of `context` near by, and never
-    where a word of `exclude` stands. `query` says the same and more in one expression
+    where a word of `exclude` stands; with `places` they count too in a text that names one of
+    these (INSEE codes). `query` says the same and more in one expression
     (docs/queries.md); beside terms, either is enough.
     """
 
@@ -132,6 +133,7 @@ class Subject(Part):
     ambiguous: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    places: tuple[PlaceCode, ...] = ()
     handles: tuple[str, ...] = ()
     hashtags: tuple[str, ...] = ()
     query: Annotated[str, Field(min_length=1)] | None = None

@@ -28,11 +28,13 @@ from pipelines import query, query_match, words
 from pipelines.query_match import Compiled, Document
 from pipelines.query_terms import Allowed, literal
 from pipelines.query_tree import (
+    All,
     Any,
     Author,
     Cut,
     Named,
     Node,
+    Not,
     Part,
     Phrase,
     Site,
@@ -219,9 +221,20 @@ def tree(subject: Subject, allowed: Allowed = query.NOBODY, *, window: int = WIN
         context = _phrases(subject.context, is_counted=True)
         beside = tuple(phrase for phrase in exclude if phrase not in inside)
         found.append(_cut(Named(unsure, context, beside, window), inside))
+        if subject.places:
+            found.append(_placed(_cut(any_of(unsure), inside), beside, subject.places))
     if subject.query is not None:
         found.append(query.parse(subject.query, allowed=allowed).tree)
     return any_of(found) if found else Any(())
+
+
+def _placed(name: Node, beside: tuple[Phrase, ...], codes: Iterable[str]) -> Node:
+    """A name in a text that names one of these places: no club, street or person of that name.
+
+    The nodes of a query, so that the stream and the SQL over `place_codes` agree.
+    """
+    place = any_of(query.parse(f"place:{code}").tree for code in codes)
+    return All((name, place, *((Not(any_of(beside)),) if beside else ())))
 
 
 def _marks(subject: Subject) -> Iterator[Phrase]:

@@ -285,6 +285,13 @@ def _people(areas: set[tuple[str, ...]]) -> Iterator[Sense]:
                 yield Sense(kind=Kind.PEOPLE, words=words, codes=(code,))
 
 
+def inhabitants(code: str) -> tuple[str, ...]:
+    """What the inhabitants of a place are called, in each form; () where no list says."""
+    level, _, insee = code.partition(":")
+    singulars = read("demonyms").get(f"{level}s", {}).get(insee, [])
+    return tuple(form for singular in singulars for form in _forms(singular))
+
+
 def _forms(singular: str) -> tuple[str, ...]:
     """The forms of a masculine singular: Nantais, Nantaise, Nantaises."""
     ending = max((e for e in _FORMS if singular.endswith(e)), key=len, default=None)

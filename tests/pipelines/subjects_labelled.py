@@ -96,15 +96,29 @@ def proposed(institution: str) -> tuple[Institution, Subject]:
 def bare(institution: str) -> Watched:
     """The bare name, wherever it stands."""
     who, subject = proposed(institution)
-    names = {"names": (INSTITUTIONS[institution][2],), "ambiguous": (), "exclude": ()}
+    names = {"names": (INSTITUTIONS[institution][2],), "ambiguous": (), "exclude": (), "hashtags": ()}
     return _watched(who, subject.model_copy(update=names))
 
 
 @cache
+def without_places(institution: str) -> Watched:
+    """What init proposes, without its places: words of context alone."""
+    who, subject = proposed(institution)
+    return _watched(who, subject.model_copy(update={"places": ()}))
+
+
+@cache
 def without_context(institution: str) -> Watched:
-    """What init proposes, without words of context."""
+    """What init proposes, without its words of context: places alone."""
     who, subject = proposed(institution)
     return _watched(who, subject.model_copy(update={"context": ()}))
+
+
+@cache
+def names_alone(institution: str) -> Watched:
+    """What init proposes, without either: names and hashtags that say the institution alone."""
+    who, subject = proposed(institution)
+    return _watched(who, subject.model_copy(update={"context": (), "places": ()}))
 
 
 @cache
@@ -115,8 +129,10 @@ def whole(institution: str) -> Watched:
 
 VARIANTS: dict[str, Variant] = {
     "bare name": bare,
-    "without context": without_context,
-    "with context": whole,
+    "names alone": names_alone,
+    "and context": without_places,
+    "and places": without_context,
+    "all of it": whole,
 }
 
 
