@@ -183,9 +183,10 @@ def _left_to_complete(settings: Settings) -> Iterator[Check]:
     if invented := [a for a in addresses if a.endswith(".example")]:
         what = f"{', '.join(dict.fromkeys(invented))}: addresses of a domain that nobody owns"
         yield Check(name=FILE, status="warning", what=what, remedy="write your own addresses")
-    for code in settings.institution.territory:
+    of_subjects = [(f"places of {s.id}", code) for s in settings.subjects for code in s.places]
+    for name, code in [*(("territory", c) for c in settings.institution.territory), *of_subjects]:
         if code not in gazetteer.places():
-            what = f"territory names {code}, which is no place of the gazetteer"
+            what = f"{name} names {code}, which is no place of the gazetteer"
             remedy = "write the INSEE code of today, such as commune:37261"
             yield Check(name=FILE, status="error", what=what, remedy=remedy)
     for block in settings.sources:

@@ -38,13 +38,15 @@ class House:
 def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
     """The institution that lives in `home`; SettingsError with every fault of its file.
 
-    PlaceUnknown where its territory is no place.
+    PlaceUnknown where its territory, or a place of a subject, is none.
     """
     environ = os.environ if environ is None else environ
     settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
     if deaf := tuple(_deaf(settings)):
         raise SettingsError(str(home / vigie_toml.FILE), deaf)
     places.check(settings.institution.territory)
+    for subject in settings.subjects:
+        places.check(subject.places, where=f"[[subjects]] {subject.id}, places")
     secrets = reading.secrets_for(settings, environ)
     return House(settings=settings, secrets=secrets, environ=environ)
 

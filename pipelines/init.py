@@ -83,7 +83,6 @@ _SPORT = (
 _LIKE_MOST = 30  # longer names of other communes; of "Saint-Martin" there are hundreds
 
 
-
 def write(home: Path, *, answers: Mapping[str, str]) -> Path:
     """The `vigie.toml` of a new institution, written with its key and folders.
 

@@ -121,8 +121,8 @@ class Subject(Part):
     """What is watched, and the mission that it serves (`purpose`).
 
     `names` count alone; `ambiguous` names count only with a word of `context` near by, and never
-    where a word of `exclude` stands; with `places` they count too in a text that names one of
-    these (INSEE codes). `query` says the same and more in one expression
+    where a word of `exclude` stands; with `places` (INSEE codes) they
+    count too in a text that names one of these. `query` says the same and more in one expression
     (docs/queries.md); beside terms, either is enough.
     """
 

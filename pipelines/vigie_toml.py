@@ -279,10 +279,10 @@ def _subjects(document: Document) -> Iterator[Fault]:
         if not is_named and not subject.get("query"):
             remedy = "nothing would be heard: write names, handles, hashtags or a query"
             yield document.fault(("subjects", index), "no name", remedy)
-        if terms["ambiguous"] and not terms["context"]:
+        if terms["ambiguous"] and not terms["context"] and not subject.get("places"):
             remedy = (
-                "a name that means other things too counts only near a word of `context`: "
-                'write them, for example context = ["mairie", "commune"]'
+                "a name that means other things too counts only near a word of `context`, or where "
+                'a place of `places` is named: write context = ["mairie", "commune"]'
             )
             yield document.fault(("subjects", index, "ambiguous"), terms["ambiguous"][0], remedy)
         for name in terms["names"]:

@@ -90,13 +90,13 @@ def _named(found: Found, read: reading.Read, named: Names, at: int) -> Named:
     )
 
 
-def check(territory: Sequence[str]) -> None:
+def check(codes: Sequence[str], *, where: str = "[institution], territory") -> None:
     """Raise PlaceUnknown with the remedy where a code of the settings is no place."""
-    for code in territory:
+    for code in codes:
         try:
             gazetteer.place(code)
         except PlaceUnknown as error:
-            raise PlaceUnknown(f"vigie.toml, [institution], territory: {error}") from error
+            raise PlaceUnknown(f"vigie.toml, {where}: {error}") from error
 
 
 def finder(territory: Sequence[str] = (), *, has_context: bool = True) -> Finder:

@@ -3,8 +3,8 @@
     python -m tests.bench.bench_subjects [--errors]
 
 Precision and recall on the labelled posts by institution and by kind of case: of the bare name, of
-what init proposes without and with its words of context. `--errors` prints each post of the
-development half that is misjudged, with the places found in it.
+what init proposes with and without its words of context and its places. `--errors` prints each
+post of the development half that is misjudged, with the places found in it.
 """
 
 from __future__ import annotations

@@ -167,6 +167,7 @@ def terms(dice: random.Random) -> Node:
             ambiguous=few(("Nice", "Tours", "Azur", "la Tour"), 2),
             context=few(("mairie", "tram", "école", "centre-ville"), 3),
             exclude=few(("OGC Nice", "Nice tram", "bus", "tours de bus", "le tram de Nice"), 3),
+            places=few(("commune:37261", "departement:06", "region:24"), 2),
             hashtags=few(("TramNice", "Nice06"), 1),
             handles=few(("@ville",), 1),
         )

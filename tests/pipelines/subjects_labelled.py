@@ -96,7 +96,12 @@ def proposed(institution: str) -> tuple[Institution, Subject]:
 def bare(institution: str) -> Watched:
     """The bare name, wherever it stands."""
     who, subject = proposed(institution)
-    names = {"names": (INSTITUTIONS[institution][2],), "ambiguous": (), "exclude": (), "hashtags": ()}
+    names = {
+        "names": (INSTITUTIONS[institution][2],),
+        "ambiguous": (),
+        "exclude": (),
+        "hashtags": (),
+    }
     return _watched(who, subject.model_copy(update=names))
 
 

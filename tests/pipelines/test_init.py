@@ -41,7 +41,9 @@ def test_a_town_is_watched_by_names_of_its_own_and_its_bare_name_near_context(
 ) -> None:
     init.write(tmp_path, answers={"name": "Ville d'Aubray"})
     (subject,) = read(tmp_path).subjects
-    assert subject.names == ("Ville d'Aubray", "mairie d'Aubray")
+    assert subject.names == (
+        "Ville d'Aubray", "mairie d'Aubray", "maire d'Aubray", "conseil municipal d'Aubray",
+    )  # fmt: skip
     assert subject.ambiguous == ("Aubray",)
     assert "mairie" in subject.context
 
@@ -54,7 +56,8 @@ def test_a_town_is_watched_by_names_of_its_own_and_its_bare_name_near_context(
         ("Mairie de Saint-Denis", "commune", ()),  # four communes bear the name
         ("Département de la Vienne", "departement", ("departement:86",)),
         ("Préfecture d'Indre-et-Loire", "prefecture", ("departement:37",)),
-        ("Région Normandie", "region", ()),
+        ("Région Normandie", "region", ("region:28",)),
+        ("Région de Monbourg", "region", ()),
         ("Ville de Monbourg", "commune", ()),
         ("Agence de Tours", "autre", ()),
     ],
@@ -64,6 +67,29 @@ def test_the_territory_is_the_one_place_of_that_name(
 ) -> None:
     init.write(tmp_path, answers={"name": name, "kind": kind})
     assert read(tmp_path).institution.territory == territory
+
+
+def test_a_town_counts_where_it_is_named_as_a_place_and_not_its_namesakes(tmp_path: Path) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Tours"})
+    (subject,) = read(tmp_path).subjects
+    assert subject.places == ("commune:37261",)
+    assert {"rue de Tours", "Tours FC", "Joué-lès-Tours", "tours de scrutin"} < {*subject.exclude}
+    assert "Tours" not in subject.exclude
+
+
+def test_the_communes_of_a_department_are_no_namesakes_of_it(tmp_path: Path) -> None:
+    init.write(tmp_path, answers={"name": "Préfecture du Gard", "kind": "prefecture"})
+    (subject,) = read(tmp_path).subjects
+    assert subject.ambiguous == ("Gard", "Gardois", "Gardoise", "Gardoises")
+    assert "préfète du Gard" in subject.names
+    assert "Saint-Jean-du-Gard" not in subject.exclude
+
+
+def test_a_name_that_hundreds_of_communes_hold_excludes_none_of_them(tmp_path: Path) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Saint-Martin"})
+    (subject,) = read(tmp_path).subjects
+    assert "rue de Saint-Martin" in subject.exclude
+    assert len(subject.exclude) < 40
 
 
 def test_the_home_is_its_owners_alone_and_has_a_key(tmp_path: Path) -> None:

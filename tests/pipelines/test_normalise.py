@@ -647,6 +647,21 @@ def test_here_is_the_institutions_own_place_where_the_post_is_about_it() -> None
     assert [m.place_codes for m in found if isinstance(m, Mention)] == [("commune:37261",), ()]
 
 
+def test_here_does_not_prove_the_subject_that_it_would_follow_from() -> None:
+    sens = Institution(
+        id="sens", name="Ville de Sens", kind="commune", territory=("commune:89387",),
+        legal_basis="délibération",
+    )  # fmt: skip
+    subject = Subject(
+        id="sens", label="Ville", purpose="répondre aux habitants", ambiguous=("Sens",),
+        context=("mairie",), places=("commune:89387",),
+    )  # fmt: skip
+    texts = ("quel sens pour la ville ?", "À Sens, la ville est sale", "La mairie de Sens, ici")
+    said = [post(text, native_id=str(n)) for n, text in enumerate(texts)]
+    found = run(said, institution=sens, subjects=(subject,))
+    assert [isinstance(outcome, Mention) for outcome in found] == [False, True, True]
+
+
 def test_who_asks_not_to_be_listed_is_placed_nowhere() -> None:
     assert mention("Valmorin et Blois sous l'eau", optout=True).place_codes == ()
 

@@ -393,3 +393,42 @@ def test_a_source_is_asked_for_the_words_of_a_query_too(
 
 def test_a_query_without_words_is_told_as_not_whole() -> None:
     assert not wanted(azur(query="site:azur.example"), Allowed()).is_whole
+
+
+# --- an ambiguous name whose place the text names
+
+
+def placed(subject: Subject, text: str, *codes: str) -> bool:
+    made = matcher((subject,), institution())
+    read = dataclasses.replace(query_match.document(text), place_codes=codes)
+    return bool(made.find([read])[0].subject_ids)
+
+
+LENS = azur(
+    ambiguous=("Lens",), context=("mairie",), exclude=("RC Lens", "mercato"),
+    places=("commune:62498",),
+)  # fmt: skip
+
+
+def test_an_ambiguous_name_counts_where_the_text_names_its_place() -> None:
+    assert placed(LENS, "Lens sous la neige", "commune:62498")
+    assert not placed(LENS, "Lens sous la neige", "commune:29019")
+    assert not placed(LENS, "Lens sous la neige")
+    assert not placed(LENS, "Sous la neige", "commune:62498")
+
+
+def test_what_is_excluded_is_excluded_there_too() -> None:
+    assert not placed(LENS, "Mercato : Lens attend", "commune:62498")
+    assert not placed(LENS, "Le RC Lens attend", "commune:62498")
+    assert placed(LENS, "Le RC Lens quitte Lens", "commune:62498")
+
+
+def test_a_place_holds_those_within_it() -> None:
+    manche = azur(ambiguous=("Manche",), places=("departement:50",))
+    assert placed(manche, "Un accident à Granville, Manche", "commune:50218")
+
+
+def test_a_subject_without_places_keeps_its_version_and_reads_no_place() -> None:
+    made = matcher((LENS.model_copy(update={"places": ()}),), institution())
+    assert not made.is_late
+    assert matcher((LENS,), institution()).is_late

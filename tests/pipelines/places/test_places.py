@@ -105,3 +105,5 @@ def test_a_territory_of_the_settings_is_checked() -> None:
     check(("commune:37261",))
     with pytest.raises(PlaceUnknown, match=r"vigie\.toml, \[institution\], territory: 'x' is no"):
         check(("x",))
+    with pytest.raises(PlaceUnknown, match=r"vigie\.toml, \[\[subjects\]\] a, places: 'region:99'"):
+        check(("region:99",), where="[[subjects]] a, places")
