@@ -5,23 +5,33 @@ lemmas, irregular ones form by form. Here they are read backwards. What they lis
 stands; what a rule makes counts only if spaCy's own lemmatizer leads it back to the word, and, but
 for the regular French verbs, if some table knows it ("essentiel" has no "essentiele").
 
-Cost: 4.4 s and 300 MB in a process that asks for a first word, 2 ms for each further one; nothing
-in a process that asks for none, since spaCy is imported for the first (`docs/queries.md`).
+Cost: 4.4 s and 300 MB in a process that asks for a word never asked for before on this machine,
+2 ms for each further one; what was found is kept in the account's cache folder, so that every task
+of a run does not pay it again. Nothing in a process that asks for none, since spaCy is imported for
+the first (`docs/queries.md`).
 Known gaps: words younger than the tables; names; "bel" is no form of "beau" for them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+import msgspec
+import platformdirs
+
 from pipelines import words
+from pipelines.aside import written_aside
 from pipelines.query_tree import Inflected
 
 LANGUAGES = ("fr", "en")
@@ -46,7 +56,6 @@ class _Language:
     is_french: bool
 
 
-@cache
 def of(word: str) -> Inflected | None:
     """The forms of a word, or of the words of which it is a form; none where no table knows it.
 
@@ -54,9 +63,47 @@ def of(word: str) -> Inflected | None:
     text, such as "dû" once its accent is folded, are left out unless the word itself does.
     """
     asked = unicodedata.normalize("NFC", word.lower())
+    if found := _kept().get(asked):
+        return found
+    found = _found(asked)
+    if found:
+        _keep(asked, found)
+    return found
+
+
+def _found(asked: str) -> Inflected | None:
     spelt = (asked,) if _is_known(asked) else (*_accented(asked), asked)
     lemmas = next((found for found in map(_lemmas, spelt) if found), ())
     return _inflected(asked, lemmas) if lemmas else None
+
+
+# --- what was found before
+
+
+def _path() -> Path:
+    """Where forms are kept: under a name that says by which tables and by which rules."""
+    own = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
+    name = f"forms-{version('spacy-lookups-data')}-{version('spacy')}-{own}.json"
+    return platformdirs.user_cache_path("vigie") / name
+
+
+@cache
+def _kept() -> dict[str, Inflected]:
+    """The forms that a process of this account has found; none where they cannot be read."""
+    try:
+        return msgspec.json.decode(_path().read_bytes(), type=dict[str, Inflected])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _keep(asked: str, found: Inflected) -> None:
+    """Remember forms, here and on the disk: of two processes at once the last one is kept."""
+    _kept()[asked] = found
+    with suppress(OSError), written_aside(_path()) as aside:
+        aside.write_bytes(msgspec.json.encode(_kept()))
+
+
+# --- what is looked for
 
 
 def nearest(word: str) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,30 @@ from pipelines.query_match import compiled, document
 from pipelines.query_tree import Any, Node, Phrase, cover, digest
 from pipelines.settings import Subject
 from pipelines.subjects import wanted
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache folder of the test's own, with nothing in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    word_forms._kept.cache_clear()
+    yield tmp_path
+    word_forms._kept.cache_clear()
+
+
+def test_what_was_found_is_read_from_the_disk_and_a_broken_file_is_made_anew(
+    cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = word_forms.of("fermer")
+    (path,) = cache_folder.glob("vigie/forms-*.json")
+    word_forms._kept.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(word_forms, "_found", {}.get)
+        assert word_forms.of("Fermer") == first
+    path.write_bytes(b"{")
+    word_forms._kept.cache_clear()
+    assert word_forms.of("fermer") == first
+    assert "fermer" in path.read_text(encoding="utf-8")
 
 
 def parsed(text: str) -> Node:
