@@ -30,6 +30,7 @@ import json
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ HELD = timedelta(minutes=10)  # longer than any call may last (pipelines/http.py
 MARGIN = timedelta(minutes=1)  # how far this clock and the service's may be apart
 BUCKETS = 60  # parts of a rolling window beyond which calls are counted together
 POLL = timedelta(milliseconds=500)  # when what is under way elsewhere is all that stands in the way
+_AT_ONCE = 0.1  # seconds: clocks of machines that share a ledger differ by more
 _BUSY_SECONDS = 60.0
 _KEPT = timedelta(days=400)  # past days and months, for whoever looks back over a year
 _SCHEMA = """
@@ -234,8 +236,15 @@ def hold(
     host: str,
     now: datetime,
 ) -> Held | Refusal:
-    """Set aside what a call takes, all of it or, where one limit has no room, nothing."""
+    """Set aside what a call takes, all of it or, where one limit has no room, nothing.
+
+    The wait for the ledger is added to `now`: who waited while others counted their calls would
+    take those for calls of a clock that ran ahead.
+    """
+    asked = time.monotonic()
     with ledger.changing(is_durable=bool(prices)) as connection:
+        waited = time.monotonic() - asked
+        now += timedelta(seconds=waited if waited > _AT_ONCE else 0.0)
         _settle_lost(connection, now)
         refusal = _told_refusal(connection, told_key, host, now)
         found = (refusal, *(_refusal(connection, charge, now) for charge in charges))

@@ -158,7 +158,7 @@ def _python() -> Check:
 def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
     """The settings, and a finding for each fault, or for each thing left to complete."""
     try:
-        settings = house.house(home, environ=environ).settings
+        settings = house.read(home, environ=environ)
     except SettingsError as error:
         return None, [
             Check(

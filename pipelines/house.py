@@ -41,14 +41,20 @@ def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
     PlaceUnknown where its territory, or a place of a subject, is none.
     """
     environ = os.environ if environ is None else environ
-    settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
-    if deaf := tuple(_deaf(settings)):
-        raise SettingsError(str(home / vigie_toml.FILE), deaf)
+    settings = read(home, environ=environ)
     places.check(settings.institution.territory)
     for subject in settings.subjects:
         places.check(subject.places, where=f"[[subjects]] {subject.id}, places")
     secrets = reading.secrets_for(settings, environ)
     return House(settings=settings, secrets=secrets, environ=environ)
+
+
+def read(home: Path, *, environ: Mapping[str, str]) -> Settings:
+    """The settings of a home, whose places nobody has looked up; SettingsError as `house`."""
+    settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+    if deaf := tuple(_deaf(settings)):
+        raise SettingsError(str(home / vigie_toml.FILE), deaf)
+    return settings
 
 
 def _deaf(settings: Settings) -> Iterator[Fault]:

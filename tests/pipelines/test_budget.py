@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -276,6 +277,23 @@ def test_a_file_that_cannot_be_read_stops_the_call_and_says_what_to_do(tmp_path:
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(SourceError, match=r"budget\.sqlite cannot be used .* cannot be counted"):
         _budget(Ledger(path), 1, Daily()).ask(CALL, now=NOON)
+
+
+def test_who_waits_for_the_ledger_takes_no_call_for_one_of_a_clock_that_ran_ahead(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / budget.FILE
+    mine, other = (_budget(Ledger(path), 1, Rolling(60.0)) for _ in range(2))
+    key = mine._key(mine.limits[0], CALL.host)
+    answered_at = budget._micros(NOON + timedelta(seconds=1.4))
+    with ThreadPoolExecutor(1) as pool:
+        with mine.ledger.changing() as connection:
+            asked = pool.submit(other.ask, CALL, now=NOON)
+            time.sleep(1.5)
+            connection.execute("insert into spent values (?, ?, 1)", [key, answered_at])
+        assert isinstance(asked.result(), Refusal)
+    assert isinstance(other.ask(CALL, now=NOON + timedelta(seconds=61)), Refusal)
+    assert isinstance(other.ask(CALL, now=NOON + timedelta(seconds=62)), Held)
 
 
 _HAMMER = """

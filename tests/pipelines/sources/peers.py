@@ -24,6 +24,7 @@ from pipelines.attention import Attention
 from pipelines.errors import SourceError
 from pipelines.mention import MENTION_SCHEMA, Deletion, Mention, Post, Rejection, to_table
 from pipelines.normalise import normalise
+from pipelines.places import finder
 from pipelines.settings import Institution, Settings, SourceBlock, Subject
 from pipelines.sources import Checkpoint, Payload, Request, Source, Terms
 from pipelines.subjects import matcher
@@ -316,6 +317,7 @@ def check_kept(source: Source, items: list[Any]) -> None:
             manifest=source.MANIFEST,
             key=bytes(range(32)),
             matcher=matcher(SETTINGS.subjects, SETTINGS.institution),
+            finder=finder(),
             run_id="20261120T120000Z",
             seen_at=NOON,
         )
