@@ -59,7 +59,7 @@ from pipelines.aside import written_aside
 from pipelines.attention import ATTENTION_SCHEMA, Attention
 from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
 from pipelines.house import House as House, house as house, terms
-from pipelines.http import Client
+from pipelines.http import WAIT_LIMIT_SECONDS, Client
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
@@ -81,6 +81,7 @@ RECHECK_IDS = 50  # posts that a collection itself looks up again, to see whethe
 TAKEN_PAYLOADS = 20_000  # of one reader in one run; what is left comes in the next one
 ACCOUNT_MINUTES = 5  # between two accounts of a reader that has nothing to hand over
 READER_SECONDS = 60  # without a word, after which a reader is missing
+RECHECK_WAIT_SECONDS = 5.0  # for one look-up; more would hold up a run, and the rest stays due
 
 
 def run_id(until: datetime) -> str:
@@ -251,7 +252,9 @@ def collect(house: House, run: str, name: str) -> int:
     return _land(house, run, name, items)
 
 
-def _land(house: House, run: str, name: str, items: _Items) -> int:
+def _land(
+    house: House, run: str, name: str, items: _Items, *, wait_seconds: float = WAIT_LIMIT_SECONDS
+) -> int:
     """Land what `items` hands over for an order of the run, and write how it went."""
     folder = staging(house.home, run)
     order = _order_of(folder, name)
@@ -259,7 +262,7 @@ def _land(house: House, run: str, name: str, items: _Items) -> int:
     receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
     receipt |= {"gaps": [], "is_capped": False, "note": "broke off: see the log of the task"}
     try:
-        receipt |= _landed(house, run, order, items)
+        receipt |= _landed(house, run, order, items, wait_seconds)
     except RateLimited as error:
         retry_at = landing.asked_back(error)
         receipt |= {"status": "waiting", "note": str(error), "retry_at": retry_at}
@@ -277,7 +280,9 @@ def _land(house: House, run: str, name: str, items: _Items) -> int:
 _Items = Callable[[sources.Request], Iterator[sources.Collected]]
 
 
-def _landed(house: House, run: str, order: Mapping[str, Any], items: _Items) -> dict[str, Any]:
+def _landed(
+    house: House, run: str, order: Mapping[str, Any], items: _Items, wait_seconds: float
+) -> dict[str, Any]:
     block, at = house.block(order["name"]), until_of(run)
     net = house.settings.net
     with (
@@ -286,6 +291,7 @@ def _landed(house: House, run: str, order: Mapping[str, Any], items: _Items) -> 
             contact=net.contact,
             allow_private=net.allow_private,
             budget=_budget(house.settings, block, ledger),
+            wait_seconds=wait_seconds,
         ) as client,
     ):
         request = sources.Request(
@@ -498,8 +504,8 @@ def _held(folder: Path, name: str) -> tuple[sources.Held, ...]:
 def recheck(house: House, run: str, name: str) -> int:
     """Land posts of one source as they are now, or gone; how many. Touches the network.
 
-    A failure is raised, as in `collect`; the same posts are then asked for in the next run. What
-    came before the source, or our own budget, asks to wait is kept.
+    A failure is raised, as in `collect`; the same posts are then asked for in the next run. It does
+    not wait for the source, or for our own budget: what came before is kept, the rest stays due.
     """
     source = sources.load(house.block(name).kind)
     held = _held(staging(house.home, run), name)
@@ -510,7 +516,7 @@ def recheck(house: House, run: str, name: str) -> int:
                 yield payload
                 yield sources.Checkpoint(cursor={})
 
-    return _land(house, run, name, items)
+    return _land(house, run, name, items, wait_seconds=RECHECK_WAIT_SECONDS)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from pipelines import (
 )
 from pipelines.errors import BudgetSpent, ContractBroken, RateLimited, SettingsError, SourceError
 from pipelines.house import House, house as read_house
-from pipelines.limits import Daily, Limit
+from pipelines.limits import Daily, Limit, Rolling
 from pipelines.sources import Checkpoint, Held, Payload, Request, bluesky
 from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import ALICE, commit, uri, view
@@ -461,6 +462,28 @@ def test_look_ups_are_calls_of_the_budget_that_all_share(
         run.refresh(house, as_of=later)
     receipt = house.home / "staging" / run.refresh_run(later) / "landed" / "bluesky.json"
     assert json.loads(receipt.read_text())["status"] == "waiting"
+
+
+def test_look_ups_wait_for_no_budget_and_leave_the_rest_due(
+    house: House, seen: list[tuple[Held, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = (Limit(name="calls", most=1, per=Rolling(60)),)
+    monkeypatch.setattr(bluesky, "MANIFEST", replace(bluesky.MANIFEST, limits=limits))
+
+    with serving(lambda _: Answer(body=b"{}")) as peer:
+
+        def recheck(request: Request, held: tuple[Held, ...]) -> Any:
+            for post in held:
+                request.client.get(peer.url)
+                seen.append((post,))
+                yield Payload(kind="gone", data={"uri": post.native_id}, fetched_at=LATER)
+
+        monkeypatch.setattr(bluesky, "recheck", recheck)
+        begun = time.monotonic()
+        found = run.watch(house, since=NOW, until=LATER, now=LATER)
+    assert time.monotonic() - begun < 30
+    assert (found["refreshed_deleted"], len(seen)) == (1, 1)
+    assert run.plan_refresh(house, as_of=LATER + timedelta(minutes=15)) == ["bluesky"]
 
 
 def test_where_no_post_is_to_be_looked_up_none_is(
