@@ -245,7 +245,7 @@ def landed(home: Path, name: str) -> Iterator[Payload]:
 class Book:
     """What a reader has in hand and where it stands; the one thing here that changes in place.
 
-    All up to `until` and `cursor` is landed, the last of it under `stamp`.
+    All from `since` up to `until` and `cursor` is landed, the last of it under `stamp`.
     """
 
     home: Path
@@ -254,6 +254,7 @@ class Book:
     stamp: str
     cursor: sources.Cursor | None
     until: datetime
+    since: datetime | None = None
     payloads: list[Payload] = field(default_factory=list)
     last: Checkpoint | None = None
     gap: tuple[datetime, datetime] | None = None
@@ -295,7 +296,7 @@ class Book:
             path=str(path.relative_to(self.home)) if path else None,
             payload_count=len(self.payloads),
             since=self.until,
-            until=max(self.until, self.last.until or self.until),
+            until=self._reached(self.last),
             cursor=self.last.cursor,
             gap=self.gap,
             is_capped=self.is_capped,
@@ -311,7 +312,12 @@ class Book:
     def _move_on(self) -> None:
         if self.last:
             self.cursor = self.last.cursor
-            self.until = max(self.until, self.last.until or self.until)
+            self.until = self._reached(self.last)
+
+    def _reached(self, last: Checkpoint) -> datetime:
+        """Up to when all is read: never later than now, or a host whose clock is wrong would have
+        time pass for read that is still to come."""
+        return max(self.until, min(last.until or self.until, self.now()))
 
     def tell(self, status: listening.Status, note: str | None = None) -> None:
         """Write how the reader is, with the cursor of what is landed and not of what is in hand."""
@@ -328,6 +334,7 @@ class Book:
                 cursor=self.cursor,
                 stamp=self.stamp,
                 note=note or told,
+                since=self.since,
             ),
         )
 
@@ -350,7 +357,10 @@ def opened(house: House, block: SourceBlock, now: Clock) -> Book:
         cursor=receipt.cursor if receipt else None,
         until=receipt.until if receipt else now() - timedelta(days=block.first_days),
     )
+    book.since = reader.since if reader else None if receipt else book.until
     if reader and reader.stamp >= book.stamp and reader.cursor is not None:
         book.cursor, book.until = reader.cursor, max(book.until, reader.until)
         book.stamp = reader.stamp
+    elif reader and receipt is None:  # it has never been able to listen: it begins where it wanted
+        book.until = reader.until
     return book

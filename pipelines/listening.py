@@ -55,7 +55,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How a reader was at `at`: up to when it had read, where it stood, after which landing."""
+    """How a reader was at `at`: up to when it had read, where it stood, after which landing.
+
+    `since`: all from then to `until` has been read, by this reader and those that it went on from.
+    """
 
     at: datetime
     until: datetime
@@ -63,6 +66,7 @@ class Reader:
     cursor: dict[str, Any] | None = None
     stamp: str = ""
     note: str | None = None
+    since: datetime | None = None
 
 
 def folder(home: Path, name: str) -> Path:
@@ -146,8 +150,8 @@ def reader(home: Path, name: str) -> Reader | None:
         found = json.loads((folder(home, name) / "reader.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    times = {key: datetime.fromisoformat(found[key]) for key in ("at", "until")}
-    return Reader(**(found | times))
+    told = [key for key in ("at", "until", "since") if found.get(key)]
+    return Reader(**(found | {key: datetime.fromisoformat(found[key]) for key in told}))
 
 
 def write_taken(home: Path, stamp: str) -> None:

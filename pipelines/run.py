@@ -80,6 +80,7 @@ BACKFILL = timedelta(days=7)  # gaps older than this are not filled unless they 
 RECHECK_IDS = 50  # posts that a collection itself looks up again, to see whether they are gone
 TAKEN_PAYLOADS = 20_000  # of one reader in one run; what is left comes in the next one
 ACCOUNT_MINUTES = 5  # between two accounts of a reader that has nothing to hand over
+AHEAD = timedelta(hours=1)  # of a window: readers are past its end long before it is evaluated
 READER_SECONDS = 60  # without a word, after which a reader is missing
 RECHECK_WAIT_SECONDS = 5.0  # for one look-up; more would hold up a run, and the rest stays due
 
@@ -136,7 +137,7 @@ def _orders(
     for block in settings.sources:
         if block.live:  # its reader reads it; a window of the past may be read again
             heard = listened.get(block.name)
-            if heard and heard.until_at >= until:
+            if heard and heard.until_at - until > AHEAD:
                 yield _order(block, None, since, until, is_backfill=True)
             continue
         moved = known.get(block.name)
@@ -384,8 +385,9 @@ def _taken(
     if reader and reader.stamp <= (receipts[-1].stamp if receipts else after):
         until = max(until, reader.until)  # all that it has landed is taken up
     lost = [r for r in receipts if r.path and not (home / r.path).exists()]
+    skipped = _skipped(reader, since, before)
     notes = [note, *(r.note for r in receipts), _LOST if lost else None]
-    gaps_told = [*(r.gap for r in receipts if r.gap), *((r.since, r.until) for r in lost)]
+    gaps_told = [*skipped, *(r.gap for r in receipts if r.gap), *((r.since, r.until) for r in lost)]
     return {
         "name": name,
         "since": min(since, until),
@@ -401,6 +403,14 @@ def _taken(
         "note": "; ".join(dict.fromkeys(said for said in notes if said)) or None,
         "landed": receipts[-1].stamp if receipts else None,
     }
+
+
+def _skipped(
+    reader: listening.Reader | None, since: datetime, before: loading.Listened | None
+) -> list[tuple[datetime, datetime]]:
+    """What lies between the last load and a reader that has begun anew after it."""
+    begun = reader.since if reader and before else None
+    return [(since, begun)] if begun and begun > since else []
 
 
 _LOST = "what a reader had landed was gone before a run could load it"
@@ -972,9 +982,11 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
 
 
 def _is_past(connection: warehouse.Connection, as_of: datetime) -> bool:
-    """Whether a window that ends after `as_of` has been loaded."""
-    moved = [position.run_id for position in loading.cursors(connection).values()]
-    return max(moved, default="") > run_id(as_of)
+    """Whether a window that ends after `as_of` has been loaded; where every source is live, whether
+    readers are well past it."""
+    if moved := [position.run_id for position in loading.cursors(connection).values()]:
+        return max(moved) > run_id(as_of)
+    return any(h.until_at - as_of > AHEAD for h in loading.listened(connection).values())
 
 
 def live(house: House, *, now: datetime) -> dict[str, int]:

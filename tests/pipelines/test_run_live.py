@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -309,6 +310,29 @@ def test_a_live_source_is_not_polled_but_its_past_may_be_read_again(house: House
     assert run.plan(house, since=past - timedelta(hours=1), until=past) == ["bluesky"]
 
 
+def test_a_reader_that_is_past_the_end_of_the_present_window_has_not_made_it_the_past(
+    house: House,
+) -> None:
+    _land(house, _frame("a"), seconds=122)
+    _live(house, seconds=123)
+    end = NOW + timedelta(minutes=2)
+    assert run.plan(house, since=end - timedelta(minutes=5), until=end) == []
+
+
+def test_what_lies_between_the_last_load_and_a_reader_that_begins_anew_is_a_gap(
+    house: House,
+) -> None:
+    _land(house, _frame("a"))
+    _live(house)
+    shutil.rmtree(house.home / "listening" / "bluesky")
+    begun = NOW + timedelta(hours=1)
+    _tell(house, seconds=3610, since=begun)
+    for seconds in (3611, 4000):
+        _live(house, seconds=seconds)
+    (gap,) = [gap for gap in _gaps(house) if gap.reason == gaps_told.TOLD]
+    assert (gap.span, gap.filled_by) == ((NOW, begun), None)
+
+
 def test_what_readers_landed_is_read_again_when_queries_change(house: House) -> None:
     _land(house, _frame("a"))
     _land(house, _frame("b", text="Valmorin"), seconds=1)
@@ -326,6 +350,9 @@ def test_rules_are_evaluated_although_readers_are_ahead_of_them(house: House) ->
     _live(house, seconds=110)
     with warehouse.opened(house.home) as connection:
         assert load.cursors(connection) == {}
+    with warehouse.opened(house.home) as connection:
+        assert not run._is_past(connection, NOW)
+        assert run._is_past(connection, NOW - timedelta(days=1))  # a back-fill: it wakes nobody
     assert run.alert(house, as_of=NOW) == {"alerts": 0}
 
 
