@@ -451,9 +451,12 @@ def _tidy_up(
     known: Mapping[str, loading.Listened],
 ) -> None:
     """Tell what starts the runs how far this one has come, and forget what is loaded."""
-    stamps = [order["landed"] for order in orders if order["landed"]]
-    if stamps:
-        listening.write_taken(house.home, max(stamps))
+    live = {block.name for block in house.live_blocks}
+    newest = listening.newest(house.home)
+    left = {name: stamp for name, stamp in newest.items() if name not in live}  # nobody's any more
+    loaded = {name: before.landed for name, before in known.items()}
+    taken = {order["name"]: order["landed"] for order in orders if order["landed"]}
+    listening.write_taken(house.home, left | loaded | taken)
     for name, before in known.items():
         listening.forget(house.home, name, upto=before.landed)
 

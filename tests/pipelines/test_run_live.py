@@ -165,6 +165,14 @@ def test_a_run_takes_so_many_payloads_and_leaves_the_rest_to_the_next(
     assert _intake(house)[0]["until_at"] == NOW + timedelta(seconds=4)
 
 
+def test_a_block_that_is_no_longer_live_starts_no_run(house: House) -> None:
+    receipt = _land(house, _frame("a"))
+    listening.write_receipt(house.home, "removed", replace(receipt, stamp="20990101T000000000000Z"))
+    _live(house)
+    newest, taken = listening.newest(house.home), listening.taken(house.home)
+    assert listening.ahead(newest, taken) == ""
+
+
 def test_every_gap_that_a_reader_tells_is_kept(house: House) -> None:
     gaps = [(NOW - timedelta(hours=h), NOW - timedelta(hours=h - 1)) for h in (9, 3)]
     _land(house, gap=gaps[0], note="CursorTooOld")
