@@ -26,7 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines import budget, landing, listening, sources, vigie_toml
-from pipelines.errors import RateLimited, SettingsError, SourceError, VigieError
+from pipelines.errors import RateLimited, SettingsError, SourceError, VigieError, in_short
 from pipelines.house import House, terms
 from pipelines.http import Client
 from pipelines.settings import SourceBlock
@@ -163,7 +163,7 @@ class Reader(threading.Thread):
                 self._tell(book, "failed", str(error))
             except Exception as error:  # any source may fail in its own way, and on any payload
                 name = type(error).__name__
-                log.exception("reader.broken source=%s error=%s", self._block.name, name)
+                log.error("reader.broken source=%s error=%s", self._block.name, in_short(error))
                 self._tell(book, "failed", f"broke off ({name}): see the log of vigie listen")
             is_sound = time.monotonic() - begun > _SOUND_SECONDS
             failures = 0 if is_sound else failures + 1
@@ -191,14 +191,21 @@ class Reader(threading.Thread):
         ):
             request = asked(self._house, self._block, book, client=client, now=self._now)
             with closing(source.listen(request)) as items:
-                for item in items:
-                    book.add(item)
-                    if self._ending.is_set() and isinstance(item, Checkpoint):
-                        break
+                try:
+                    self._taken_in(items, book)
+                except SourceError:
+                    book.land()  # what came may not be told again: a deletion in a stream
+                    raise
         book.land()
         book.tell("stopped")
         if not self._ending.is_set():
             raise SourceError(f"{self._block.name} has nothing more to say, which no stream may")
+
+    def _taken_in(self, items: Iterator[Collected], book: Book) -> None:
+        for item in items:
+            book.add(item)
+            if self._ending.is_set() and isinstance(item, Checkpoint):
+                break
 
     def _sleep(self, seconds: float) -> None:
         """Sleep for a moment; who asks for more is called back by the reader, not by the call."""
@@ -268,7 +275,12 @@ class Book:
         if isinstance(item, Payload):
             self.first_at = self.first_at if self.payloads else time.monotonic()
             self.payloads.append(item)
-            return
+        else:
+            self._reach(item)
+        if time.monotonic() - self.told_at >= BEAT_SECONDS:
+            self.tell("ok")  # between checkpoints too: a long reading is not a reader that is gone
+
+    def _reach(self, item: Checkpoint) -> None:
         self.last = item
         self.is_capped = self.is_capped or item.capped
         self.notes += [item.note] if item.note else []
@@ -279,8 +291,6 @@ class Book:
             self.land()
         elif not self.payloads:
             self._move_on()
-        if time.monotonic() - self.told_at >= BEAT_SECONDS:
-            self.tell("ok")
 
     def land(self) -> None:
         """Write what is in hand up to the last checkpoint, then its receipt."""

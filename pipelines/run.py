@@ -57,7 +57,7 @@ from pipelines import (
 )
 from pipelines.aside import written_aside
 from pipelines.attention import ATTENTION_SCHEMA, Attention
-from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
+from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError, in_short
 from pipelines.house import House as House, house as house, terms
 from pipelines.http import WAIT_LIMIT_SECONDS, Client
 from pipelines.mention import (
@@ -575,7 +575,7 @@ def accept(house: House, run: str) -> dict[str, int]:
                 except ContractBroken as error:
                     counts[name].broken = str(error)
                 except Exception as error:  # whatever one source meets, the others go on
-                    log.exception("source.broken source=%s", name)
+                    log.error("source.broken source=%s error=%s", name, in_short(error))
                     kind = type(error).__name__  # its words may be somebody's text
                     counts[name].broken = f"{kind} while its payloads were read: see the log"
                 tables.attention.write_table(_measured(house, run, name, measured))
@@ -1012,8 +1012,8 @@ def refresh(house: House, *, as_of: datetime) -> dict[str, int]:
     for name in names:
         try:
             recheck(house, run, name)
-        except VigieError as error:
-            log.error("recheck.failed source=%s error=%s", name, " ".join(str(error).split()))
+        except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
+            log.error("recheck.failed source=%s error=%s", name, in_short(error))
     if not names:
         return {}
     accept(house, run)
@@ -1044,21 +1044,31 @@ def watch(
 
     What readers have landed is loaded with it, and posts that are due are looked up again.
 
-    A source that fails never stops another; its error is logged and stands in the coverage.
+    A source that fails never stops another; its error is logged and stands in the coverage. Nor do
+    these two stop the rules.
     """
     plan(house, since=since, until=until)
     counts = _through_load(house, run_id(until), progress)
     if house.live_blocks:
         progress("live")
-        counts |= {f"live_{k}": n for k, n in live(house, now=now).items()}
+        counts |= _beside("live", lambda: live(house, now=now))
     with warehouse.opened(house.home, read_only=True) as connection:
         is_past = _is_past(connection, until)
     if not is_past:
         progress("refresh")
-        counts |= {f"refreshed_{k}": n for k, n in refresh(house, as_of=until).items()}
+        counts |= _beside("refreshed", lambda: refresh(house, as_of=until))
     progress("alert")
     counts |= alert(house, as_of=until)
     return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+
+
+def _beside(name: str, step: Callable[[], dict[str, int]]) -> dict[str, int]:
+    """The counts of a step that fails by itself: the rules are evaluated all the same."""
+    try:
+        return {f"{name}_{key}": count for key, count in step().items()}
+    except Exception as error:  # as another DAG of Airflow would
+        log.error("step.failed step=%s error=%s", name, in_short(error))
+        return {f"{name}_failed": 1}
 
 
 def backfill(
@@ -1085,12 +1095,9 @@ def _through_load(house: House, run: str, progress: Callable[[str], object]) -> 
         counts["sources"] += 1
         try:
             collect(house, run, name)
-        except VigieError as error:
-            counts["sources_failed"] += 1
-            log.error("source.failed source=%s error=%s", name, " ".join(str(error).split()))
         except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
             counts["sources_failed"] += 1
-            log.error("source.broken source=%s error=%s", name, type(error).__name__)
+            log.error("source.failed source=%s error=%s", name, in_short(error))
     for step in (accept, score, load):
         progress(step.__name__)
         found = step(house, run)

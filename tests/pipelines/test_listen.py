@@ -208,17 +208,32 @@ def test_a_batch_is_landed_when_it_is_full_whatever_the_time(
     assert sum(counts) == len(_landed(tmp_path))  # the rest, as far as it came, when it was ended
 
 
-def test_what_came_after_the_last_place_is_not_landed_and_read_again(
-    tmp_path: Path, quick: None, spoken: Spoken
+def test_what_a_connection_told_before_it_broke_is_landed_and_its_last_place_is_gone_on_from(
+    tmp_path: Path, quick: None, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listen, "FLUSH_SECONDS", 3600.0)
     _write(tmp_path)
     spoken.append([_payload(1), _place(1), _payload(2), SourceError("cut")])
     with _listening(tmp_path):
         _wait(lambda: (found := listening.reader(tmp_path, "bluesky")) and found.note == "cut")
         _wait(lambda: listening.reader(tmp_path, "bluesky").status == "ok")  # type: ignore[union-attr]
+        assert [p.data for p in _landed(tmp_path)] == [{"number": 1}, {"number": 2}]
     book = listen.opened(houses.house(tmp_path, environ={}), _block(tmp_path), listen.clock)
-    assert book.cursor in ({"n": 0}, {"n": 1})
-    assert {"number": 2} not in [p.data for p in _landed(tmp_path)]
+    assert book.cursor == {"n": 1}
+
+
+def test_a_reading_without_a_checkpoint_for_minutes_is_not_a_reader_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    house, at = _house(tmp_path), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    book = listen.opened(house, house.block("bluesky"), lambda: at)
+    book.add(_place(0))
+    book.told_at -= 2 * listen.BEAT_SECONDS
+    at += timedelta(minutes=2)
+    book.add(_payload(1))
+    found = listening.reader(tmp_path, "bluesky")
+    assert found
+    assert (found.at, found.cursor) == (at, {"n": 0})
 
 
 def _block(home: Path) -> Any:
@@ -239,7 +254,7 @@ def test_a_gap_is_landed_at_once_even_without_a_payload(
 
 
 def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
-    tmp_path: Path, quick: None, spoken: Spoken
+    tmp_path: Path, quick: None, spoken: Spoken, caplog: pytest.LogCaptureFixture
 ) -> None:
     _write(tmp_path)
     later = datetime.now(UTC) + timedelta(seconds=1.5)
@@ -256,7 +271,8 @@ def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
         _wait(lambda: told("broke off (ValueError)"))
         assert datetime.now(UTC) >= later
         _wait(lambda: listening.reader(tmp_path, "bluesky").status == "ok")  # type: ignore[union-attr]
-    assert "Jeanne" not in json.dumps(notes)
+    assert "Jeanne" not in json.dumps(notes) + caplog.text
+    assert "reader.broken source=bluesky error=ValueError at listen.py:" in caplog.text
 
 
 def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(

@@ -538,6 +538,36 @@ def test_a_run_without_airflow_loads_what_readers_landed_and_looks_up_what_is_du
     assert (counts["live_inserted"], counts["refreshed_deleted"]) == (1, 1)
 
 
+@pytest.mark.parametrize("step", ["live", "plan_refresh"])
+def test_what_breaks_beside_a_run_does_not_keep_the_rules_from_being_evaluated(
+    house: House,
+    seen: list[tuple[Held, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("Jeanne, 06 12")
+
+    monkeypatch.setattr(run, step, broken)
+    counts = run.watch(house, since=NOW, until=LATER, now=LATER)
+    assert counts["live_failed" if step == "live" else "refreshed_failed"] == 1
+    assert counts["alerts"] == 0
+    assert "KeyError at run.py:" in caplog.text
+    assert "Jeanne" not in caplog.text
+
+
+def test_a_source_that_breaks_when_posts_are_looked_up_stops_no_other_step(
+    house: House, seen: list[tuple[Held, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(request: Request, held: tuple[Held, ...]) -> Any:
+        raise KeyError("uri")
+        yield
+
+    monkeypatch.setattr(bluesky, "recheck", broken)
+    assert run.refresh(house, as_of=LATER)["deleted"] == 0
+
+
 def test_what_a_run_says_of_posts_to_look_up_is_in_no_plan(
     house: House, seen: list[tuple[Held, ...]]
 ) -> None:
