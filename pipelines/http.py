@@ -663,7 +663,7 @@ class Client:
             raise trouble.error
         if asked is not None and asked + waited > self._wait_seconds:
             raise self._limited(str(trouble.error), asked) from trouble.error
-        if attempt < TRIES:
+        if attempt < TRIES and (asked is not None or wait + waited <= self._wait_seconds):
             return wait
         if isinstance(trouble.error, StatusRefused) and trouble.error.status == 429:
             raise self._limited(str(trouble.error), wait) from trouble.error

@@ -40,7 +40,7 @@ BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at vigie.toml
 _LONGEST_WAIT_SECONDS = 60.0
 _SOUND_SECONDS = 60.0  # a reader that worked for so long has overcome its last failures
-_PATIENCE_SECONDS = 2.0  # a stream that nobody reads for longer would fall behind
+_PATIENCE_SECONDS = 2.0  # of a call; a stream that nobody reads for longer would fall behind
 _CALL_SECONDS = 20.0
 _STOP_SECONDS = 15.0
 
@@ -184,8 +184,8 @@ class Reader(threading.Thread):
             Client(
                 contact=net.contact,
                 allow_private=net.allow_private,
-                sleep=self._sleep,
                 total_seconds=_CALL_SECONDS,
+                wait_seconds=_PATIENCE_SECONDS,
                 budget=budget.of_block(self._house.settings, self._block, source.MANIFEST, ledger),
             ) as client,
         ):
@@ -206,13 +206,6 @@ class Reader(threading.Thread):
             book.add(item)
             if self._ending.is_set() and isinstance(item, Checkpoint):
                 break
-
-    def _sleep(self, seconds: float) -> None:
-        """Sleep for a moment; who asks for more is called back by the reader, not by the call."""
-        if seconds > _PATIENCE_SECONDS:
-            at = self._now() + timedelta(seconds=seconds)
-            raise RateLimited(f"it may be asked again at {at:%Y-%m-%d %H:%M:%SZ}", at)
-        time.sleep(seconds)
 
 
 def _wait(failures: int) -> float:
