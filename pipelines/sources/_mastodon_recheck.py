@@ -2,7 +2,7 @@
 
 Twenty a call where the server offers it (`GET /api/v1/statuses`, since Mastodon 4.3), one a call
 elsewhere. What a call of twenty leaves out is asked for by itself before it is taken for gone, so
-that a fault of a list deletes nothing.
+that a fault of a list deletes nothing. A status that the server fails on is left out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ _NO_SUCH_CALL = frozenset({400, 404, 405, 406, 410, 422, 501})
 _ID = r"[0-9A-Za-z]{1,64}"
 # The authors of statuses that all went at once: as many strangers are more than chance.
 _MANY_AUTHORS = 5
+# Statuses that the server fails on before it is taken for broken: one that it can never show must
+# not keep all others from being looked up.
+_MOST_FAILED = 5
 
 
 def rechecked(request: Request, held: Sequence[Held]) -> Iterator[Payload]:
@@ -32,9 +35,14 @@ def rechecked(request: Request, held: Sequence[Held]) -> Iterator[Payload]:
     home = server(request)
     wanted = {key: post.native_id for post in held if (key := _local_id(post, home))}
     missing: list[str] = []
+    failed: list[StatusRefused] = []
     for key, status in _looked_up(home, list(wanted)):
         uri = wanted[key]
-        if status is None:
+        if isinstance(status, StatusRefused):
+            failed.append(status)
+            if len(failed) in (_MOST_FAILED, len(wanted)):
+                raise status
+        elif status is None:
             missing.append(uri)
         elif values.mapping(status).get("uri") == uri:  # else another status has this id
             is_hidden = is_private(status, home.options)
@@ -74,7 +82,10 @@ def _local_id(post: Held, home: Server) -> str | None:
 
 
 def _looked_up(home: Server, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Each key with its status, None where it is gone: twenty a call where there is such a call."""
+    """Each key with its status, None where it is gone, the error where the server fails on it.
+
+    Twenty a call where there is such a call.
+    """
     is_offered = True
     for batch in (keys[at : at + _BATCH] for at in range(0, len(keys), _BATCH)):
         found = _listed(home, batch) if is_offered else None
@@ -100,12 +111,14 @@ def _listed(home: Server, keys: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _single(home: Server, key: str) -> Any:
-    """One status by its id; None when it is gone."""
+    """One status by its id; None when it is gone, the error where the server itself fails."""
     try:
         return asked(home, f"statuses/{key}", {}).json()
     except StatusRefused as error:
         if error.status in {404, 410}:
             return None
+        if error.status >= 500:
+            return error
         raise
 
 

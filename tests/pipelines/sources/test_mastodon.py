@@ -681,6 +681,19 @@ def test_what_came_before_a_refusal_is_handed_over_and_the_latest_for_their_age_
     assert [p.data["uri"] for p in got] == [one["uri"] for one in reversed(kept)][:40]
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_status_that_the_server_fails_on_keeps_no_other_from_being_looked_up(count: int) -> None:
+    kept = status(SINCE)
+    kept["uri"] = f"{HERE}/{kept['id']}"
+    bad = [f"{HERE}/{number}" for number in range(count)]
+    server = Instance({"valmont": [kept]})
+    server.trouble = lambda path, _: Answer(500) if path.rpartition("/")[2] in "01234" else None
+    got: list[Payload] = []
+    with pytest.raises(SourceError) if count == 5 else contextlib.nullcontext():
+        looked_up(server, *map(held, bad), held(kept["uri"]), got=got)
+    assert [p.kind for p in got] == ([] if count == 5 else ["status"])
+
+
 def test_a_list_that_leaves_a_status_out_does_not_delete_it() -> None:
     kept = status(SINCE)
     kept["uri"] = f"{HERE}/{kept['id']}"
