@@ -26,7 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines import budget, landing, listening, sources, vigie_toml
-from pipelines.errors import RateLimited, SettingsError, SourceError, VigieError, in_short
+from pipelines.errors import RateLimited, SourceError, VigieError, in_short
 from pipelines.house import House, terms
 from pipelines.http import Client
 from pipelines.settings import SourceBlock
@@ -122,8 +122,8 @@ def _changed(
         seen = _stamp(path)
         try:
             found = read()
-        except SettingsError as error:
-            log.error("settings.refused faults=%d the old ones stand", len(error.faults))
+        except VigieError as error:  # a fault of the file, or a place that is none
+            log.error("settings.refused the old ones stand: %s", in_short(error))
             continue
         log.info("settings.read sources=%d", len(found.live_blocks))
         return found

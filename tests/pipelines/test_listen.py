@@ -292,6 +292,11 @@ def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
         _wait(lambda: asked == [("Valbrume",)])
         (tmp_path / "vigie.toml").write_text("no = toml = at all")
         time.sleep(0.3)
+        _write(tmp_path, name="Montclair")
+        toml = tmp_path / "vigie.toml"
+        nowhere = '[institution]\nterritory = ["commune:99999"]'
+        toml.write_text(toml.read_text().replace("[institution]", nowhere))
+        time.sleep(0.3)
         assert len(asked) == 1
         _write(tmp_path, name="Montclair")
         _wait(lambda: asked[1:] == [("Montclair",)])
