@@ -1,6 +1,7 @@
 """By hand: read a span of the past again, or the open gaps of the last week, and mark them filled.
 
-No alert is made of the past, and no cursor moves. Leave both ends empty for the open gaps.
+No alert is made of the past, and no cursor moves. Leave both ends empty for the open gaps. One
+source is read at a time: polite waits must leave workers to the DAG `live`.
 """
 
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ def backfill():
     def sources(run):
         return [[run, name] for name in steps().planned(house(), run)]
 
-    @task(map_index_template="{{ task.op_kwargs['order'][1] }}")
+    @task(map_index_template="{{ task.op_kwargs['order'][1] }}", max_active_tis_per_dag=1)
     def collect(order):
         return steps().collect(house(), *order)
 

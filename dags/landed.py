@@ -7,6 +7,7 @@ taking up what it told of, it keeps still, so that runs do not queue up behind e
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,18 +33,19 @@ class Landed(BaseEventTrigger):
         return "dags.landed.Landed", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Each landing told of once; again after `patience_seconds` if no run has taken it up."""
-        home, told, told_at = Path(self.home), "", 0.0
+        """Each landing told of once; again after `patience_seconds` if no run has come for it."""
+        home, told_at, seen = Path(self.home), -math.inf, None
         while True:
             newest, taken = await asyncio.to_thread(_looked, home)
-            is_waited_for = taken < told and time.monotonic() - told_at < self.patience_seconds
-            if newest > taken and not is_waited_for:
-                told, told_at = newest, time.monotonic()
-                yield TriggerEvent({"landed": newest})
+            ahead = listening.ahead(newest, taken)
+            is_waited_for = taken == seen and time.monotonic() - told_at < self.patience_seconds
+            if ahead and not is_waited_for:
+                seen, told_at = taken, time.monotonic()
+                yield TriggerEvent({"landed": ahead})
             await asyncio.sleep(self.every_seconds)
 
 
-def _looked(home: Path) -> tuple[str, str]:
+def _looked(home: Path) -> tuple[dict[str, str], dict[str, str]]:
     return listening.newest(home), listening.taken(home)
 
 

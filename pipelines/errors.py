@@ -5,8 +5,10 @@ A message never holds a secret or a person's text.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 
 class VigieError(Exception):
@@ -123,3 +125,15 @@ class DeliveryError(VigieError):
 
 class ServerDown(DeliveryError):
     """The server of a channel cannot be reached: what else goes by it waits for the next pass."""
+
+
+def in_short(error: BaseException) -> str:
+    """An error as a log may show it: our own words, of any other only its kind and where it arose.
+
+    The words of a KeyError or a UnicodeError may be somebody's text.
+    """
+    if isinstance(error, VigieError):
+        return " ".join(str(error).split())
+    places = traceback.extract_tb(error.__traceback__)[-3:]
+    steps = " > ".join(f"{Path(place.filename).name}:{place.lineno}" for place in places)
+    return f"{type(error).__name__} at {steps or 'an unknown place'}"

@@ -148,12 +148,9 @@ def _read_by_others(
     connection: warehouse.Connection, reading: Reading, hull: Span, known: Sequence[Gap]
 ) -> list[Span]:
     """What other runs have read of the same source: a failure there loses nothing."""
-    windows = [
-        w
-        for w in windows_of(connection, hull)
-        if w["source_name"] == reading.source_name and w["run_id"] != reading.run_id
-    ]
-    return read_spans(windows, known)
+    wanted: dict[str, Any] = {"source_name": reading.source_name, "run_id": reading.run_id}
+    wanted |= {"since": hull[0], "until": hull[1]}
+    return read_spans(_found(connection, "queries/coverage_read", wanted), known)
 
 
 def _open(connection: warehouse.Connection, reading: Reading, span: Span, reason: str) -> None:
@@ -211,7 +208,13 @@ def _rows(
     connection: warehouse.Connection, name: str, span: Span, as_of: datetime | None
 ) -> list[dict[str, Any]]:
     bounds = {"since": span[0], "until": span[1], "as_of": as_of or _END}
-    found = warehouse.run(connection, name, bounds)
+    return _found(connection, name, bounds)
+
+
+def _found(
+    connection: warehouse.Connection, name: str, given: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    found = warehouse.run(connection, name, given)
     columns = [column[0] for column in found.description or ()]
     return [dict(zip(columns, map(_utc, row), strict=True)) for row in found.fetchall()]
 

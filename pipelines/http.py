@@ -2,7 +2,8 @@
 
 Polite: it says who asks and whom to contact, waits as long as a service asks (`Retry-After` and
 every form of reset header), asks the budget that all workers share before each call
-(`pipelines/budget.py`), and never waits more than five minutes in one call: past that it raises
+(`pipelines/budget.py`), and never waits more than five minutes in one call (less where a run has no
+time for it): past that it raises
 `RateLimited`, or `BudgetSpent` where it is our own budget, with the time to come back.
 
 Guarded: only http and https; a name is resolved once, its addresses are checked, and the socket
@@ -503,7 +504,8 @@ class Client:
     """A client for one run; a context manager that closes its connections.
 
     `sleep` and `now` (aware UTC) are handed in by tests; `transport` replaces the network. Without
-    a `budget` it keeps to what services say, by itself.
+    a `budget` it keeps to what services say, by itself. Who is asked to wait for more than
+    `wait_seconds` in one call gets `RateLimited`.
     """
 
     def __init__(
@@ -519,6 +521,7 @@ class Client:
         total_seconds: float = TOTAL_SECONDS,
         timeout: httpx.Timeout = _TIMEOUT,
         find: Resolve = resolve,
+        wait_seconds: float = WAIT_LIMIT_SECONDS,
     ) -> None:
         self._guard = Guard.reading(allow_private)
         self._find = find
@@ -532,6 +535,7 @@ class Client:
         self._max_bytes = max_bytes
         self._total_seconds = total_seconds
         self._timeout = timeout
+        self._wait_seconds = wait_seconds
 
     def __enter__(self) -> Self:
         return self
@@ -657,9 +661,9 @@ class Client:
         wait = 2.0 ** (attempt - 1) * jitter if asked is None else asked + jitter - 1
         if not trouble.is_repeatable:
             raise trouble.error
-        if asked is not None and asked + waited > WAIT_LIMIT_SECONDS:
+        if asked is not None and asked + waited > self._wait_seconds:
             raise self._limited(str(trouble.error), asked) from trouble.error
-        if attempt < TRIES:
+        if attempt < TRIES and (asked is not None or wait + waited <= self._wait_seconds):
             return wait
         if isinstance(trouble.error, StatusRefused) and trouble.error.status == 429:
             raise self._limited(str(trouble.error), wait) from trouble.error
@@ -716,7 +720,7 @@ class Client:
 
     def _keep_pace(self, host: str) -> None:
         wait = self._paces.wait_for(host, now=self._now())
-        if wait > WAIT_LIMIT_SECONDS:
+        if wait > self._wait_seconds:
             raise self._limited(f"{host} asked to be left alone", wait)
         if wait > 0:
             log.info("http.waited host=%s wait_seconds=%.1f", host, wait)
@@ -727,7 +731,7 @@ class Client:
         waited = 0.0
         while isinstance(found := self._budget.ask(call, now=self._now()), Refusal):
             wait = max((found.retry_at - self._now()).total_seconds(), 0.001)
-            if waited + wait > WAIT_LIMIT_SECONDS:
+            if waited + wait > self._wait_seconds:
                 raise self._refused(found, wait)
             log.info("http.waited host=%s wait_seconds=%.1f", call.host, wait)
             self._sleep(wait)

@@ -26,7 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines import budget, landing, listening, sources, vigie_toml
-from pipelines.errors import RateLimited, SettingsError, SourceError, VigieError
+from pipelines.errors import RateLimited, SourceError, VigieError, in_short
 from pipelines.house import House, terms
 from pipelines.http import Client
 from pipelines.settings import SourceBlock
@@ -40,7 +40,7 @@ BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at vigie.toml
 _LONGEST_WAIT_SECONDS = 60.0
 _SOUND_SECONDS = 60.0  # a reader that worked for so long has overcome its last failures
-_PATIENCE_SECONDS = 2.0  # a stream that nobody reads for longer would fall behind
+_PATIENCE_SECONDS = 2.0  # of a call; a stream that nobody reads for longer would fall behind
 _CALL_SECONDS = 20.0
 _STOP_SECONDS = 15.0
 
@@ -122,8 +122,8 @@ def _changed(
         seen = _stamp(path)
         try:
             found = read()
-        except SettingsError as error:
-            log.error("settings.refused faults=%d the old ones stand", len(error.faults))
+        except VigieError as error:  # a fault of the file, or a place that is none
+            log.error("settings.refused the old ones stand: %s", in_short(error))
             continue
         log.info("settings.read sources=%d", len(found.live_blocks))
         return found
@@ -163,7 +163,7 @@ class Reader(threading.Thread):
                 self._tell(book, "failed", str(error))
             except Exception as error:  # any source may fail in its own way, and on any payload
                 name = type(error).__name__
-                log.exception("reader.broken source=%s error=%s", self._block.name, name)
+                log.error("reader.broken source=%s error=%s", self._block.name, in_short(error))
                 self._tell(book, "failed", f"broke off ({name}): see the log of vigie listen")
             is_sound = time.monotonic() - begun > _SOUND_SECONDS
             failures = 0 if is_sound else failures + 1
@@ -184,28 +184,28 @@ class Reader(threading.Thread):
             Client(
                 contact=net.contact,
                 allow_private=net.allow_private,
-                sleep=self._sleep,
                 total_seconds=_CALL_SECONDS,
+                wait_seconds=_PATIENCE_SECONDS,
                 budget=budget.of_block(self._house.settings, self._block, source.MANIFEST, ledger),
             ) as client,
         ):
             request = asked(self._house, self._block, book, client=client, now=self._now)
             with closing(source.listen(request)) as items:
-                for item in items:
-                    book.add(item)
-                    if self._ending.is_set() and isinstance(item, Checkpoint):
-                        break
+                try:
+                    self._taken_in(items, book)
+                except SourceError:
+                    book.land()  # what came may not be told again: a deletion in a stream
+                    raise
         book.land()
         book.tell("stopped")
         if not self._ending.is_set():
             raise SourceError(f"{self._block.name} has nothing more to say, which no stream may")
 
-    def _sleep(self, seconds: float) -> None:
-        """Sleep for a moment; who asks for more is called back by the reader, not by the call."""
-        if seconds > _PATIENCE_SECONDS:
-            at = self._now() + timedelta(seconds=seconds)
-            raise RateLimited(f"it may be asked again at {at:%Y-%m-%d %H:%M:%SZ}", at)
-        time.sleep(seconds)
+    def _taken_in(self, items: Iterator[Collected], book: Book) -> None:
+        for item in items:
+            book.add(item)
+            if self._ending.is_set() and isinstance(item, Checkpoint):
+                break
 
 
 def _wait(failures: int) -> float:
@@ -245,7 +245,7 @@ def landed(home: Path, name: str) -> Iterator[Payload]:
 class Book:
     """What a reader has in hand and where it stands; the one thing here that changes in place.
 
-    All up to `until` and `cursor` is landed, the last of it under `stamp`.
+    All from `since` up to `until` and `cursor` is landed, the last of it under `stamp`.
     """
 
     home: Path
@@ -254,6 +254,7 @@ class Book:
     stamp: str
     cursor: sources.Cursor | None
     until: datetime
+    since: datetime | None = None
     payloads: list[Payload] = field(default_factory=list)
     last: Checkpoint | None = None
     gap: tuple[datetime, datetime] | None = None
@@ -267,7 +268,12 @@ class Book:
         if isinstance(item, Payload):
             self.first_at = self.first_at if self.payloads else time.monotonic()
             self.payloads.append(item)
-            return
+        else:
+            self._reach(item)
+        if time.monotonic() - self.told_at >= BEAT_SECONDS:
+            self.tell("ok")  # between checkpoints too: a long reading is not a reader that is gone
+
+    def _reach(self, item: Checkpoint) -> None:
         self.last = item
         self.is_capped = self.is_capped or item.capped
         self.notes += [item.note] if item.note else []
@@ -278,8 +284,6 @@ class Book:
             self.land()
         elif not self.payloads:
             self._move_on()
-        if time.monotonic() - self.told_at >= BEAT_SECONDS:
-            self.tell("ok")
 
     def land(self) -> None:
         """Write what is in hand up to the last checkpoint, then its receipt."""
@@ -295,7 +299,7 @@ class Book:
             path=str(path.relative_to(self.home)) if path else None,
             payload_count=len(self.payloads),
             since=self.until,
-            until=max(self.until, self.last.until or self.until),
+            until=self._reached(self.last),
             cursor=self.last.cursor,
             gap=self.gap,
             is_capped=self.is_capped,
@@ -311,7 +315,12 @@ class Book:
     def _move_on(self) -> None:
         if self.last:
             self.cursor = self.last.cursor
-            self.until = max(self.until, self.last.until or self.until)
+            self.until = self._reached(self.last)
+
+    def _reached(self, last: Checkpoint) -> datetime:
+        """Up to when all is read: never later than now, or a host whose clock is wrong would have
+        time pass for read that is still to come."""
+        return max(self.until, min(last.until or self.until, self.now()))
 
     def tell(self, status: listening.Status, note: str | None = None) -> None:
         """Write how the reader is, with the cursor of what is landed and not of what is in hand."""
@@ -328,6 +337,7 @@ class Book:
                 cursor=self.cursor,
                 stamp=self.stamp,
                 note=note or told,
+                since=self.since,
             ),
         )
 
@@ -350,7 +360,10 @@ def opened(house: House, block: SourceBlock, now: Clock) -> Book:
         cursor=receipt.cursor if receipt else None,
         until=receipt.until if receipt else now() - timedelta(days=block.first_days),
     )
+    book.since = reader.since if reader else None if receipt else book.until
     if reader and reader.stamp >= book.stamp and reader.cursor is not None:
         book.cursor, book.until = reader.cursor, max(book.until, reader.until)
         book.stamp = reader.stamp
+    elif reader and receipt is None:  # it has never been able to listen: it begins where it wanted
+        book.until = reader.until
     return book

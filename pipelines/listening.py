@@ -9,8 +9,9 @@ Everything of one source block lies in `listening/<source name>/`:
 A receipt is written after the file that it names, aside and then renamed: a landing is there with
 its cursor, or not at all. A reader goes on from the last receipt or from `reader.json`, whichever
 is later, so that it may be killed at any instant; a file without a receipt is read by nobody and
-expires. `listening/taken` holds the stamp of the newest receipt that a run has taken up; it is a
-hint for what starts the runs. Which receipts are loaded is known by the warehouse alone.
+expires. `listening/taken` holds, of each block, the stamp of the newest receipt that a run has
+taken up; it is a hint for what starts the runs. Which receipts are loaded is known by the
+warehouse alone.
 
 No text and no person is in here: cursors, times and counts. Stamps are UTC and sort as written.
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,7 +56,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How a reader was at `at`: up to when it had read, where it stood, after which landing."""
+    """How a reader was at `at`: up to when it had read, where it stood, after which landing.
+
+    `since`: all from then to `until` has been read, by this reader and those that it went on from.
+    """
 
     at: datetime
     until: datetime
@@ -63,6 +67,7 @@ class Reader:
     cursor: dict[str, Any] | None = None
     stamp: str = ""
     note: str | None = None
+    since: datetime | None = None
 
 
 def folder(home: Path, name: str) -> Path:
@@ -146,26 +151,39 @@ def reader(home: Path, name: str) -> Reader | None:
         found = json.loads((folder(home, name) / "reader.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    times = {key: datetime.fromisoformat(found[key]) for key in ("at", "until")}
-    return Reader(**(found | times))
+    told = [key for key in ("at", "until", "since") if found.get(key)]
+    return Reader(**(found | {key: datetime.fromisoformat(found[key]) for key in told}))
 
 
-def write_taken(home: Path, stamp: str) -> None:
-    """Tell what starts the runs that receipts up to `stamp` have been taken up."""
-    _write(home / FOLDER / "taken", stamp)
+def write_taken(home: Path, stamps: Mapping[str, str]) -> None:
+    """Tell what starts the runs which receipts have been taken up: of each block, the newest."""
+    _write(home / FOLDER / "taken", dict(stamps))
 
 
-def taken(home: Path) -> str:
-    """The newest stamp that a run has taken up; empty where none has."""
+def taken(home: Path) -> dict[str, str]:
+    """The newest stamp of each block that a run has taken up, as far as it is known."""
     try:
-        return str(json.loads((home / FOLDER / "taken").read_text(encoding="utf-8")))
+        found = json.loads((home / FOLDER / "taken").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return ""
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def newest(home: Path) -> str:
-    """The newest stamp of any block; empty where there is none. Lists folders, reads no file."""
-    return max((path.stem for path in (home / FOLDER).glob("*/receipts/[0-9]*.json")), default="")
+def newest(home: Path) -> dict[str, str]:
+    """The newest stamp of each block that has landed something. Lists folders, reads no file."""
+    found: dict[str, str] = {}
+    for path in (home / FOLDER).glob("*/receipts/[0-9]*.json"):
+        name = path.parts[-3]
+        found[name] = max(found.get(name, ""), path.stem)
+    return found
+
+
+def ahead(newest: Mapping[str, str], taken: Mapping[str, str]) -> str:
+    """The newest stamp that no run has taken up; empty where there is none.
+
+    Block by block: while a big landing is written, a later one of another block may be taken up.
+    """
+    return max((s for name, s in newest.items() if s > taken.get(name, "")), default="")
 
 
 def _write(path: Path, content: object) -> None:

@@ -136,17 +136,20 @@ def serve(
     for name in _stopping_signals():
         signal.signal(name, lambda number, _: stopping.append(number))
     wanted = (*PROCESSES, TRIGGERER) if is_live else PROCESSES
-    running = [_start(process(*words), words[0], own, logs) for words in wanted]
     reader = Kept(lambda: listener(home), "listen", own, logs) if is_live else None
     cleaner = Kept(_cleaner, "db-clean", own, logs, every=_CLEAN_SECONDS)
-    while not stopping and all(process.poll() is None for process in running):
-        keep_short(logs)
-        for kept in (reader, cleaner):
-            if kept:
-                kept.look()
-        time.sleep(0.5)
-    ended = [words[0] for words, p in zip(wanted, running, strict=True) if p.poll() is not None]
-    stop([*running, *(p for kept in (reader, cleaner) if kept and (p := kept.process))])
+    kept = [process for process in (reader, cleaner) if process]
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        running += (_start(process(*words), words[0], own, logs) for words in wanted)
+        while not stopping and all(process.poll() is None for process in running):
+            keep_short(logs)
+            for each in kept:
+                each.look()
+            time.sleep(0.5)
+        ended = [words[0] for words, p in zip(wanted, running, strict=True) if p.poll() is not None]
+    finally:  # whatever happens here, a full disk too: nothing may go on without us
+        stop([*running, *(each.process for each in kept if each.process)])
     if ended and not stopping:
         raise VigieError(f"Airflow's {ended[0]} ended by itself: see {logs}/{ended[0]}.log")
 
@@ -235,11 +238,13 @@ def _stopping_signals() -> list[signal.Signals]:
 def keep_short(logs: Path, *, limit: int = _LOG_BYTES) -> None:
     """Copy each process's log that has grown past `limit` bytes to `<name>.log.1`, and empty it.
 
-    The processes write at its end, wherever that is, so that they need not be told.
+    The processes write at its end, wherever that is, so that they need not be told. Where the disk
+    has no room for the copy it is emptied all the same.
     """
     for log in logs.glob("*.log"):
         if log.stat().st_size > limit:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
+            with suppress(OSError):
+                shutil.copyfile(log, log.with_suffix(".log.1"))
             os.truncate(log, 0)
 
 

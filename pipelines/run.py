@@ -57,9 +57,9 @@ from pipelines import (
 )
 from pipelines.aside import written_aside
 from pipelines.attention import ATTENTION_SCHEMA, Attention
-from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError
+from pipelines.errors import ContractBroken, RateLimited, SourceError, VigieError, in_short
 from pipelines.house import House as House, house as house, terms
-from pipelines.http import Client
+from pipelines.http import WAIT_LIMIT_SECONDS, Client
 from pipelines.mention import (
     DELETION_SCHEMA,
     MENTION_SCHEMA,
@@ -80,7 +80,9 @@ BACKFILL = timedelta(days=7)  # gaps older than this are not filled unless they 
 RECHECK_IDS = 50  # posts that a collection itself looks up again, to see whether they are gone
 TAKEN_PAYLOADS = 20_000  # of one reader in one run; what is left comes in the next one
 ACCOUNT_MINUTES = 5  # between two accounts of a reader that has nothing to hand over
+AHEAD = timedelta(hours=1)  # of a window: readers are past its end long before it is evaluated
 READER_SECONDS = 60  # without a word, after which a reader is missing
+RECHECK_WAIT_SECONDS = 5.0  # for one look-up; more would hold up a run, and the rest stays due
 
 
 def run_id(until: datetime) -> str:
@@ -135,7 +137,7 @@ def _orders(
     for block in settings.sources:
         if block.live:  # its reader reads it; a window of the past may be read again
             heard = listened.get(block.name)
-            if heard and heard.until_at >= until:
+            if heard and heard.until_at - until > AHEAD:
                 yield _order(block, None, since, until, is_backfill=True)
             continue
         moved = known.get(block.name)
@@ -251,7 +253,9 @@ def collect(house: House, run: str, name: str) -> int:
     return _land(house, run, name, items)
 
 
-def _land(house: House, run: str, name: str, items: _Items) -> int:
+def _land(
+    house: House, run: str, name: str, items: _Items, *, wait_seconds: float = WAIT_LIMIT_SECONDS
+) -> int:
     """Land what `items` hands over for an order of the run, and write how it went."""
     folder = staging(house.home, run)
     order = _order_of(folder, name)
@@ -259,7 +263,7 @@ def _land(house: House, run: str, name: str, items: _Items) -> int:
     receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
     receipt |= {"gaps": [], "is_capped": False, "note": "broke off: see the log of the task"}
     try:
-        receipt |= _landed(house, run, order, items)
+        receipt |= _landed(house, run, order, items, wait_seconds)
     except RateLimited as error:
         retry_at = landing.asked_back(error)
         receipt |= {"status": "waiting", "note": str(error), "retry_at": retry_at}
@@ -277,7 +281,9 @@ def _land(house: House, run: str, name: str, items: _Items) -> int:
 _Items = Callable[[sources.Request], Iterator[sources.Collected]]
 
 
-def _landed(house: House, run: str, order: Mapping[str, Any], items: _Items) -> dict[str, Any]:
+def _landed(
+    house: House, run: str, order: Mapping[str, Any], items: _Items, wait_seconds: float
+) -> dict[str, Any]:
     block, at = house.block(order["name"]), until_of(run)
     net = house.settings.net
     with (
@@ -286,6 +292,7 @@ def _landed(house: House, run: str, order: Mapping[str, Any], items: _Items) -> 
             contact=net.contact,
             allow_private=net.allow_private,
             budget=_budget(house.settings, block, ledger),
+            wait_seconds=wait_seconds,
         ) as client,
     ):
         request = sources.Request(
@@ -378,8 +385,9 @@ def _taken(
     if reader and reader.stamp <= (receipts[-1].stamp if receipts else after):
         until = max(until, reader.until)  # all that it has landed is taken up
     lost = [r for r in receipts if r.path and not (home / r.path).exists()]
+    skipped = _skipped(reader, since, before)
     notes = [note, *(r.note for r in receipts), _LOST if lost else None]
-    gaps_told = [*(r.gap for r in receipts if r.gap), *((r.since, r.until) for r in lost)]
+    gaps_told = [*skipped, *(r.gap for r in receipts if r.gap), *((r.since, r.until) for r in lost)]
     return {
         "name": name,
         "since": min(since, until),
@@ -395,6 +403,14 @@ def _taken(
         "note": "; ".join(dict.fromkeys(said for said in notes if said)) or None,
         "landed": receipts[-1].stamp if receipts else None,
     }
+
+
+def _skipped(
+    reader: listening.Reader | None, since: datetime, before: loading.Listened | None
+) -> list[tuple[datetime, datetime]]:
+    """What lies between the last load and a reader that has begun anew after it."""
+    begun = reader.since if reader and before else None
+    return [(since, begun)] if begun and begun > since else []
 
 
 _LOST = "what a reader had landed was gone before a run could load it"
@@ -435,9 +451,12 @@ def _tidy_up(
     known: Mapping[str, loading.Listened],
 ) -> None:
     """Tell what starts the runs how far this one has come, and forget what is loaded."""
-    stamps = [order["landed"] for order in orders if order["landed"]]
-    if stamps:
-        listening.write_taken(house.home, max(stamps))
+    live = {block.name for block in house.live_blocks}
+    newest = listening.newest(house.home)
+    left = {name: stamp for name, stamp in newest.items() if name not in live}  # nobody's any more
+    loaded = {name: before.landed for name, before in known.items()}
+    taken = {order["name"]: order["landed"] for order in orders if order["landed"]}
+    listening.write_taken(house.home, left | loaded | taken)
     for name, before in known.items():
         listening.forget(house.home, name, upto=before.landed)
 
@@ -498,8 +517,8 @@ def _held(folder: Path, name: str) -> tuple[sources.Held, ...]:
 def recheck(house: House, run: str, name: str) -> int:
     """Land posts of one source as they are now, or gone; how many. Touches the network.
 
-    A failure is raised, as in `collect`; the same posts are then asked for in the next run. What
-    came before the source, or our own budget, asks to wait is kept.
+    A failure is raised, as in `collect`; the same posts are then asked for in the next run. It does
+    not wait for the source, or for our own budget: what came before is kept, the rest stays due.
     """
     source = sources.load(house.block(name).kind)
     held = _held(staging(house.home, run), name)
@@ -510,7 +529,7 @@ def recheck(house: House, run: str, name: str) -> int:
                 yield payload
                 yield sources.Checkpoint(cursor={})
 
-    return _land(house, run, name, items)
+    return _land(house, run, name, items, wait_seconds=RECHECK_WAIT_SECONDS)
 
 
 @dataclass(slots=True)
@@ -556,7 +575,7 @@ def accept(house: House, run: str) -> dict[str, int]:
                 except ContractBroken as error:
                     counts[name].broken = str(error)
                 except Exception as error:  # whatever one source meets, the others go on
-                    log.exception("source.broken source=%s", name)
+                    log.error("source.broken source=%s error=%s", name, in_short(error))
                     kind = type(error).__name__  # its words may be somebody's text
                     counts[name].broken = f"{kind} while its payloads were read: see the log"
                 tables.attention.write_table(_measured(house, run, name, measured))
@@ -966,9 +985,11 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
 
 
 def _is_past(connection: warehouse.Connection, as_of: datetime) -> bool:
-    """Whether a window that ends after `as_of` has been loaded."""
-    moved = [position.run_id for position in loading.cursors(connection).values()]
-    return max(moved, default="") > run_id(as_of)
+    """Whether a window that ends after `as_of` has been loaded; where every source is live, whether
+    readers are well past it."""
+    if moved := [position.run_id for position in loading.cursors(connection).values()]:
+        return max(moved) > run_id(as_of)
+    return any(h.until_at - as_of > AHEAD for h in loading.listened(connection).values())
 
 
 def live(house: House, *, now: datetime) -> dict[str, int]:
@@ -991,8 +1012,8 @@ def refresh(house: House, *, as_of: datetime) -> dict[str, int]:
     for name in names:
         try:
             recheck(house, run, name)
-        except VigieError as error:
-            log.error("recheck.failed source=%s error=%s", name, " ".join(str(error).split()))
+        except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
+            log.error("recheck.failed source=%s error=%s", name, in_short(error))
     if not names:
         return {}
     accept(house, run)
@@ -1023,21 +1044,31 @@ def watch(
 
     What readers have landed is loaded with it, and posts that are due are looked up again.
 
-    A source that fails never stops another; its error is logged and stands in the coverage.
+    A source that fails never stops another; its error is logged and stands in the coverage. Nor do
+    these two stop the rules.
     """
     plan(house, since=since, until=until)
     counts = _through_load(house, run_id(until), progress)
     if house.live_blocks:
         progress("live")
-        counts |= {f"live_{k}": n for k, n in live(house, now=now).items()}
+        counts |= _beside("live", lambda: live(house, now=now))
     with warehouse.opened(house.home, read_only=True) as connection:
         is_past = _is_past(connection, until)
     if not is_past:
         progress("refresh")
-        counts |= {f"refreshed_{k}": n for k, n in refresh(house, as_of=until).items()}
+        counts |= _beside("refreshed", lambda: refresh(house, as_of=until))
     progress("alert")
     counts |= alert(house, as_of=until)
     return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+
+
+def _beside(name: str, step: Callable[[], dict[str, int]]) -> dict[str, int]:
+    """The counts of a step that fails by itself: the rules are evaluated all the same."""
+    try:
+        return {f"{name}_{key}": count for key, count in step().items()}
+    except Exception as error:  # as another DAG of Airflow would
+        log.error("step.failed step=%s error=%s", name, in_short(error))
+        return {f"{name}_failed": 1}
 
 
 def backfill(
@@ -1064,12 +1095,9 @@ def _through_load(house: House, run: str, progress: Callable[[str], object]) -> 
         counts["sources"] += 1
         try:
             collect(house, run, name)
-        except VigieError as error:
-            counts["sources_failed"] += 1
-            log.error("source.failed source=%s error=%s", name, " ".join(str(error).split()))
         except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
             counts["sources_failed"] += 1
-            log.error("source.broken source=%s error=%s", name, type(error).__name__)
+            log.error("source.failed source=%s error=%s", name, in_short(error))
     for step in (accept, score, load):
         progress(step.__name__)
         found = step(house, run)

@@ -220,7 +220,9 @@ def _endless(order: Order, url: str, ear: _Ear) -> Iterator[Read | Pulse]:
 
     for found in _followed(order, url, frames, state):
         if found is not None:
-            state.position = _position(found.event, url, state)
+            place = _position(found.event, url, state)
+            # A host whose clock runs ahead would have us ask the next one for what is to come.
+            state.position = replace(place, at=min(place.at, ear.now()))
             yield found
         if pulse := ear.pulse(is_quiet=found is None):
             yield pulse

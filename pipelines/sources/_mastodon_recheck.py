@@ -2,7 +2,7 @@
 
 Twenty a call where the server offers it (`GET /api/v1/statuses`, since Mastodon 4.3), one a call
 elsewhere. What a call of twenty leaves out is asked for by itself before it is taken for gone, so
-that a fault of a list deletes nothing.
+that a fault of a list deletes nothing. A status that the server fails on is left out.
 """
 
 from __future__ import annotations
@@ -22,17 +22,27 @@ _NO_SUCH_CALL = frozenset({400, 404, 405, 406, 410, 422, 501})
 _ID = r"[0-9A-Za-z]{1,64}"
 # The authors of statuses that all went at once: as many strangers are more than chance.
 _MANY_AUTHORS = 5
+# Statuses that the server fails on before it is taken for broken: one that it can never show must
+# not keep all others from being looked up.
+_MOST_FAILED = 5
 
 
 def rechecked(request: Request, held: Sequence[Held]) -> Iterator[Payload]:
-    """Each status that this server can tell of, as it is now or gone. SourceError."""
+    """Each status that this server can tell of, as it is now or gone, in that order. SourceError.
+
+    What is there is handed over call by call, so that who is asked to wait keeps what came before.
+    """
     home = server(request)
     wanted = {key: post.native_id for post in held if (key := _local_id(post, home))}
-    found = dict(_listed(home, sorted(wanted)))
     missing: list[str] = []
-    for key, uri in wanted.items():
-        status = found[key] if key in found else _single(home, key)
-        if status is None:
+    failed: list[StatusRefused] = []
+    for key, status in _looked_up(home, list(wanted)):
+        uri = wanted[key]
+        if isinstance(status, StatusRefused):
+            failed.append(status)
+            if len(failed) in (_MOST_FAILED, len(wanted)):
+                raise status
+        elif status is None:
             missing.append(uri)
         elif values.mapping(status).get("uri") == uri:  # else another status has this id
             is_hidden = is_private(status, home.options)
@@ -71,29 +81,44 @@ def _local_id(post: Held, home: Server) -> str | None:
     return found[1] if is_here and found else None
 
 
-def _listed(home: Server, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The statuses that calls of twenty give, by their ids; none where there is no such call."""
+def _looked_up(home: Server, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Each key with its status, None where it is gone, the error where the server fails on it.
+
+    Twenty a call where there is such a call.
+    """
+    is_offered = True
+    for batch in (keys[at : at + _BATCH] for at in range(0, len(keys), _BATCH)):
+        found = _listed(home, batch) if is_offered else None
+        is_offered = found is not None
+        for key in batch:
+            status = (found or {}).get(key)
+            yield key, _single(home, key) if status is None else status
+
+
+def _listed(home: Server, keys: Sequence[str]) -> dict[str, Any] | None:
+    """The statuses that one call gives, by their ids; None where there is no such call."""
     numbers = [key for key in keys if key.isdecimal()]
-    for start in range(0, len(numbers), _BATCH):
-        batch = numbers[start : start + _BATCH]
-        try:
-            answer = asked(home, "statuses", {"id[]": batch}).json()
-        except StatusRefused as error:
-            if error.status in _NO_SUCH_CALL:
-                return
-            raise
-        for status in answer if isinstance(answer, list) else ():
-            if (key := item_id(status)) in batch:
-                yield key, status
+    if not numbers:
+        return {}
+    try:
+        answer = asked(home, "statuses", {"id[]": numbers}).json()
+    except StatusRefused as error:
+        if error.status in _NO_SUCH_CALL:
+            return None
+        raise
+    listed = answer if isinstance(answer, list) else ()
+    return {key: status for status in listed if (key := item_id(status)) in numbers}
 
 
 def _single(home: Server, key: str) -> Any:
-    """One status by its id; None when it is gone."""
+    """One status by its id; None when it is gone, the error where the server itself fails."""
     try:
         return asked(home, f"statuses/{key}", {}).json()
     except StatusRefused as error:
         if error.status in {404, 410}:
             return None
+        if error.status >= 500:
+            return error
         raise
 
 

@@ -184,7 +184,7 @@ def _drained(home: Path) -> None:
         except duckdb.IOException:  # a step holds it
             time.sleep(0.2)
             continue
-        if rows and rows[0][0] == listening.newest(home):
+        if rows and rows[0][0] in listening.newest(home).values():
             return
         time.sleep(1)
     print("  not all that was landed has been loaded in time: what is lost below may only be late")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dags import institution
+from pipelines import orchestrator
 from pipelines.errors import SourceError
 
 FOLDER = Path(__file__).parents[2] / "dags"
@@ -67,6 +68,13 @@ def test_a_source_that_fails_does_not_stop_the_others(bag: Any) -> None:
 def test_one_source_that_cannot_be_looked_up_does_not_stop_the_others(bag: Any) -> None:
     refresh = bag.dags["refresh"]
     assert refresh.get_task("accept").trigger_rule == "all_done_min_one_success"
+
+
+def test_steps_that_wait_for_services_leave_a_worker_to_live(bag: Any) -> None:
+    waiting = [("watch", "collect"), ("refresh", "recheck"), ("backfill", "collect")]
+    most = [bag.dags[dag].get_task(task).max_active_tis_per_dag for dag, task in waiting]
+    workers = orchestrator.environment(Path(), {})["AIRFLOW__CORE__PARALLELISM"]
+    assert sum(most) < int(workers)
 
 
 def test_live_is_started_by_landings_and_every_five_minutes_where_a_source_is_live(

@@ -49,7 +49,7 @@ def test_the_newest_landing_of_any_source_is_told(tmp_path: Path) -> None:
 
 
 def test_what_a_run_has_taken_up_is_not_told_again_after_a_restart(tmp_path: Path) -> None:
-    listening.write_taken(tmp_path, _land(tmp_path, 1))
+    listening.write_taken(tmp_path, {"bluesky": _land(tmp_path, 1)})
     assert asyncio.run(_told(_trigger(tmp_path), within=0.1)) is None
     newest = _land(tmp_path, 2)
     assert asyncio.run(_told(_trigger(tmp_path), within=5)) == newest
@@ -63,7 +63,7 @@ async def _sequence(home: Path, trigger: Landed) -> list[str]:
     waiting = asyncio.ensure_future(anext(events))
     await asyncio.sleep(0.1)
     told.append("told" if waiting.done() else "still")
-    listening.write_taken(home, told[0])
+    listening.write_taken(home, {"bluesky": told[0]})
     told.append((await asyncio.wait_for(waiting, 5)).payload["landed"])
     assert told[-1] == later
     await events.aclose()  # type: ignore[attr-defined]
@@ -87,6 +87,30 @@ def test_what_no_run_has_taken_up_is_told_again(tmp_path: Path) -> None:
     stamp = _land(tmp_path, 1)
     impatient = _trigger(tmp_path, patience_seconds=0.05)
     assert asyncio.run(_twice(impatient)) == [stamp, stamp]
+
+
+def test_a_big_landing_that_is_there_after_a_later_one_was_taken_up_is_told(
+    tmp_path: Path,
+) -> None:
+    later = _land(tmp_path, 2, "mastodon")
+    listening.write_taken(tmp_path, {"mastodon": later})
+    big = _land(tmp_path, 1)  # its stamp is of when its writing began
+    assert asyncio.run(_told(_trigger(tmp_path), within=5)) == big
+
+
+async def _rest_told(home: Path, trigger: Landed) -> str:
+    events = trigger.run()
+    await anext(events)
+    listening.write_taken(home, {"bluesky": "20261120T120001000000Z"})  # so many in one run
+    told = (await asyncio.wait_for(anext(events), 5)).payload["landed"]
+    await events.aclose()  # type: ignore[attr-defined]
+    return str(told)
+
+
+def test_what_a_run_has_left_to_the_next_is_told_at_once(tmp_path: Path) -> None:
+    _land(tmp_path, 1)
+    rest = _land(tmp_path, 2)
+    assert asyncio.run(_rest_told(tmp_path, _trigger(tmp_path))) == rest
 
 
 def test_a_triggerer_makes_it_again_from_what_it_says_of_itself(tmp_path: Path) -> None:

@@ -96,6 +96,23 @@ def test_an_outage_is_one_gap_that_grows_and_the_run_that_reads_it_fills_it(town
     assert shares[1:4] == [(1, 0, 60)] * 3
 
 
+def test_a_source_that_stays_away_for_a_year_costs_no_more_than_one_away_for_days(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[timedelta] = []
+    windows_of = gaps.windows_of
+
+    def told(connection: Any, span: tuple[datetime, datetime], **known: Any) -> Any:
+        asked.append(span[1] - span[0])
+        return windows_of(connection, span, **known)
+
+    monkeypatch.setattr(gaps, "windows_of", told)
+    town.load(NOON + timedelta(days=400), since=NOON, status="failed")
+    assert max(asked) <= gaps.AWAY + 2 * gaps.HOUR  # not all that every source has read meanwhile
+    (gap,) = town.gaps()
+    assert gap[:3] == (NOON, NOON + timedelta(days=400), "failed")
+
+
 def test_a_back_fill_fills_what_a_source_had_told_it_could_not_give(town: Town) -> None:
     lost = (NOON + 10 * MINUTE, NOON + 40 * MINUTE)
     town.load(NOON + 60 * MINUTE, since=NOON, gaps=(lost,), is_capped=True)
@@ -251,8 +268,7 @@ def test_what_an_older_version_stored_is_taken_over() -> None:
         for name in (n for n in warehouse.sql_names("migrations") if n < "0006"):
             connection.execute(warehouse.sql(f"migrations/{name}"))
         rows = to_table([mention(1), mention(2, is_own=True)], MENTION_SCHEMA)
-        rows = rows.drop_columns(["place_codes"])  # that version had none
-        connection.register("given", rows)
+        connection.register("given", rows.drop_columns(["place_codes"]))  # a later version's
         connection.execute("insert into mention by name select * from given")
         ends = {"since": NOON - 60 * MINUTE, "until": NOON, "cut": NOON - 30 * MINUTE}
         connection.execute(

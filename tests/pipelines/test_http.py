@@ -146,6 +146,27 @@ def test_a_wait_over_five_minutes_raises_with_the_time_to_come_back() -> None:
     assert clock.slept == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(502), StatusRefused),
+        (Answer(429, {"Retry-After": "20"}), RateLimited),
+        (Answer(429), RateLimited),
+    ],
+)
+def test_who_has_no_time_to_wait_is_told_what_the_matter_is(
+    answer: Answer, error: type[SourceError]
+) -> None:
+    clock = Clock()
+    with (
+        serving(answering(answer)) as peer,
+        client(clock, wait_seconds=2.0) as asking,
+        pytest.raises(error, match=f"answered with status {answer.status}"),
+    ):
+        asking.get(peer.url)
+    assert sum(clock.slept) <= 2.0
+
+
 def test_waits_that_add_up_to_more_than_five_minutes_raise_too() -> None:
     clock = Clock()
     with (

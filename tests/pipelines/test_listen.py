@@ -161,7 +161,7 @@ def test_what_is_heard_is_landed_with_the_place_at_which_to_go_on(
     receipt = listening.last_receipt(tmp_path, "bluesky")
     assert receipt is not None
     assert receipt.cursor == {"n": 2}
-    assert receipt.until == _place(2).until
+    assert receipt.since < receipt.until <= datetime.now(UTC)
     stopped = listening.reader(tmp_path, "bluesky")
     assert stopped is not None
     assert (stopped.status, stopped.cursor) == ("stopped", {"n": 2})
@@ -203,22 +203,37 @@ def test_a_batch_is_landed_when_it_is_full_whatever_the_time(
     spoken.append([item for n in range(25) for item in (_payload(n), _place(n))])
     with _listening(tmp_path):
         _wait(lambda: len(_landed(tmp_path)) == 20)
-    assert len(_landed(tmp_path)) == 25  # the rest when it was ended
     counts = [r.payload_count for r in listening.receipts(tmp_path, "bluesky")]
-    assert counts == [10, 10, 5]
+    assert counts[:2] == [10, 10]
+    assert sum(counts) == len(_landed(tmp_path))  # the rest, as far as it came, when it was ended
 
 
-def test_what_came_after_the_last_place_is_not_landed_and_read_again(
-    tmp_path: Path, quick: None, spoken: Spoken
+def test_what_a_connection_told_before_it_broke_is_landed_and_its_last_place_is_gone_on_from(
+    tmp_path: Path, quick: None, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listen, "FLUSH_SECONDS", 3600.0)
     _write(tmp_path)
     spoken.append([_payload(1), _place(1), _payload(2), SourceError("cut")])
     with _listening(tmp_path):
         _wait(lambda: (found := listening.reader(tmp_path, "bluesky")) and found.note == "cut")
         _wait(lambda: listening.reader(tmp_path, "bluesky").status == "ok")  # type: ignore[union-attr]
+        assert [p.data for p in _landed(tmp_path)] == [{"number": 1}, {"number": 2}]
     book = listen.opened(houses.house(tmp_path, environ={}), _block(tmp_path), listen.clock)
-    assert book.cursor in ({"n": 0}, {"n": 1})
-    assert {"number": 2} not in [p.data for p in _landed(tmp_path)]
+    assert book.cursor == {"n": 1}
+
+
+def test_a_reading_without_a_checkpoint_for_minutes_is_not_a_reader_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    house, at = _house(tmp_path), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    book = listen.opened(house, house.block("bluesky"), lambda: at)
+    book.add(_place(0))
+    book.told_at -= 2 * listen.BEAT_SECONDS
+    at += timedelta(minutes=2)
+    book.add(_payload(1))
+    found = listening.reader(tmp_path, "bluesky")
+    assert found
+    assert (found.at, found.cursor) == (at, {"n": 0})
 
 
 def _block(home: Path) -> Any:
@@ -239,7 +254,7 @@ def test_a_gap_is_landed_at_once_even_without_a_payload(
 
 
 def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
-    tmp_path: Path, quick: None, spoken: Spoken
+    tmp_path: Path, quick: None, spoken: Spoken, caplog: pytest.LogCaptureFixture
 ) -> None:
     _write(tmp_path)
     later = datetime.now(UTC) + timedelta(seconds=1.5)
@@ -256,7 +271,8 @@ def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
         _wait(lambda: told("broke off (ValueError)"))
         assert datetime.now(UTC) >= later
         _wait(lambda: listening.reader(tmp_path, "bluesky").status == "ok")  # type: ignore[union-attr]
-    assert "Jeanne" not in json.dumps(notes)
+    assert "Jeanne" not in json.dumps(notes) + caplog.text
+    assert "reader.broken source=bluesky error=ValueError at listen.py:" in caplog.text
 
 
 def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
@@ -275,6 +291,11 @@ def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
     with _listening(tmp_path):
         _wait(lambda: asked == [("Valbrume",)])
         (tmp_path / "vigie.toml").write_text("no = toml = at all")
+        time.sleep(0.3)
+        _write(tmp_path, name="Montclair")
+        toml = tmp_path / "vigie.toml"
+        nowhere = '[institution]\nterritory = ["commune:99999"]'
+        toml.write_text(toml.read_text().replace("[institution]", nowhere))
         time.sleep(0.3)
         assert len(asked) == 1
         _write(tmp_path, name="Montclair")
@@ -328,6 +349,27 @@ def test_a_reader_goes_on_from_the_later_of_receipt_and_state(tmp_path: Path) ->
     assert (opened().cursor, opened().stamp) == ({"n": 1}, first)  # killed between the two
     listening.write_reader(tmp_path, "bluesky", listening.Reader(**told, stamp=first))  # type: ignore[arg-type]
     assert (opened().cursor, opened().until) == ({"n": 0}, at + timedelta(minutes=1))
+
+
+def test_a_reader_that_has_never_heard_anything_begins_where_it_first_wanted_to(
+    tmp_path: Path,
+) -> None:
+    house, at = _house(tmp_path), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    book = listen.opened(house, house.block("bluesky"), lambda: at)
+    book.tell("failed", "no connection")
+    again = listen.opened(house, house.block("bluesky"), lambda: at + timedelta(hours=1))
+    assert (again.since, again.until, again.cursor) == (at, at, None)
+
+
+def test_a_host_whose_clock_runs_ahead_has_nothing_to_come_pass_for_read(tmp_path: Path) -> None:
+    house, at = _house(tmp_path), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    book = listen.opened(house, house.block("bluesky"), lambda: at)
+    book.add(_payload(1))
+    book.add(Checkpoint(cursor={"n": 1}, until=at + timedelta(days=3650)))
+    book.land()
+    receipt = listening.last_receipt(tmp_path, "bluesky")
+    assert receipt
+    assert (receipt.until, book.until) == (at, at)
 
 
 def test_what_was_landed_is_given_newest_first_and_broken_files_are_left_out(

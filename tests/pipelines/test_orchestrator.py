@@ -98,6 +98,27 @@ def test_a_process_that_ends_by_itself_ends_the_others_and_is_named(
         orchestrator.serve(tmp_path, {}, port=_free_port())
 
 
+def test_what_breaks_here_leaves_no_process_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    monkeypatch.setattr(orchestrator, "_stopping_signals", list)
+
+    def start(*_: object) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-c", "import time; time.sleep(60)"]
+        begun.append(subprocess.Popen(words, start_new_session=True))
+        return begun[-1]
+
+    def full(_: Path) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(orchestrator, "_start", start)
+    monkeypatch.setattr(orchestrator, "keep_short", full)
+    with pytest.raises(OSError, match="no space"):
+        orchestrator.serve(tmp_path, {}, port=_free_port())
+    assert [process.poll() is None for process in begun] == [False] * 3
+
+
 def test_a_reader_that_ends_is_started_again_and_airflow_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,7 @@ from pipelines import (
 )
 from pipelines.errors import BudgetSpent, ContractBroken, RateLimited, SettingsError, SourceError
 from pipelines.house import House, house as read_house
-from pipelines.limits import Daily, Limit
+from pipelines.limits import Daily, Limit, Rolling
 from pipelines.sources import Checkpoint, Held, Payload, Request, bluesky
 from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import ALICE, commit, uri, view
@@ -161,6 +163,14 @@ def test_a_run_takes_so_many_payloads_and_leaves_the_rest_to_the_next(
         _land(house, _frame(f"p{number}"), seconds=number)
     assert [_live(house, seconds=n).get("inserted") for n in (5, 6, 7, 8)] == [2, 2, 1, None]
     assert _intake(house)[0]["until_at"] == NOW + timedelta(seconds=4)
+
+
+def test_a_block_that_is_no_longer_live_starts_no_run(house: House) -> None:
+    receipt = _land(house, _frame("a"))
+    listening.write_receipt(house.home, "removed", replace(receipt, stamp="20990101T000000000000Z"))
+    _live(house)
+    newest, taken = listening.newest(house.home), listening.taken(house.home)
+    assert listening.ahead(newest, taken) == ""
 
 
 def test_every_gap_that_a_reader_tells_is_kept(house: House) -> None:
@@ -308,6 +318,29 @@ def test_a_live_source_is_not_polled_but_its_past_may_be_read_again(house: House
     assert run.plan(house, since=past - timedelta(hours=1), until=past) == ["bluesky"]
 
 
+def test_a_reader_that_is_past_the_end_of_the_present_window_has_not_made_it_the_past(
+    house: House,
+) -> None:
+    _land(house, _frame("a"), seconds=122)
+    _live(house, seconds=123)
+    end = NOW + timedelta(minutes=2)
+    assert run.plan(house, since=end - timedelta(minutes=5), until=end) == []
+
+
+def test_what_lies_between_the_last_load_and_a_reader_that_begins_anew_is_a_gap(
+    house: House,
+) -> None:
+    _land(house, _frame("a"))
+    _live(house)
+    shutil.rmtree(house.home / "listening" / "bluesky")
+    begun = NOW + timedelta(hours=1)
+    _tell(house, seconds=3610, since=begun)
+    for seconds in (3611, 4000):
+        _live(house, seconds=seconds)
+    (gap,) = [gap for gap in _gaps(house) if gap.reason == gaps_told.TOLD]
+    assert (gap.span, gap.filled_by) == ((NOW, begun), None)
+
+
 def test_what_readers_landed_is_read_again_when_queries_change(house: House) -> None:
     _land(house, _frame("a"))
     _land(house, _frame("b", text="Valmorin"), seconds=1)
@@ -325,6 +358,9 @@ def test_rules_are_evaluated_although_readers_are_ahead_of_them(house: House) ->
     _live(house, seconds=110)
     with warehouse.opened(house.home) as connection:
         assert load.cursors(connection) == {}
+    with warehouse.opened(house.home) as connection:
+        assert not run._is_past(connection, NOW)
+        assert run._is_past(connection, NOW - timedelta(days=1))  # a back-fill: it wakes nobody
     assert run.alert(house, as_of=NOW) == {"alerts": 0}
 
 
@@ -463,6 +499,28 @@ def test_look_ups_are_calls_of_the_budget_that_all_share(
     assert json.loads(receipt.read_text())["status"] == "waiting"
 
 
+def test_look_ups_wait_for_no_budget_and_leave_the_rest_due(
+    house: House, seen: list[tuple[Held, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = (Limit(name="calls", most=1, per=Rolling(60)),)
+    monkeypatch.setattr(bluesky, "MANIFEST", replace(bluesky.MANIFEST, limits=limits))
+
+    with serving(lambda _: Answer(body=b"{}")) as peer:
+
+        def recheck(request: Request, held: tuple[Held, ...]) -> Any:
+            for post in held:
+                request.client.get(peer.url)
+                seen.append((post,))
+                yield Payload(kind="gone", data={"uri": post.native_id}, fetched_at=LATER)
+
+        monkeypatch.setattr(bluesky, "recheck", recheck)
+        begun = time.monotonic()
+        found = run.watch(house, since=NOW, until=LATER, now=LATER)
+    assert time.monotonic() - begun < 30
+    assert (found["refreshed_deleted"], len(seen)) == (1, 1)
+    assert run.plan_refresh(house, as_of=LATER + timedelta(minutes=15)) == ["bluesky"]
+
+
 def test_where_no_post_is_to_be_looked_up_none_is(
     house: House, seen: list[tuple[Held, ...]]
 ) -> None:
@@ -478,6 +536,36 @@ def test_a_run_without_airflow_loads_what_readers_landed_and_looks_up_what_is_du
     _land(house, _frame("c"), seconds=1200)
     counts = run.watch(house, since=NOW, until=LATER, now=LATER)
     assert (counts["live_inserted"], counts["refreshed_deleted"]) == (1, 1)
+
+
+@pytest.mark.parametrize("step", ["live", "plan_refresh"])
+def test_what_breaks_beside_a_run_does_not_keep_the_rules_from_being_evaluated(
+    house: House,
+    seen: list[tuple[Held, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("Jeanne, 06 12")
+
+    monkeypatch.setattr(run, step, broken)
+    counts = run.watch(house, since=NOW, until=LATER, now=LATER)
+    assert counts["live_failed" if step == "live" else "refreshed_failed"] == 1
+    assert counts["alerts"] == 0
+    assert "KeyError at run.py:" in caplog.text
+    assert "Jeanne" not in caplog.text
+
+
+def test_a_source_that_breaks_when_posts_are_looked_up_stops_no_other_step(
+    house: House, seen: list[tuple[Held, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(request: Request, held: tuple[Held, ...]) -> Any:
+        raise KeyError("uri")
+        yield
+
+    monkeypatch.setattr(bluesky, "recheck", broken)
+    assert run.refresh(house, as_of=LATER)["deleted"] == 0
 
 
 def test_what_a_run_says_of_posts_to_look_up_is_in_no_plan(

@@ -344,6 +344,16 @@ def test_a_silent_stream_has_been_read_up_to_what_is_sure(
     assert last.cursor["stream"]["at"] == since.isoformat()
 
 
+def test_a_host_whose_clock_runs_ahead_does_not_move_the_place_past_our_own(
+    firehose: Firehose, tmp_path: Path
+) -> None:
+    firehose.write(ALICE, "a", "Belleroche demain")
+    ours = datetime.now(UTC) - timedelta(hours=1)
+    since = ours - timedelta(minutes=1)
+    heard = _hear(_request(firehose, tmp_path, since=since, now=lambda: ours), _posts(1))
+    assert heard.last.cursor["stream"]["at"] == ours.isoformat()
+
+
 def test_a_silent_host_is_asked_anew(
     firehose: Firehose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

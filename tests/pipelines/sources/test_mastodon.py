@@ -585,8 +585,11 @@ def test_the_own_account_is_read_by_its_timeline() -> None:
 # Looking up again
 
 
-def looked_up(instance: Instance, *held: Held, **chosen: Any) -> tuple[list[Payload], list[str]]:
-    """What a look at held statuses gives, and the paths that were asked for."""
+def looked_up(
+    instance: Instance, *held: Held, got: list[Payload] | None = None, **chosen: Any
+) -> tuple[list[Payload], list[str]]:
+    """What a look at held statuses gives, in `got` as it comes, and the paths asked for."""
+    payloads = [] if got is None else got
     clock = Clock()
     with (
         serving(instance) as peer,
@@ -604,7 +607,8 @@ def looked_up(instance: Instance, *held: Held, **chosen: Any) -> tuple[list[Payl
             home=Path(),
         )
         asked = [replace(post, native_id=post.native_id.replace("HOST", here)) for post in held]
-        payloads = list(mastodon.recheck(request, asked))
+        for payload in mastodon.recheck(request, asked):
+            payloads.append(payload)
     return payloads, [asked.path for asked in peer.asked]
 
 
@@ -656,6 +660,38 @@ def test_twenty_statuses_are_one_call_where_the_server_offers_it() -> None:
     batches = [path for path in paths if path.startswith("/api/v1/statuses?")]
     assert [path.count("id%5B%5D=") + path.count("id[]=") for path in batches] == [20, 20, 6]
     assert len(paths) == 1 + 3 + 1  # the instance, the batches, and the missing one by itself
+
+
+def test_what_came_before_a_refusal_is_handed_over_and_the_latest_for_their_age_first() -> None:
+    kept = [status(SINCE + timedelta(minutes=n)) for n in range(45)]
+    for one in kept:
+        one["uri"] = f"{HERE}/{one['id']}"
+    server = Instance({"valmont": kept}, has_batch=True)
+    calls: list[str] = []
+
+    def trouble(path: str, _: Any) -> Answer | None:
+        calls.append(path)
+        is_third = calls.count("/api/v1/statuses") == 3
+        return Answer(429, {"retry-after": "900"}) if is_third else None
+
+    server.trouble = trouble
+    got: list[Payload] = []
+    with pytest.raises(RateLimited):
+        looked_up(server, *(held(one["uri"]) for one in reversed(kept)), got=got)
+    assert [p.data["uri"] for p in got] == [one["uri"] for one in reversed(kept)][:40]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_status_that_the_server_fails_on_keeps_no_other_from_being_looked_up(count: int) -> None:
+    kept = status(SINCE)
+    kept["uri"] = f"{HERE}/{kept['id']}"
+    bad = [f"{HERE}/{number}" for number in range(count)]
+    server = Instance({"valmont": [kept]})
+    server.trouble = lambda path, _: Answer(500) if path.rpartition("/")[2] in "01234" else None
+    got: list[Payload] = []
+    with pytest.raises(SourceError) if count == 5 else contextlib.nullcontext():
+        looked_up(server, *map(held, bad), held(kept["uri"]), got=got)
+    assert [p.kind for p in got] == ([] if count == 5 else ["status"])
 
 
 def test_a_list_that_leaves_a_status_out_does_not_delete_it() -> None:
