@@ -312,6 +312,8 @@ def _raw(asked: Asked, sign: Token) -> Raw:
     if len(bare) < 2 and not query_terms.is_picture(bare):
         what = f"{sign} asks for less than two signs"
         asked.refuse(_at(sign), sign, what, 'write two or more, such as raw:"C++"')
+    for found in re.finditer(r"[@＠](\w[\w\-]*(?:[.@]\w[\w\-]*)*)", inner):
+        query_terms.check_account(asked, words.fold_handle(found[1]), sign, _at(sign))
     return Raw(inner, at=_at(sign))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import get_args
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pipelines import words
 from pipelines.errors import ONE_PERSON
@@ -28,7 +28,49 @@ def read(asked: Asked, sign: str, value: str, at: int) -> Node:
     return _FIELDS[name](asked, written, at + value.index(written))
 
 
+# Where the path of an address is somebody's account: behind these words, or on these networks.
+_BEFORE_ACCOUNTS = frozenset(("u", "user", "users", "profile"))
+_NETWORKS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        ("x.com", "twitter.com", "instagram.com", "threads.net", "threads.com", "t.me"),
+        frozenset(("explore", "hashtag", "i", "p", "reel", "reels", "s", "search")),
+    ),
+    "facebook.com": frozenset(("events", "groups", "hashtag", "pages", "reel", "watch")),
+}
+
+
+def _account_in(host: str, path: str) -> str | None:
+    """The account whose posts stand under an address; none where it is no account's."""
+    first, _, rest = unquote(path.partition("?")[0]).partition("/")
+    network = next((n for n in _NETWORKS if host == n or host.endswith(f".{n}")), None)
+    is_before = first.lower() in _BEFORE_ACCOUNTS or (host, first) in (
+        ("t.me", "s"), ("linkedin.com", "in"), ("youtube.com", "channel"),
+    )  # fmt: skip
+    if is_before:
+        return rest.partition("/")[0] or None
+    is_first = network is not None and first.lower() not in _NETWORKS[network]
+    return (first or None) if is_first or first.startswith("@") else None
+
+
+def _check_account(asked: Asked, site: Site, value: str, account: str | None) -> None:
+    """An account's address asks for one author, as `author:` does."""
+    name = words.fold_handle(account or "")
+    if account and name not in asked.allowed.own and name not in asked.allowed.relays:
+        what = f"site:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
+        asked.refuse(site.at, value, what, _DECLARE)
+
+
 def _site(asked: Asked, value: str, at: int) -> Site:
+    found = _address(asked, value.removesuffix("*") if value.endswith("/*") else value, at)
+    _check_account(asked, found, value, _account_in(found.host, found.path))
+    if "*" in value.removesuffix("/*"):
+        what = f"site:{short(value)} has a *"
+        remedy = "drop it: a host has its sub-domains, a path all that is below it"
+        asked.refuse(at, value, what, remedy)
+    return found
+
+
+def _address(asked: Asked, value: str, at: int) -> Site:
     bare = value.partition("://")[2] or value
     host, _, path = bare.partition("/")
     host = host.lower().removeprefix("www.")
@@ -96,15 +138,17 @@ def _engagement(asked: Asked, value: str, at: int) -> Engagement:
     return Engagement(sign, count, at=at)
 
 
+_DECLARE = (
+    "drop it; declare an institution, a medium or an elected official in office under [[relays]], "
+    "your own accounts under institution.handles"
+)
+
+
 def _author(asked: Asked, value: str, at: int) -> Author:
     name = words.fold_handle(value)
     if name not in asked.allowed.own and name not in asked.allowed.relays:
         what = f"author:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
-        remedy = (
-            "drop it; declare an institution, a medium or an elected official in office under "
-            "[[relays]], your own accounts under institution.handles"
-        )
-        asked.refuse(at, value, what, remedy)
+        asked.refuse(at, value, what, _DECLARE)
     return Author(() if name in asked.allowed.own else (asked.allowed.relays[name],), at=at)
 
 

@@ -144,6 +144,12 @@ def _tag(asked: Asked, written: str, at: int) -> Phrase:
 
 def _account(asked: Asked, written: str, at: int) -> Phrase:
     name = words.fold_handle(written)
+    check_account(asked, name, written, at)
+    return Phrase(written, ((Part((f"@{name}",)),),), at=at)
+
+
+def check_account(asked: Asked, name: str, written: str, at: int) -> None:
+    """Refuse an account that is not of the allow-list, wherever in a query it is written."""
     if name not in asked.allowed.own and name not in asked.allowed.relays:
         what = f"{short(written)} is not an account of the allow-list: {ONE_PERSON}"
         remedy = (
@@ -152,7 +158,6 @@ def _account(asked: Asked, written: str, at: int) -> Phrase:
             "before anything is stored)"
         )
         asked.refuse(at, written, what, remedy)
-    return Phrase(written, ((Part((f"@{name}",)),),), at=at)
 
 
 # --- phrases
@@ -172,6 +177,9 @@ def phrase(asked: Asked, written: str, at: int) -> Phrase:
     if len(ways) > WAYS_MOST:
         what = f"{short(written)!r} holds too many elided words and full stops"
         asked.refuse(at, written, what, "write a shorter phrase")
+    for form in (form for way in ways for part in way for form in part.forms):
+        if form[0] == "@":
+            check_account(asked, form[1:], written, at)
     made = Phrase(written, ways, at=at)
     _check_length(asked, made)
     return made

@@ -104,6 +104,7 @@ def test_operators_in_english_and_french(text: str, meant: str) -> None:
         ("type:comment mairie", Type("comment")),
         ("engagement:>=50 mairie", Engagement(">=", 50)),
         ("site:https://www.LeMonde.fr/politique/ mairie", Site("lemonde.fr", "politique")),
+        ("site:lemonde.fr/* mairie", Site("lemonde.fr")),
         ("site:élysée.fr mairie", Site("xn--lyse-9oad.fr")),
         ("author:@lanr mairie", Author(("nr",))),
         ("author:nr mairie", Author(("nr",))),

@@ -51,6 +51,8 @@ WRONG = (
     "*mairie",
     "t??m",
     "site:lemonde mairie",
+    "site:lemonde.fr/*politique mairie",
+    "site:mastodon.social/@quidam mairie",
     "lang:français mairie",
     "type:commentaire mairie",
     "lang: AND mairie",
@@ -135,11 +137,34 @@ def test_a_query_over_several_lines_names_the_line() -> None:
     assert "\n    AND (tram\n        ^" in str(error)
 
 
-@pytest.mark.parametrize("text", ["author:@jeandupont", "@jeandupont", 'author:"Jean Dupont"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "author:@jeandupont", "@jeandupont", 'author:"Jean Dupont"', '"@jeandupont"',
+        '"merci @jeandupont"', 'raw:"@jeandupont"', "raw:jean@exemple.fr", "jean@exemple.fr",
+        "site:mastodon.social/@jeandupont", "site:https://x.com/jeandupont/status/1",
+        "site:m.facebook.com/jean.dupont", "site:bsky.app/profile/jean.bsky.social",
+        "site:reddit.com/user/jeandupont", "site:forum.exemple.fr/u/jeandupont",
+        "site:linkedin.com/in/jeandupont", "site:youtube.com/%40jeandupont", "site:t.me/s/jean",
+        "site:exemple.social/users/jean", "site:facebook.com/profile.php?id=1",
+    ],
+)  # fmt: skip
 def test_one_person_is_never_watched_and_the_law_is_named(text: str) -> None:
     error = told(f"mairie AND {text}")
     assert "GDPR art. 9" in str(error)
     assert "[[relays]]" in error.remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site:x.com/lanr", "site:mastodon.social/@lanr", "site:reddit.com/r/tours", "site:x.com",
+        "site:facebook.com/groups/tours", "site:instagram.com/p/abc", 'raw:"rdv @ 10 h"',
+        'raw:"@LaNR"', '"merci @LaNR"', "site:exemple.fr/politique",
+    ],
+)  # fmt: skip
+def test_addresses_and_accounts_of_no_person_may_be_asked_for(text: str) -> None:
+    assert query.parse(f"mairie AND {text}", allowed=ALLOWED)
 
 
 def test_a_long_or_deep_query_is_refused_and_not_tried() -> None:
