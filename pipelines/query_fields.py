@@ -99,10 +99,17 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+# Three letters of what mentions have two of: lang:fra would find nothing, and not say so.
+_LONG_CODES = {
+    "fra": "fr", "fre": "fr", "eng": "en", "ara": "ar", "spa": "es", "deu": "de", "ger": "de",
+    "ita": "it", "por": "pt", "bre": "br", "cos": "co", "oci": "oc", "cat": "ca", "eus": "eu",
+}  # fmt: skip
+
+
 def _lang(asked: Asked, value: str, at: int) -> Lang:
     code = re.split(r"[-_]", value.lower(), maxsplit=1)[0]
-    if not re.fullmatch(r"[a-z]{2,3}", code):
-        known = _LANGUAGES.get(words.fold(value), "fr")
+    if not re.fullmatch(r"[a-z]{2,3}", code) or code in _LONG_CODES:
+        known = _LONG_CODES.get(code) or _LANGUAGES.get(words.fold(value), "fr")
         remedy = f"write its two letters (ISO 639): lang:{known}"
         asked.refuse(at, value, f"{short(value)} is no code of a language", remedy)
     return Lang(code, at=at)
@@ -155,6 +162,7 @@ def _author(asked: Asked, value: str, at: int) -> Author:
 # --- places
 
 _LEVELS = ("arrondissement", "commune", "departement", "region")
+_BEGINNINGS = frozenset((*(code[:2] for code in DEPARTMENTS), "98"))  # 98: islands of no department
 _Codes = tuple[tuple[str, ...], tuple[str, ...]]  # whole codes, and how codes may begin
 
 
@@ -176,6 +184,8 @@ def _codes(level: str, code: str) -> _Codes | None:
     None where there is no such code. Without a level, two digits are a department's.
     """
     if level not in ("", *_LEVELS) or not re.fullmatch(r"\d[0-9AB]\d{0,3}\*?", code):
+        return None
+    if level != "region" and code[:2] not in _BEGINNINGS:
         return None
     if code.endswith("*"):
         levels = (level,) if level else ("commune", "departement", "arrondissement")

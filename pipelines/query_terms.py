@@ -76,6 +76,9 @@ _FOREIGN = (
     (r"^\+(?=.)", "a plus sign is no operator here", 'write raw:"…" for the exact form'),
     (r"^!(?=.)", "an exclamation mark is no operator here", "write NOT before the word"),
     (r"^(?:&&?|\|\|?)$", "{0} is no operator here", "write AND, or OR, in capitals"),
+    (r"\|", "| is no operator here", "write OR between words of which one is enough"),
+    (r"\^\d", "^ is no operator here", "take it out: no word counts more than another"),
+    (r"^['‘’][^'’]+$", "{0} begins a quotation that does not end", 'write a phrase between "…"'),
     (r"~", "~ is no operator here", "write tram NEAR/5 panne, or ONEAR/5 to keep the order"),
     (r"[{}]", "braces are no operator here", 'write raw:"BT" for the exact case'),
     (r"[<>]", "{0} stands outside engagement:", "write engagement:>100, or take it out"),
@@ -304,7 +307,8 @@ def _wild(asked: Asked, piece: str, at: int) -> Part:
 
 def _check_stem(asked: Asked, written: str, at: int, stem: str) -> None:
     if len(stem) < STEM_LEAST:
-        what = f"{short(written)} has {len(stem)} letters of its own: it would match far too much"
+        letters = "1 letter" if len(stem) == 1 else f"{len(stem)} letters"
+        what = f"{short(written)} has {letters} of its own: it would match far too much"
         remedy = f"write {STEM_LEAST} letters or more, such as trava*"
         asked.refuse(at, written, what, remedy)
 

@@ -340,6 +340,8 @@ _FRENCH_LIST = (
     "au en ne se y ou mais donc car si tout tous tres etre avoir fait l d j n s c qu"
 )
 _FRENCH = frozenset(_FRENCH_LIST.split())
+_EVERYWHERE_LIST = "the and that this with for you was are have not but"
+_EVERYWHERE = _FRENCH.union(_EVERYWHERE_LIST.split())
 
 
 def reads(words: Words) -> str:
@@ -397,3 +399,12 @@ _BEFORE_NAMES = _PLACE_WORDS | {"de", "d"}  # before a small letter that may beg
 def is_common(token: str) -> bool:
     """Whether a token stands in nearly every French or English text ("le", "de", "the")."""
     return token in _FRENCH or token in _ENGLISH
+
+
+def meets_common(start: str, *, is_prefix: bool) -> bool:
+    """Whether a word with `?`, or the start of one, finds such a token (`les*`, `pou?`).
+
+    Of the English ones only the most frequent: "tim*" finds more than "time".
+    """
+    pattern = re.escape(start).replace(r"\?", ".") + (".*" if is_prefix else "")
+    return any(re.fullmatch(pattern, token) for token in _EVERYWHERE)

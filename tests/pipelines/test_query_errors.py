@@ -5,6 +5,7 @@ python -m tests.pipelines.test_query_errors     # prints the page as it should b
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,19 @@ WRONG = (
     "mairie, tram",
     "mairie -tram",
     "mairie && tram",
+    "mairie|tram",
+    "mairie^2 tram",
+    "'conseil municipal'",
+    "mairie\u200b tram",
     '"mairie tram"~5',
     "{SNCF} mairie",
     "NOT mairie",
     "mairie OR NOT tram",
     "lang:fr type:post",
     "le",
+    "les*",
+    "mairie OR pou?",
+    'raw:"le"',
     "é",
     "tr*",
     "trav*ux",
@@ -54,11 +62,13 @@ WRONG = (
     "site:lemonde.fr/*politique mairie",
     "site:mastodon.social/@quidam mairie",
     "lang:français mairie",
+    "lang:eng mairie",
     "type:commentaire mairie",
     "lang: AND mairie",
     "lang:(fr en) mairie",
     "engagement:100 mairie",
     "place:Tours mairie",
+    "place:commune:99123 mairie",
     "titre:mairie",
     "title:(mairie AND lang:fr)",
     "title:lang:fr",
@@ -170,6 +180,13 @@ def test_addresses_and_accounts_of_no_person_may_be_asked_for(text: str) -> None
 def test_a_long_or_deep_query_is_refused_and_not_tried() -> None:
     assert "200001 characters" in told("m" * 200_001).what
     assert "30 parentheses" in told("(" * 5_000 + "mairie" + ")" * 5_000).what
+
+
+@pytest.mark.parametrize("sign", ["«", "“", '"a" "'])
+def test_many_quotes_without_a_partner_take_no_time(sign: str) -> None:
+    began = time.perf_counter()
+    assert told(sign * (200_000 // len(sign)))
+    assert time.perf_counter() - began < 3
 
 
 def test_the_page_of_errors_is_what_is_said() -> None:
