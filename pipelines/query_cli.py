@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from rich.text import Text
 
 from models.language import detect
 from pipelines import (
+    plaintext,
+    privacy,
     query,
     query_import,
     query_match,
@@ -109,8 +111,10 @@ def try_(
 def _documents(path: Path, text: str, tree: Node, home: Path) -> Iterator[Document]:
     """The rows of a file as documents; what a column does not hold is not known."""
     finder = _finder(home) if query_tree.is_late(tree) else None
+    allowed = _allowed(home)
+    keep = allowed.own.union(allowed.relays)
     for piece in textfile.opened(path, added=(), text=text, hint=", or name it with --text").pieces:
-        documents = [_document(row, text) for row in piece.to_pylist()]
+        documents = [_document(row, text, keep) for row in piece.to_pylist()]
         yield from _read_further(documents, finder) if finder else documents
 
 
@@ -131,22 +135,28 @@ def _read_further(documents: list[Document], finder: Finder) -> Iterator[Documen
         yield replace(document, lang=lang, place_codes=document.place_codes or codes)
 
 
-def _document(row: dict[str, Any], text: str) -> Document:
+def _document(row: dict[str, Any], text: str, keep: Collection[str]) -> Document:
+    """A row as it would be stored: plain, and people masked, so that the same words are met."""
+    title, warning = (_line(row.get(name), keep) for name in ("title", "content_warning"))
     lists = {name: _list(row.get(name)) for name in _LISTS}
     counts = [count for count in (_count(row.get(name)) for name in _COUNTS) if count is not None]
     names = ("source", "source_name", "network", "content_type")
     return query_match.document(
-        str(row.get(text) or ""),
-        title=str(row["title"]) if row.get("title") else None,
-        warning=str(row["content_warning"]) if row.get("content_warning") else None,
+        privacy.mask(plaintext.plain(str(row.get(text) or ""))[0], keep=keep),
+        title=title,
+        warning=warning,
         hashtags=lists["hashtags"],
         handles=lists["mentioned_handles"],
         place_codes=lists["place_codes"],
-        url=str(row["url"]) if row.get("url") else None,
+        url=plaintext.canonical_url(str(row["url"])) if row.get("url") else None,
         lang=str(row["lang"]) if row.get("lang") else None,
         engagement=sum(counts) if counts else None,
         **{name: str(row.get(name) or "") for name in names},
     )
+
+
+def _line(value: Any, keep: Collection[str]) -> str | None:
+    return privacy.mask(plaintext.line(str(value), limit=500), keep=keep) if value else None
 
 
 def _list(value: Any) -> list[str]:

@@ -116,6 +116,17 @@ def test_language_and_places_that_no_column_tells_are_found_in_the_text(tmp_path
         assert f"{count} of 3 texts match" in result.stdout
 
 
+def test_a_file_is_read_as_it_would_be_stored(tmp_path: Path) -> None:
+    path = tmp_path / "posts.jsonl"
+    row = {"text": "la tram\u00adway\u200b de @quidam, 06 12 34 56 78, en panne",
+           "url": "HTTPS://WWW.Exemple.FR/a"}  # fmt: skip
+    path.write_text(json.dumps(row), encoding="utf-8")
+    asked = "(tramway NEAR/4 panne) AND site:exemple.fr"
+    shown = said("test", asked, "--on", str(path), "--home", str(tmp_path)).stdout
+    assert "1 of 1 texts match" in shown
+    assert "quidam" not in shown
+
+
 def test_a_wrong_query_and_a_person_are_refused(posts: Path, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="nothing stands after AND"):
         said("test", "tram AND", "--on", str(posts))
