@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,8 @@ _PERMALINKS = {
     "x": ("x.com/{}/", "twitter.com/{}/"),
     "youtube": ("youtube.com/@{}/",),
 }
+# One message has many addresses there: in any case, as a preview, with how it is to be shown.
+_TELEGRAM = re.compile(r"^t\.me/(?:s/)?(\w+/[0-9]+)(?:\?.*)?$")
 _BY_HOST = ("forum", "mastodon", "web")  # where two people may bear one name
 
 
@@ -114,7 +117,8 @@ class Wanted:
 def bare(url: str) -> str:
     """A permalink without what two spellings of it may differ in: scheme, `www.`, last slash."""
     rest = (canonical_url(url) or url.strip()).partition("#")[0].split("://", 1)[-1]
-    return rest.removeprefix("www.").rstrip("/")
+    rest = rest.removeprefix("www.").rstrip("/")
+    return _TELEGRAM.sub(lambda found: f"t.me/{found[1].lower()}", rest)
 
 
 def erase(

@@ -318,6 +318,15 @@ def test_what_a_post_was_before_an_edit_and_its_counts_go_with_it(home: Path) ->
         assert key not in str(pq.read_table(path).to_pydict()), path
 
 
+@pytest.mark.parametrize(
+    "permalink",
+    ["https://t.me/VilleDeValmont/12", "https://t.me/s/VilleDeValmont/12", "t.me/villedevalmont/12",
+     "https://t.me/VilleDeValmont/12?single", "https://www.t.me/s/villeDeValmont/12/"],
+)  # fmt: skip
+def test_a_telegram_message_has_one_permalink(permalink: str) -> None:
+    assert erasure.bare(permalink) == "t.me/villedevalmont/12"
+
+
 def test_a_hostile_permalink_erases_nothing(home: Path) -> None:
     for permalink in ("' or/true --", "https://a.example/%'; drop table mention; --", "%/%"):
         erasure.erase(_settings(home), as_of=SEEN, permalink=permalink)
