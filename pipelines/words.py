@@ -211,7 +211,8 @@ def _has_signs(text: str) -> bool:
 def _opened(word: str) -> tuple[list[str], list[str]]:
     """The tokens of one find, a hashtag, an account and an address opened; what was written."""
     if word[0] in "@＠" and word != "@…":
-        return [f"@{fold_handle(word.lstrip('＠'))}"], [word]
+        # NFKC spreads some letters over several words ("ﷺ"): a token holds no space.
+        return [f"@{''.join(fold_handle(word.lstrip('＠')).split())}"], [word]
     if word[0] in "#＃":
         parts = _CAMEL.findall(unicodedata.normalize("NFKC", word[1:_TAG_LIMIT]))
         return [f"#{squash(word)}", *map(_folded, parts), BREAK], [word, *parts, BREAK]
