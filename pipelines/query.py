@@ -84,6 +84,7 @@ def _names(handle: str) -> tuple[str, str]:
 
 def parse(text: str, *, allowed: Allowed = NOBODY) -> Query:
     """The query that a text holds; QueryError with the place and the remedy when it holds none."""
+    text = words.composed(text)
     asked = Asked(text, allowed)
     _check_size(asked)
     try:

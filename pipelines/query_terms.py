@@ -231,7 +231,7 @@ def literal(term: str, *, is_counted: bool = False) -> Phrase | None:
     None where it holds neither letter nor digit; no sign in it is an operator.
     """
     forms = _either_number if is_counted else _as_written
-    ways = _ways(_plain_slots(term, forms, is_first=True))
+    ways = _ways(_plain_slots(words.composed(term), forms, is_first=True))
     return Phrase(term, ways[:WAYS_MOST]) if ways else None
 
 

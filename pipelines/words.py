@@ -71,6 +71,7 @@ _ELIDED = re.compile(rf"(?:{'|'.join(_ELISIONS)})'", re.IGNORECASE)
 _WHOLE_SIGNS = frozenset("#@＃＠")
 _BREAKS = frozenset(".!?…;\n")
 
+_TOWER = re.compile(r"[^\w\s\x00-\x7f]{31}")  # of marks, of which NFC takes the square
 _TAG_LIMIT = 200  # letters of a hashtag; NFKC takes the square of a long run of combining marks
 _HANDLE_LIMIT = 1_000
 _LONG_WORD = 40  # letters; longer ones do not come back, and are not remembered
@@ -107,6 +108,13 @@ def fold_handle(handle: str) -> str:
     if handle.isascii():
         return handle.strip().lstrip("@").lower()
     return unicodedata.normalize("NFKC", handle).strip().lstrip("@").casefold()
+
+
+def composed(text: str) -> str:
+    """What a person wrote to be looked for in the form of stored texts (NFC): letters copied from
+    a PDF or a Mac have their accents apart, and would find nothing.
+    """
+    return text if text.isascii() or _TOWER.search(text) else unicodedata.normalize("NFC", text)
 
 
 def squash(tag: str) -> str:
