@@ -242,12 +242,22 @@ def import_(
     home: Home = HERE,
 ) -> None:
     """Put a query of Brandwatch or Talkwalker into Vigie's words, or name what cannot be put."""
-    path = Path(asked)
-    is_file = len(asked) < 1_000 and "\n" not in asked and path.is_file()
-    text = path.read_text(encoding="utf-8") if is_file else asked
-    found = query_import.imported(text, tool=tool, allowed=_allowed(home))
+    found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
     out.print(words(found.text), soft_wrap=True)
     _print_warnings(list(found.notes))
+
+
+def _given(asked: str) -> str:
+    """A query, or what stands in the file of that name."""
+    path = Path(asked)
+    try:
+        if not path.is_file():
+            return asked
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise VigieError(f"{asked} is not in UTF-8: save it again in that encoding") from error
+    except (OSError, ValueError):  # longer than a name may be, or with signs that none has
+        return asked
 
 
 # --- history

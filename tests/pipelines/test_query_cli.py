@@ -151,6 +151,17 @@ def test_a_query_is_imported_with_notes_from_text_or_file(tmp_path: Path) -> Non
     assert 'raw:"SNCF" AND tram' in said("import", str(path), "--from", "brandwatch").stdout
 
 
+def test_a_long_query_is_no_name_of_a_file_and_a_file_may_have_a_mark(tmp_path: Path) -> None:
+    long = " OR ".join(f'"mairie de Valmont {n}"' for n in range(30))
+    assert "mairie de Valmont 29" in said("import", long, "--from", "brandwatch").stdout
+    path = tmp_path / "query.txt"
+    path.write_bytes("tram AND grève".encode("utf-8-sig"))
+    assert said("import", str(path), "--from", "brandwatch").stdout.startswith("tram AND grève\n")
+    path.write_bytes("tram AND grève".encode("cp1252"))
+    with pytest.raises(VigieError, match="is not in UTF-8"):
+        said("import", str(path), "--from", "brandwatch")
+
+
 def home_of(home: Path, query: str) -> run.House:
     (home / "vigie.toml").write_text(TOML.format(query=query), encoding="utf-8")
     return run.house(home, environ={"VIGIE_PSEUDONYM_KEY": "ab" * 32})
