@@ -163,14 +163,16 @@ def _list(value: Any) -> list[str]:
     """A list, or a text of words parted by commas or spaces."""
     if isinstance(value, str):
         return value.replace(",", " ").split()
-    return [str(each) for each in value or ()]
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
 def _count(value: Any) -> int | None:
+    """A whole number; "12.0" too, which tables make of one beside empty cells."""
     try:
-        return int(str(value).strip()) if value not in (None, "") else None
+        found = float(str(value).strip())
     except ValueError:
         return None
+    return int(found) if found.is_integer() else None
 
 
 def _print_matches(shown: list[tuple[Document, Why]]) -> None:

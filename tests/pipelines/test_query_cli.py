@@ -116,6 +116,25 @@ def test_language_and_places_that_no_column_tells_are_found_in_the_text(tmp_path
         assert f"{count} of 3 texts match" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("row", "is_found"),
+    [
+        ({"like_count": 12.0, "hashtags": 3, "place_codes": {"a": 1}}, True),
+        ({"like_count": "12.0"}, True),
+        ({"like_count": None}, False),
+        ({"like_count": float("nan")}, False),
+        ({"like_count": float("inf")}, False),
+    ],
+)
+def test_odd_cells_are_read_or_left_alone(
+    tmp_path: Path, row: dict[str, Any], is_found: bool
+) -> None:
+    path = tmp_path / "posts.jsonl"
+    path.write_text(json.dumps({"text": "le tram"} | row), encoding="utf-8")
+    asked = ("test", "tram engagement:>2", "--on", str(path), "--home", str(tmp_path))
+    assert f"{int(is_found)} of 1 texts" in said(*asked).stdout
+
+
 def test_a_file_is_read_as_it_would_be_stored(tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     row = {"text": "la tram\u00adway\u200b de @quidam, 06 12 34 56 78, en panne",
