@@ -5,15 +5,19 @@ pseudonyms of the past ten and the next three years are noted, so that new posts
 that is how an objection (GDPR art. 21) is kept. The receipt tells how much went, never whose.
 
 Stores: landing, what waits to land, staging, warehouse (mentions with their former texts and
-counts, scores, refusals, mails sent), the analysts' file, digest pages. Cost: every payload on disk
-is parsed once. A payload that holds an erased post goes whole, and so does one that cannot be read.
+counts, scores, refusals, mails sent or waiting), the analysts' file, digest pages. Cost: every
+payload on disk is parsed once. A payload that holds an erased post goes whole, and so does one that
+cannot be read.
 Known gap: mails that have left cannot be called back.
 """
 
 from __future__ import annotations
 
+import email
+import html
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,6 +64,9 @@ _PERMALINKS = {
     "x": ("x.com/{}/", "twitter.com/{}/"),
     "youtube": ("youtube.com/@{}/",),
 }
+# One message has many addresses there: in any case, as a preview, with how it is to be shown.
+_TELEGRAM = re.compile(r"^t\.me/(?:s/)?(\w+/[0-9]+)(?:\?.*)?$")
+_QUOTED = 40  # letters of a text by which a mail that quotes it is known
 _BY_HOST = ("forum", "mastodon", "web")  # where two people may bear one name
 
 
@@ -114,7 +121,8 @@ class Wanted:
 def bare(url: str) -> str:
     """A permalink without what two spellings of it may differ in: scheme, `www.`, last slash."""
     rest = (canonical_url(url) or url.strip()).partition("#")[0].split("://", 1)[-1]
-    return rest.removeprefix("www.").rstrip("/")
+    rest = rest.removeprefix("www.").rstrip("/")
+    return _TELEGRAM.sub(lambda found: f"t.me/{found[1].lower()}", rest)
 
 
 def erase(
@@ -341,12 +349,45 @@ def _erase_rows(
 ) -> dict[str, int]:
     counts.begin(connection)
     connection.register("erased_key", erased)
+    mails = _drop_mails(connection)
     warehouse.run(connection, "writes/erase_mention", {"reason": reason, "as_of": as_of})
     connection.unregister("erased_key")
     warehouse.run(connection, "writes/merge_objection", {"authors": authors, "as_of": as_of})
     counts.refresh(connection)
     stored = erased.num_rows - erased["published_at"].null_count
-    return {"mentions": stored, "blocked": erased.num_rows, "pseudonyms": len(authors)}
+    told = {"mentions": stored, "blocked": erased.num_rows, "pseudonyms": len(authors)}
+    return told | {"waiting_mails": mails}
+
+
+def _drop_mails(connection: warehouse.Connection) -> int:
+    """Mails that wait to be sent and quote an erased post go, or they would carry it out yet."""
+    rows = warehouse.run(connection, "queries/erased_quote").fetchall()
+    quotes = "|".join(quote for row in rows for quote in _quotes(*row))
+    waiting = warehouse.run(connection, "queries/waiting_mail").fetchall()
+    keys = [key for key, mail in waiting if quotes and re.search(quotes, _read_mail(mail))]
+    warehouse.run(connection, "writes/drop_mail", {"keys": keys})
+    return len(keys)
+
+
+def _quotes(url: str | None, text: str | None) -> Iterator[str]:
+    """Expressions of what a mail that quotes a post holds: its address, how its text begins."""
+    if url:
+        yield rf"{re.escape(url)}(?![\w/])"
+    begun = _on_one_line(text or "")[:_QUOTED]
+    if len(begun) == _QUOTED:  # a shorter one may be anybody's
+        yield re.escape(begun)
+
+
+def _read_mail(mail: bytes) -> str:
+    """Every word of a mail on one line; tags stay, since addresses stand in them."""
+    parts = email.message_from_bytes(mail).walk()
+    bodies = [part.get_payload(decode=True) for part in parts if not part.is_multipart()]
+    texts = (body.decode("utf-8", "replace") for body in bodies if isinstance(body, bytes))
+    return _on_one_line(html.unescape("\n".join(texts)))
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _clean_files(home: Path, erased: pa.Table) -> dict[str, int]:

@@ -267,6 +267,8 @@ def _on_subject(
     if matcher.is_late:
         names = _with_given(matcher.find(read), drafts, run, matcher)
         read = _placed(read, drafts, names, matcher, finder)
+        # What is stored is what was asked last, so that SQL over it says the same.
+        names = _with_given(matcher.find(read), drafts, run, matcher)
     return {
         id(draft): _Kept(document, named)
         for draft, document, named in zip(drafts, read, names, strict=True)

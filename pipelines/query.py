@@ -31,6 +31,7 @@ from pipelines.query_tree import (
     Near,
     Node,
     Not,
+    Part,
     Phrase,
     Raw,
     Risky,
@@ -48,6 +49,12 @@ NEAR_DEPTH_MOST = 4  # NEAR inside NEAR
 DEPTH_MOST = 30  # parentheses inside parentheses
 
 
+_QUOTES = {'"': '"', "«": "»", "“": "”"}
+_BRACKET = re.compile(r'["«“()]')
+# What no stored text holds (`plaintext`), and nobody sees in a query that was copied.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+)
 NOBODY = Allowed()
 
 
@@ -77,6 +84,7 @@ def _names(handle: str) -> tuple[str, str]:
 
 def parse(text: str, *, allowed: Allowed = NOBODY) -> Query:
     """The query that a text holds; QueryError with the place and the remedy when it holds none."""
+    text = words.composed(text)
     asked = Asked(text, allowed)
     _check_size(asked)
     try:
@@ -101,6 +109,10 @@ def _check_size(asked: Asked) -> None:
     if len(text) > LENGTH_MOST:
         what = f"the query has {len(text)} characters, and may have {LENGTH_MOST}"
         asked.refuse(LENGTH_MOST, " ", what, "make two subjects of it")
+    if found := _INVISIBLE.search(text):
+        what = f"an invisible sign (U+{ord(found[0]):04X}) stands here"
+        remedy = "take it out, or write the word again by hand: it was copied with the text"
+        asked.refuse(found.start(), " ", what, remedy)
     depth = 0
     for at, sign in _brackets(text):
         depth += 1 if sign == "(" else -1
@@ -110,16 +122,23 @@ def _check_size(asked: Asked) -> None:
 
 
 def _brackets(text: str) -> Iterator[tuple[int, str]]:
-    """Each parenthesis outside quotes, with its place."""
-    for found in re.finditer(r'"[^"]*"|«[^»]*»|“[^”]*”|[()]', text):
-        if found[0] in ("(", ")"):
-            yield found.start(), found[0]
+    """Each parenthesis outside quotes, with its place; a quote that is never closed is none.
+
+    Looked for from quote to quote: an expression would try each open one to the end of the text.
+    """
+    last = {opening: text.rfind(closing) for opening, closing in _QUOTES.items()}
+    at = 0
+    while found := _BRACKET.search(text, at):
+        sign, at = found[0], found.end()
+        if sign in ("(", ")"):
+            yield found.start(), sign
+        elif last[sign] >= at:
+            at = text.index(_QUOTES[sign], at) + 1
 
 
 # --- what does not fit the grammar
 
 _IS_OPERATOR = re.compile(r"(?:AND|ET|OR|OU|NOT|SAUF|O?NEAR(?:/[^\s()]*)?)(?![^\s()\"«“])")
-_QUOTES = {'"': '"', "«": "»", "“": "”"}
 
 
 def _unexpected(asked: Asked, error: UnexpectedInput) -> NoReturn:
@@ -312,6 +331,8 @@ def _raw(asked: Asked, sign: Token) -> Raw:
     if len(bare) < 2 and not query_terms.is_picture(bare):
         what = f"{sign} asks for less than two signs"
         asked.refuse(_at(sign), sign, what, 'write two or more, such as raw:"C++"')
+    for found in re.finditer(r"[@＠](\w[\w\-]*(?:[.@]\w[\w\-]*)*)", inner):
+        query_terms.check_account(asked, words.fold_handle(found[1]), sign, _at(sign))
     return Raw(inner, at=_at(sign))
 
 
@@ -365,7 +386,7 @@ def _check_bounds(asked: Asked, tree: Node) -> None:
         case Not():
             what = "NOT leaves everything else: the query would match nearly every post"
             remedy = "say first what to find: tram NOT modélisme"
-        case Phrase(written):
+        case Phrase(written) | Raw(written):
             what = f"{short(written)!r} stands in nearly every post"
             remedy = "add a word that says what is meant, joined by AND"
         case _:
@@ -379,6 +400,10 @@ def _unbounded(node: Node) -> Node | None:
     match node:
         case Phrase():
             return node if _is_everywhere(node) else None
+        case Raw(text):
+            bare = text.strip()
+            is_word = bare.isalpha() and not bare[1:].isupper()  # raw:"ET" may be a name
+            return node if is_word and words.is_common(words.fold(bare)) else None
         case Any(inner):
             return next((found for found in map(_unbounded, inner) if found), None)
         case All(inner):
@@ -398,7 +423,12 @@ def _loosest(found: list[Node | None]) -> Node | None:
 
 
 def _is_everywhere(phrase: Phrase) -> bool:
-    return any(
-        len(way) == 1 and not way[0].is_prefix and any(words.is_common(f) for f in way[0].forms)
-        for way in phrase.ways
-    )
+    return any(len(way) == 1 and is_common(way[0]) for way in phrase.ways)
+
+
+def is_common(part: Part) -> bool:
+    """Whether a word of a phrase, or what its `*` or `?` stands for, is in nearly every post."""
+    is_wild = part.is_prefix or any("?" in form for form in part.forms)
+    if is_wild:
+        return any(words.meets_common(f, is_prefix=part.is_prefix) for f in part.forms)
+    return any(map(words.is_common, part.forms))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from rich.text import Text
 
 from models.language import detect
 from pipelines import (
+    plaintext,
+    privacy,
     query,
     query_import,
     query_match,
@@ -109,8 +111,10 @@ def try_(
 def _documents(path: Path, text: str, tree: Node, home: Path) -> Iterator[Document]:
     """The rows of a file as documents; what a column does not hold is not known."""
     finder = _finder(home) if query_tree.is_late(tree) else None
+    allowed = _allowed(home)
+    keep = allowed.own.union(allowed.relays)
     for piece in textfile.opened(path, added=(), text=text, hint=", or name it with --text").pieces:
-        documents = [_document(row, text) for row in piece.to_pylist()]
+        documents = [_document(row, text, keep) for row in piece.to_pylist()]
         yield from _read_further(documents, finder) if finder else documents
 
 
@@ -131,36 +135,44 @@ def _read_further(documents: list[Document], finder: Finder) -> Iterator[Documen
         yield replace(document, lang=lang, place_codes=document.place_codes or codes)
 
 
-def _document(row: dict[str, Any], text: str) -> Document:
+def _document(row: dict[str, Any], text: str, keep: Collection[str]) -> Document:
+    """A row as it would be stored: plain, and people masked, so that the same words are met."""
+    title, warning = (_line(row.get(name), keep) for name in ("title", "content_warning"))
     lists = {name: _list(row.get(name)) for name in _LISTS}
     counts = [count for count in (_count(row.get(name)) for name in _COUNTS) if count is not None]
     names = ("source", "source_name", "network", "content_type")
     return query_match.document(
-        str(row.get(text) or ""),
-        title=str(row["title"]) if row.get("title") else None,
-        warning=str(row["content_warning"]) if row.get("content_warning") else None,
+        privacy.mask(plaintext.plain(str(row.get(text) or ""))[0], keep=keep),
+        title=title,
+        warning=warning,
         hashtags=lists["hashtags"],
         handles=lists["mentioned_handles"],
         place_codes=lists["place_codes"],
-        url=str(row["url"]) if row.get("url") else None,
+        url=plaintext.canonical_url(str(row["url"])) if row.get("url") else None,
         lang=str(row["lang"]) if row.get("lang") else None,
         engagement=sum(counts) if counts else None,
         **{name: str(row.get(name) or "") for name in names},
     )
 
 
+def _line(value: Any, keep: Collection[str]) -> str | None:
+    return privacy.mask(plaintext.line(str(value), limit=500), keep=keep) if value else None
+
+
 def _list(value: Any) -> list[str]:
     """A list, or a text of words parted by commas or spaces."""
     if isinstance(value, str):
         return value.replace(",", " ").split()
-    return [str(each) for each in value or ()]
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
 def _count(value: Any) -> int | None:
+    """A whole number; "12.0" too, which tables make of one beside empty cells."""
     try:
-        return int(str(value).strip()) if value not in (None, "") else None
+        found = float(str(value).strip())
     except ValueError:
         return None
+    return int(found) if found.is_integer() else None
 
 
 def _print_matches(shown: list[tuple[Document, Why]]) -> None:
@@ -232,12 +244,22 @@ def import_(
     home: Home = HERE,
 ) -> None:
     """Put a query of Brandwatch or Talkwalker into Vigie's words, or name what cannot be put."""
-    path = Path(asked)
-    is_file = len(asked) < 1_000 and "\n" not in asked and path.is_file()
-    text = path.read_text(encoding="utf-8") if is_file else asked
-    found = query_import.imported(text, tool=tool, allowed=_allowed(home))
+    found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
     out.print(words(found.text), soft_wrap=True)
     _print_warnings(list(found.notes))
+
+
+def _given(asked: str) -> str:
+    """A query, or what stands in the file of that name."""
+    path = Path(asked)
+    try:
+        if not path.is_file():
+            return asked
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise VigieError(f"{asked} is not in UTF-8: save it again in that encoding") from error
+    except (OSError, ValueError):  # longer than a name may be, or with signs that none has
+        return asked
 
 
 # --- history

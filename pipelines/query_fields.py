@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import get_args
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pipelines import words
 from pipelines.errors import ONE_PERSON
@@ -28,7 +28,49 @@ def read(asked: Asked, sign: str, value: str, at: int) -> Node:
     return _FIELDS[name](asked, written, at + value.index(written))
 
 
+# Where the path of an address is somebody's account: behind these words, or on these networks.
+_BEFORE_ACCOUNTS = frozenset(("u", "user", "users", "profile"))
+_NETWORKS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        ("x.com", "twitter.com", "instagram.com", "threads.net", "threads.com", "t.me"),
+        frozenset(("explore", "hashtag", "i", "p", "reel", "reels", "s", "search")),
+    ),
+    "facebook.com": frozenset(("events", "groups", "hashtag", "pages", "reel", "watch")),
+}
+
+
+def _account_in(host: str, path: str) -> str | None:
+    """The account whose posts stand under an address; none where it is no account's."""
+    first, _, rest = unquote(path.partition("?")[0]).partition("/")
+    network = next((n for n in _NETWORKS if host == n or host.endswith(f".{n}")), None)
+    is_before = first.lower() in _BEFORE_ACCOUNTS or (host, first) in (
+        ("t.me", "s"), ("linkedin.com", "in"), ("youtube.com", "channel"),
+    )  # fmt: skip
+    if is_before:
+        return rest.partition("/")[0] or None
+    is_first = network is not None and first.lower() not in _NETWORKS[network]
+    return (first or None) if is_first or first.startswith("@") else None
+
+
+def _check_account(asked: Asked, site: Site, value: str, account: str | None) -> None:
+    """An account's address asks for one author, as `author:` does."""
+    name = words.fold_handle(account or "")
+    if account and name not in asked.allowed.own and name not in asked.allowed.relays:
+        what = f"site:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
+        asked.refuse(site.at, value, what, _DECLARE)
+
+
 def _site(asked: Asked, value: str, at: int) -> Site:
+    found = _address(asked, value.removesuffix("*") if value.endswith("/*") else value, at)
+    _check_account(asked, found, value, _account_in(found.host, found.path))
+    if "*" in value.removesuffix("/*"):
+        what = f"site:{short(value)} has a *"
+        remedy = "drop it: a host has its sub-domains, a path all that is below it"
+        asked.refuse(at, value, what, remedy)
+    return found
+
+
+def _address(asked: Asked, value: str, at: int) -> Site:
     bare = value.partition("://")[2] or value
     host, _, path = bare.partition("/")
     host = host.lower().removeprefix("www.")
@@ -57,10 +99,17 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+# Three letters of what mentions have two of: lang:fra would find nothing, and not say so.
+_LONG_CODES = {
+    "fra": "fr", "fre": "fr", "eng": "en", "ara": "ar", "spa": "es", "deu": "de", "ger": "de",
+    "ita": "it", "por": "pt", "bre": "br", "cos": "co", "oci": "oc", "cat": "ca", "eus": "eu",
+}  # fmt: skip
+
+
 def _lang(asked: Asked, value: str, at: int) -> Lang:
     code = re.split(r"[-_]", value.lower(), maxsplit=1)[0]
-    if not re.fullmatch(r"[a-z]{2,3}", code):
-        known = _LANGUAGES.get(words.fold(value), "fr")
+    if not re.fullmatch(r"[a-z]{2,3}", code) or code in _LONG_CODES:
+        known = _LONG_CODES.get(code) or _LANGUAGES.get(words.fold(value), "fr")
         remedy = f"write its two letters (ISO 639): lang:{known}"
         asked.refuse(at, value, f"{short(value)} is no code of a language", remedy)
     return Lang(code, at=at)
@@ -96,21 +145,24 @@ def _engagement(asked: Asked, value: str, at: int) -> Engagement:
     return Engagement(sign, count, at=at)
 
 
+_DECLARE = (
+    "drop it; declare an institution, a medium or an elected official in office under [[relays]], "
+    "your own accounts under institution.handles"
+)
+
+
 def _author(asked: Asked, value: str, at: int) -> Author:
     name = words.fold_handle(value)
     if name not in asked.allowed.own and name not in asked.allowed.relays:
         what = f"author:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
-        remedy = (
-            "drop it; declare an institution, a medium or an elected official in office under "
-            "[[relays]], your own accounts under institution.handles"
-        )
-        asked.refuse(at, value, what, remedy)
+        asked.refuse(at, value, what, _DECLARE)
     return Author(() if name in asked.allowed.own else (asked.allowed.relays[name],), at=at)
 
 
 # --- places
 
 _LEVELS = ("arrondissement", "commune", "departement", "region")
+_BEGINNINGS = frozenset((*(code[:2] for code in DEPARTMENTS), "98"))  # 98: islands of no department
 _Codes = tuple[tuple[str, ...], tuple[str, ...]]  # whole codes, and how codes may begin
 
 
@@ -132,6 +184,8 @@ def _codes(level: str, code: str) -> _Codes | None:
     None where there is no such code. Without a level, two digits are a department's.
     """
     if level not in ("", *_LEVELS) or not re.fullmatch(r"\d[0-9AB]\d{0,3}\*?", code):
+        return None
+    if level != "region" and code[:2] not in _BEGINNINGS:
         return None
     if code.endswith("*"):
         levels = (level,) if level else ("commune", "departement", "arrondissement")

@@ -139,6 +139,9 @@ def imported(text: str, *, tool: str, allowed: Allowed = query.NOBODY) -> Import
     if chosen is None:
         guess = near(tool.lower(), _TOOLS)
         raise VigieError(f"{tool!r} is no tool that is known: {guess}choose {' or '.join(_TOOLS)}")
+    if len(text) > query.LENGTH_MOST:
+        most = query.LENGTH_MOST
+        raise VigieError(f"the query has {len(text)} characters, and may have {most}: cut it up")
     putting = _Putting(text, chosen)
     for found in _TOKEN.finditer(text):
         _PUT[found.lastgroup or "other"](putting, found)
@@ -161,6 +164,8 @@ class _Putting:
     pieces: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     field_name: str = ""
+    group: str = ""  # the field before a parenthesis, whose values stand in it
+    depth: int = 0  # parentheses open since that one
 
     def refuse(self, found: re.Match[str], what: str, remedy: str) -> NoReturn:
         """QueryError at a token of the given query, with the operator's name."""
@@ -186,17 +191,30 @@ def _space(putting: _Putting, _: re.Match[str]) -> None:
     putting.pieces.append(" ")
 
 
-def _plain(putting: _Putting, found: re.Match[str]) -> None:
+def _open(putting: _Putting, found: re.Match[str]) -> None:
+    putting.group = putting.group or putting.field_name
+    putting.depth += bool(putting.group)
+    putting.put(found[0])
+
+
+def _close(putting: _Putting, found: re.Match[str]) -> None:
+    putting.depth -= bool(putting.group)
+    putting.group = putting.group if putting.depth else ""
     putting.put(found[0])
 
 
 def _phrase(putting: _Putting, found: re.Match[str]) -> None:
-    putting.put(_value(putting, found, found[0]) if putting.field_name else found[0])
+    text = found[0]
+    if putting.field_name or putting.group:
+        putting.put(_value(putting, found, text))
+        return
+    is_picture = text.strip('" ') and not any(c.isalnum() for c in text)
+    putting.put(f"raw:{text}" if is_picture else text)
 
 
 def _word(putting: _Putting, found: re.Match[str]) -> None:
     text = found[0]
-    if putting.field_name:
+    if putting.field_name or putting.group in _VALUED:
         putting.put(_value(putting, found, text))
         return
     if "*" in text.rstrip("*") or text.endswith("**"):
@@ -264,20 +282,25 @@ def _field(putting: _Putting, found: re.Match[str]) -> None:
     putting.field_name = name
 
 
+# Fields of values, not of words.
+_VALUED = (
+    "engagementtype", "subreddit", "language", "lang", "site", "url", "domainurl", "domain_url",
+)  # fmt: skip
+
+
 def _value(putting: _Putting, found: re.Match[str], value: str) -> str:
     """The value of a field as Vigie writes it."""
+    name = putting.field_name or putting.group
     bare = value.strip('"')
-    if putting.field_name == "engagementtype":
+    if name == "engagementtype":
         known = _ENGAGEMENT_TYPES.get(bare)
         if known is None:
             remedy = f"those that are known are {', '.join(_ENGAGEMENT_TYPES)}"
             putting.refuse(found, f"engagementType:{short(bare)}", remedy)
         return known
-    if putting.field_name == "subreddit":
+    if name == "subreddit":
         return f"reddit.com/r/{bare}"
-    if putting.field_name in ("site", "url", "domainurl", "domain_url", "language", "lang"):
-        return bare
-    return value
+    return bare if name in _VALUED else value
 
 
 def _range(putting: _Putting, found: re.Match[str]) -> None:
@@ -342,8 +365,8 @@ def _other(putting: _Putting, found: re.Match[str]) -> None:
 _PUT: Mapping[str, Callable[[_Putting, re.Match[str]], None]] = {
     "comment": _comment,
     "space": _space,
-    "open": _plain,
-    "close": _plain,
+    "open": _open,
+    "close": _close,
     "tilde": _tilde,
     "exact": _exact,
     "phrase": _phrase,

@@ -76,6 +76,9 @@ _FOREIGN = (
     (r"^\+(?=.)", "a plus sign is no operator here", 'write raw:"…" for the exact form'),
     (r"^!(?=.)", "an exclamation mark is no operator here", "write NOT before the word"),
     (r"^(?:&&?|\|\|?)$", "{0} is no operator here", "write AND, or OR, in capitals"),
+    (r"\|", "| is no operator here", "write OR between words of which one is enough"),
+    (r"\^\d", "^ is no operator here", "take it out: no word counts more than another"),
+    (r"^['‘’][^'’]+$", "{0} begins a quotation that does not end", 'write a phrase between "…"'),
     (r"~", "~ is no operator here", "write tram NEAR/5 panne, or ONEAR/5 to keep the order"),
     (r"[{}]", "braces are no operator here", 'write raw:"BT" for the exact case'),
     (r"[<>]", "{0} stands outside engagement:", "write engagement:>100, or take it out"),
@@ -144,6 +147,12 @@ def _tag(asked: Asked, written: str, at: int) -> Phrase:
 
 def _account(asked: Asked, written: str, at: int) -> Phrase:
     name = words.fold_handle(written)
+    check_account(asked, name, written, at)
+    return Phrase(written, ((Part((f"@{name}",)),),), at=at)
+
+
+def check_account(asked: Asked, name: str, written: str, at: int) -> None:
+    """Refuse an account that is not of the allow-list, wherever in a query it is written."""
     if name not in asked.allowed.own and name not in asked.allowed.relays:
         what = f"{short(written)} is not an account of the allow-list: {ONE_PERSON}"
         remedy = (
@@ -152,7 +161,6 @@ def _account(asked: Asked, written: str, at: int) -> Phrase:
             "before anything is stored)"
         )
         asked.refuse(at, written, what, remedy)
-    return Phrase(written, ((Part((f"@{name}",)),),), at=at)
 
 
 # --- phrases
@@ -172,6 +180,9 @@ def phrase(asked: Asked, written: str, at: int) -> Phrase:
     if len(ways) > WAYS_MOST:
         what = f"{short(written)!r} holds too many elided words and full stops"
         asked.refuse(at, written, what, "write a shorter phrase")
+    for form in (form for way in ways for part in way for form in part.forms):
+        if form[0] == "@":
+            check_account(asked, form[1:], written, at)
     made = Phrase(written, ways, at=at)
     _check_length(asked, made)
     return made
@@ -220,7 +231,7 @@ def literal(term: str, *, is_counted: bool = False) -> Phrase | None:
     None where it holds neither letter nor digit; no sign in it is an operator.
     """
     forms = _either_number if is_counted else _as_written
-    ways = _ways(_plain_slots(term, forms, is_first=True))
+    ways = _ways(_plain_slots(words.composed(term), forms, is_first=True))
     return Phrase(term, ways[:WAYS_MOST]) if ways else None
 
 
@@ -296,7 +307,8 @@ def _wild(asked: Asked, piece: str, at: int) -> Part:
 
 def _check_stem(asked: Asked, written: str, at: int, stem: str) -> None:
     if len(stem) < STEM_LEAST:
-        what = f"{short(written)} has {len(stem)} letters of its own: it would match far too much"
+        letters = "1 letter" if len(stem) == 1 else f"{len(stem)} letters"
+        what = f"{short(written)} has {letters} of its own: it would match far too much"
         remedy = f"write {STEM_LEAST} letters or more, such as trava*"
         asked.refuse(at, written, what, remedy)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines import words
+from pipelines import query, words
 from pipelines.query_match import (
     Compiled,
     Document,
@@ -172,8 +172,10 @@ def warnings(tree: Node, *, sources: Collection[str] = ()) -> list[str]:
 
 
 def _lone_words(tree: Node) -> Iterator[str]:
-    """Single words that are enough by themselves."""
+    """Single words, and phrases of common words, that are enough by themselves."""
     for phrase in _enough(tree):
+        if any(len(way) > 1 and all(map(query.is_common, way)) for way in phrase.ways):
+            yield f"“{phrase.written}” holds only words that stand in nearly every post"
         forms = {form for way in phrase.ways for part in way for form in part.forms}
         is_single = all(len(way) == 1 for way in phrase.ways) and phrase.written[0] not in "#@"
         if not is_single:

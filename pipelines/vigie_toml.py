@@ -324,13 +324,17 @@ def allow_lists(document: Document) -> tuple[list[str], list[tuple[str, list[str
 
 
 def _authors_watched(document: Document) -> Iterator[Fault]:
-    """Words that would watch an author: what `author:` says elsewhere."""
+    """Words that would watch an author: what `author:` says elsewhere, accounts among names."""
+    allowed = _allowed(document)
     for index, subject in document.tables("subjects"):
         for name in _TERMS:
             for term in _texts(subject.get(name)):
+                is_account = name != "handles" and term.strip()[:1] in ("@", "＠")
                 if _AUTHOR.match(term):
                     remedy = f"{ONE_PERSON}: write names of the institution"
                     yield document.fault(("subjects", index, name), term, remedy)
+                elif is_account and _bare(term) not in allowed:
+                    yield document.fault(("subjects", index, name), term, _DECLARE)
 
 
 def _people_watched(document: Document) -> Iterator[Fault]:

@@ -71,6 +71,7 @@ _ELIDED = re.compile(rf"(?:{'|'.join(_ELISIONS)})'", re.IGNORECASE)
 _WHOLE_SIGNS = frozenset("#@＃＠")
 _BREAKS = frozenset(".!?…;\n")
 
+_TOWER = re.compile(r"[^\w\s\x00-\x7f]{31}")  # of marks, of which NFC takes the square
 _TAG_LIMIT = 200  # letters of a hashtag; NFKC takes the square of a long run of combining marks
 _HANDLE_LIMIT = 1_000
 _LONG_WORD = 40  # letters; longer ones do not come back, and are not remembered
@@ -107,6 +108,13 @@ def fold_handle(handle: str) -> str:
     if handle.isascii():
         return handle.strip().lstrip("@").lower()
     return unicodedata.normalize("NFKC", handle).strip().lstrip("@").casefold()
+
+
+def composed(text: str) -> str:
+    """What a person wrote to be looked for in the form of stored texts (NFC): letters copied from
+    a PDF or a Mac have their accents apart, and would find nothing.
+    """
+    return text if text.isascii() or _TOWER.search(text) else unicodedata.normalize("NFC", text)
 
 
 def squash(tag: str) -> str:
@@ -211,7 +219,8 @@ def _has_signs(text: str) -> bool:
 def _opened(word: str) -> tuple[list[str], list[str]]:
     """The tokens of one find, a hashtag, an account and an address opened; what was written."""
     if word[0] in "@＠" and word != "@…":
-        return [f"@{fold_handle(word.lstrip('＠'))}"], [word]
+        # NFKC spreads some letters over several words ("ﷺ"): a token holds no space.
+        return [f"@{''.join(fold_handle(word.lstrip('＠')).split())}"], [word]
     if word[0] in "#＃":
         parts = _CAMEL.findall(unicodedata.normalize("NFKC", word[1:_TAG_LIMIT]))
         return [f"#{squash(word)}", *map(_folded, parts), BREAK], [word, *parts, BREAK]
@@ -340,6 +349,8 @@ _FRENCH_LIST = (
     "au en ne se y ou mais donc car si tout tous tres etre avoir fait l d j n s c qu"
 )
 _FRENCH = frozenset(_FRENCH_LIST.split())
+_EVERYWHERE_LIST = "the and that this with for you was are have not but"
+_EVERYWHERE = _FRENCH.union(_EVERYWHERE_LIST.split())
 
 
 def reads(words: Words) -> str:
@@ -397,3 +408,12 @@ _BEFORE_NAMES = _PLACE_WORDS | {"de", "d"}  # before a small letter that may beg
 def is_common(token: str) -> bool:
     """Whether a token stands in nearly every French or English text ("le", "de", "the")."""
     return token in _FRENCH or token in _ENGLISH
+
+
+def meets_common(start: str, *, is_prefix: bool) -> bool:
+    """Whether a word with `?`, or the start of one, finds such a token (`les*`, `pou?`).
+
+    Of the English ones only the most frequent: "tim*" finds more than "time".
+    """
+    pattern = re.escape(start).replace(r"\?", ".") + (".*" if is_prefix else "")
+    return any(re.fullmatch(pattern, token) for token in _EVERYWHERE)

@@ -57,6 +57,8 @@ _NAVIGATION = re.compile(
     r"see more results|afficher (?:plus|davantage)|all rights reserved|nous contacter|contact us",
     re.IGNORECASE,
 )
+_QUOTATION = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_COMMENT = re.compile(r"\([^()]*\)")
 _SLUG = re.compile(r"\w{1,24}[-_]")  # words of a title, as addresses hold them
 _FOR_ONE_READER = re.compile(r"[A-Za-z0-9_\-=%.]{40,}")  # what is left after the slug: a token
 _ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
@@ -97,7 +99,7 @@ def is_signed(headers: bytes, *, domain: str, by: str) -> bool:
     """Whether the server `by` says (RFC 8601) that the domain's own signature (DKIM) was sound."""
     message = email.message_from_bytes(headers)
     for said in message.get_all("Authentication-Results", [])[:20]:
-        server, _, results = " ".join(str(said)[:_HEADER_LIMIT].split()).partition(";")
+        server, _, results = _unquoted(str(said)[:_HEADER_LIMIT]).partition(";")
         if server.strip().partition(" ")[0].lower() != by.lower():
             continue
         for result in results.split(";"):
@@ -106,6 +108,16 @@ def is_signed(headers: bytes, *, domain: str, by: str) -> bool:
             if is_sound and found and _is_of(domain, found[1].lower()):
                 return True
     return False
+
+
+def _unquoted(header: str) -> str:
+    """A header without its quotations and comments, in which a sender may have words of its own:
+    an envelope address `"; dkim=pass header.d=…"@…` is no result. An open one ends the header.
+    """
+    bare = _QUOTATION.sub(" ", header)
+    while (inner := _COMMENT.sub(" ", bare)) != bare:
+        bare = inner
+    return " ".join(re.split(r'["(]', bare, maxsplit=1)[0].split())
 
 
 def _is_of(domain: str, signer: str) -> bool:
@@ -136,7 +148,9 @@ def _key(item: Item) -> str:
 
 
 def _sender(message: Message) -> str:
-    return parseaddr(_header(message, "From"))[1].strip().lower()
+    """The address, read before encoded words are: a name may hold commas, and another address."""
+    said = " ".join(str(message.get("From") or "")[:_HEADER_LIMIT].split())
+    return parseaddr(said)[1].strip().lower()
 
 
 def _header(message: Message, name: str) -> str:

@@ -142,5 +142,12 @@ def replace_body(place: Path, message: Message, body: str) -> None:
 
 
 def size(place: Path) -> int:
-    """The bytes that wait."""
-    return sum(path.stat().st_size for path in place.glob("*.json")) if place.is_dir() else 0
+    """The bytes that wait; a run may take a message while they are counted."""
+    return sum(map(_size, place.glob("*.json"))) if place.is_dir() else 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

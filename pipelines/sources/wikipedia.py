@@ -13,16 +13,17 @@ from then on; views of a redirect count for the redirect.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines import http
 from pipelines.attention import Attention, AttentionKind
-from pipelines.errors import RateLimited, SourceError, StatusRefused
+from pipelines.errors import ONE_PERSON, RateLimited, SourceError, StatusRefused
 from pipelines.limits import Limit, Rolling
 from pipelines.mention import Rejection
 from pipelines.sources import (
@@ -57,6 +58,12 @@ _LATE = timedelta(minutes=10)  # a replica may lag as far
 _SETTLED = timedelta(days=3)  # after which a day without a figure is one without readings
 _TRIES = 3
 _UNDOING = frozenset({"mw-undo", "mw-rollback", "mw-manual-revert"})
+# Pages of accounts, in the languages of France's wikis and in English, which every wiki knows.
+_OF_AN_ACCOUNT = re.compile(
+    r"[\s_:]*(?:(?:discussion[\s_]*)?utilisat(?:eur|rice)|user(?:[\s_]*talk)?|sp[ée]cial|implijer)"
+    r"(?:[\s_]*discussion)?[\s_]*:",
+    re.IGNORECASE,
+)
 _BUSY = frozenset({"maxlag", "ratelimited", "readonly"})
 _DAY = timedelta(days=1)
 
@@ -77,6 +84,14 @@ class Options(BaseModel):
     )
     edits: bool = True
     max_pages: Annotated[int, Field(ge=1, le=100)] = 10
+
+    @field_validator("pages")
+    @classmethod
+    def _of_no_person(cls, pages: tuple[str, ...]) -> tuple[str, ...]:
+        for page in pages:
+            if _OF_AN_ACCOUNT.match(page):
+                raise ValueError(f"the page {page!r} is an account's: {ONE_PERSON}")
+        return pages
 
     @property
     def project(self) -> str:

@@ -57,7 +57,8 @@ comment on view mention_public is
 comment on column mention_public.subject_ids is 'Every watched subject the message names.';
 comment on column mention_public.query_versions is
 'Every version of a subject (id, @, hash) that has found the message, old ones too; "@given" where '
-'its source is of one subject, "@own" where the institution posted it.';
+'its source is of one subject, "@own" where the institution posted it, "@under" where what it '
+'stands under (a video, a thread) names the subject.';
 comment on column mention_public.url is 'Address of an article or an own post; null for people.';
 comment on column mention_public.text is 'Masked text; empty once it has expired.';
 comment on column mention_public.text_hash is 'Equal for copies of the same text.';

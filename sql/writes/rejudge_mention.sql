@@ -4,9 +4,10 @@
 -- Writes: rejudged, touched_moment, mention.
 -- Units: `$since` to `$until`, half open (UTC). `$subject_ids` are the subjects that were run
 --   again; `$given` are "source_name/subject_id" of blocks that give their subject.
--- Caveat: a subject that a block gives, or that the institution's own posts have, stays whatever
---   queries say. Versions are a record and only ever grow: a mention that version 1 found and
---   version 2 does not keeps version 1 on record and loses the subject. A mention may be left
+-- Caveat: a subject that a block gives, that the institution's own posts have, or that what a post
+--   stands under names (which is not kept, so that no query can be asked of it again), stays
+--   whatever queries say. Versions are a record and only ever grow: a mention that version 1 found
+--   and version 2 does not keeps version 1 on record and loses the subject. A mention may be left
 --   without subject: it counts nowhere, and comes back if its query does.
 -- (noqa: the linter takes the parameter of a lambda for a column.)
 create or replace temp table rejudged as
@@ -48,6 +49,7 @@ judged as (
             lambda s: not list_contains($subject_ids, s)  -- noqa: RF02
             or list_contains(piece.query_versions, s || '@given')  -- noqa: RF02
             or list_contains(piece.query_versions, s || '@own')  -- noqa: RF02
+            or list_contains(piece.query_versions, s || '@under')  -- noqa: RF02
             or list_contains($given, piece.source_name || '/' || s)  -- noqa: RF02
             or (piece.is_unmarked and piece.is_own)
         ) as kept_ids,

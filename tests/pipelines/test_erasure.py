@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,7 @@ def test_an_erased_post_leaves_every_store_and_does_not_come_back(home: Path) ->
         "mentions": 1,
         "blocked": 1,
         "pseudonyms": 0,
+        "waiting_mails": 0,
         "payloads": 1,
         "staged_rows": 2,
         "digest_pages": 1,
@@ -316,6 +318,33 @@ def test_what_a_post_was_before_an_edit_and_its_counts_go_with_it(home: Path) ->
     key = _post(1, "jeanne").mention_id
     for path in home.glob("staging/*/*.parquet"):
         assert key not in str(pq.read_table(path).to_pydict()), path
+
+
+def test_a_mail_that_waits_and_quotes_an_erased_post_is_never_sent(home: Path) -> None:
+    post, other = _post(1, "jeanne"), _post(3, "paul")
+    with warehouse.opened(home) as connection:
+        for key, url in (("a", post.url), ("b", other.url), ("c", f"{post.url}2")):
+            mail = EmailMessage()
+            mail.set_content("Alerte")
+            mail.add_alternative(f'<a href="{url}">lire</a>', subtype="html", cte="base64")
+            connection.execute(
+                "insert into outbox values (?, null, 'alert', 'daily', 'email', 'a@b.example', 'm',"
+                " ?, ?, 0, ?, null, null)",
+                [key, mail.as_bytes(), SEEN, SEEN],
+            )
+    gone = erasure.erase(_settings(home), as_of=SEEN, source="mastodon", native_id=post.native_id)
+    with warehouse.opened(home, read_only=True) as connection:
+        left = connection.execute("select outbox_key from outbox where sent_at is null").fetchall()
+    assert (gone["waiting_mails"], sorted(left)) == (1, [("b",), ("c",)])
+
+
+@pytest.mark.parametrize(
+    "permalink",
+    ["https://t.me/VilleDeValmont/12", "https://t.me/s/VilleDeValmont/12", "t.me/villedevalmont/12",
+     "https://t.me/VilleDeValmont/12?single", "https://www.t.me/s/villeDeValmont/12/"],
+)  # fmt: skip
+def test_a_telegram_message_has_one_permalink(permalink: str) -> None:
+    assert erasure.bare(permalink) == "t.me/villedevalmont/12"
 
 
 def test_a_hostile_permalink_erases_nothing(home: Path) -> None:

@@ -662,6 +662,23 @@ def test_here_does_not_prove_the_subject_that_it_would_follow_from() -> None:
     assert [isinstance(outcome, Mention) for outcome in found] == [False, True, True]
 
 
+def test_queries_are_asked_of_the_places_that_are_stored() -> None:
+    tours = Institution(
+        id="tours", name="Ville de Tours", kind="commune", territory=("commune:37261",),
+        legal_basis="délibération",
+    )  # fmt: skip
+    base = {"label": "x", "purpose": "répondre aux habitants"}
+    subjects = (
+        Subject(id="tours", **base, query="lac place:departement:37"),
+        Subject(id="eau", **base, query="lac place:commune:37261"),
+    )
+    (found,) = run([post("Le lac d'Indre-et-Loire : la ville ne répond pas")],
+                   institution=tours, subjects=subjects)  # fmt: skip
+    assert isinstance(found, Mention)
+    assert found.place_codes == ("commune:37261",)
+    assert found.subject_ids == ("tours", "eau")
+
+
 def test_who_asks_not_to_be_listed_is_placed_nowhere() -> None:
     assert mention("Valmorin et Blois sous l'eau", optout=True).place_codes == ()
 

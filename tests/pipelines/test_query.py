@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines import query
+from pipelines import query, query_terms
 from pipelines.query_tree import (
     All,
     Any,
@@ -104,6 +104,7 @@ def test_operators_in_english_and_french(text: str, meant: str) -> None:
         ("type:comment mairie", Type("comment")),
         ("engagement:>=50 mairie", Engagement(">=", 50)),
         ("site:https://www.LeMonde.fr/politique/ mairie", Site("lemonde.fr", "politique")),
+        ("site:lemonde.fr/* mairie", Site("lemonde.fr")),
         ("site:élysée.fr mairie", Site("xn--lyse-9oad.fr")),
         ("author:@lanr mairie", Author(("nr",))),
         ("author:nr mairie", Author(("nr",))),
@@ -177,6 +178,7 @@ def ways(text: str) -> list[str]:
         ("@VilleDeTours", ["@villedetours"]),
         ("18:30", ["18 30"]),
         ("日本", ["日本"]),
+        ("e\u0301cole", ["ecole|ecoles"]),
         ('"SAUF"', ["sauf"]),
     ],
 )
@@ -220,3 +222,10 @@ def test_a_tree_is_loosened_where_language_and_place_are_not_known_yet() -> None
     assert is_late(found)
     assert not is_late(loosened(found))
     assert outline(loosened(found)) == "all(mairie always not(always))"
+
+
+def test_terms_and_queries_with_accents_apart_are_those_of_stored_texts() -> None:
+    made = [query_terms.literal(term) for term in ("Me\u0301tropole", "Métropole")]
+    assert len({each.ways for each in made if each}) == 1
+    assert tree('raw:"e\u0301cole"') == Raw("école")
+    assert tree("mairie " + "e\u0323\u0301" * 10**4)

@@ -116,6 +116,36 @@ def test_language_and_places_that_no_column_tells_are_found_in_the_text(tmp_path
         assert f"{count} of 3 texts match" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("row", "is_found"),
+    [
+        ({"like_count": 12.0, "hashtags": 3, "place_codes": {"a": 1}}, True),
+        ({"like_count": "12.0"}, True),
+        ({"like_count": None}, False),
+        ({"like_count": float("nan")}, False),
+        ({"like_count": float("inf")}, False),
+    ],
+)
+def test_odd_cells_are_read_or_left_alone(
+    tmp_path: Path, row: dict[str, Any], is_found: bool
+) -> None:
+    path = tmp_path / "posts.jsonl"
+    path.write_text(json.dumps({"text": "le tram"} | row), encoding="utf-8")
+    asked = ("test", "tram engagement:>2", "--on", str(path), "--home", str(tmp_path))
+    assert f"{int(is_found)} of 1 texts" in said(*asked).stdout
+
+
+def test_a_file_is_read_as_it_would_be_stored(tmp_path: Path) -> None:
+    path = tmp_path / "posts.jsonl"
+    row = {"text": "la tram\u00adway\u200b de @quidam, 06 12 34 56 78, en panne",
+           "url": "HTTPS://WWW.Exemple.FR/a"}  # fmt: skip
+    path.write_text(json.dumps(row), encoding="utf-8")
+    asked = "(tramway NEAR/4 panne) AND site:exemple.fr"
+    shown = said("test", asked, "--on", str(path), "--home", str(tmp_path)).stdout
+    assert "1 of 1 texts match" in shown
+    assert "quidam" not in shown
+
+
 def test_a_wrong_query_and_a_person_are_refused(posts: Path, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="nothing stands after AND"):
         said("test", "tram AND", "--on", str(posts))
@@ -138,6 +168,17 @@ def test_a_query_is_imported_with_notes_from_text_or_file(tmp_path: Path) -> Non
     path = tmp_path / "q.txt"
     path.write_text("{SNCF} AND tram", encoding="utf-8")
     assert 'raw:"SNCF" AND tram' in said("import", str(path), "--from", "brandwatch").stdout
+
+
+def test_a_long_query_is_no_name_of_a_file_and_a_file_may_have_a_mark(tmp_path: Path) -> None:
+    long = " OR ".join(f'"mairie de Valmont {n}"' for n in range(30))
+    assert "mairie de Valmont 29" in said("import", long, "--from", "brandwatch").stdout
+    path = tmp_path / "query.txt"
+    path.write_bytes("tram AND grève".encode("utf-8-sig"))
+    assert said("import", str(path), "--from", "brandwatch").stdout.startswith("tram AND grève\n")
+    path.write_bytes("tram AND grève".encode("cp1252"))
+    with pytest.raises(VigieError, match="is not in UTF-8"):
+        said("import", str(path), "--from", "brandwatch")
 
 
 def home_of(home: Path, query: str) -> run.House:

@@ -5,6 +5,7 @@ python -m tests.pipelines.test_query_errors     # prints the page as it should b
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -39,24 +40,35 @@ WRONG = (
     "mairie, tram",
     "mairie -tram",
     "mairie && tram",
+    "mairie|tram",
+    "mairie^2 tram",
+    "'conseil municipal'",
+    "mairie\u200b tram",
     '"mairie tram"~5',
     "{SNCF} mairie",
     "NOT mairie",
     "mairie OR NOT tram",
     "lang:fr type:post",
     "le",
+    "les*",
+    "mairie OR pou?",
+    'raw:"le"',
     "é",
     "tr*",
     "trav*ux",
     "*mairie",
     "t??m",
     "site:lemonde mairie",
+    "site:lemonde.fr/*politique mairie",
+    "site:mastodon.social/@quidam mairie",
     "lang:français mairie",
+    "lang:eng mairie",
     "type:commentaire mairie",
     "lang: AND mairie",
     "lang:(fr en) mairie",
     "engagement:100 mairie",
     "place:Tours mairie",
+    "place:commune:99123 mairie",
     "titre:mairie",
     "title:(mairie AND lang:fr)",
     "title:lang:fr",
@@ -135,16 +147,46 @@ def test_a_query_over_several_lines_names_the_line() -> None:
     assert "\n    AND (tram\n        ^" in str(error)
 
 
-@pytest.mark.parametrize("text", ["author:@jeandupont", "@jeandupont", 'author:"Jean Dupont"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "author:@jeandupont", "@jeandupont", 'author:"Jean Dupont"', '"@jeandupont"',
+        '"merci @jeandupont"', 'raw:"@jeandupont"', "raw:jean@exemple.fr", "jean@exemple.fr",
+        "site:mastodon.social/@jeandupont", "site:https://x.com/jeandupont/status/1",
+        "site:m.facebook.com/jean.dupont", "site:bsky.app/profile/jean.bsky.social",
+        "site:reddit.com/user/jeandupont", "site:forum.exemple.fr/u/jeandupont",
+        "site:linkedin.com/in/jeandupont", "site:youtube.com/%40jeandupont", "site:t.me/s/jean",
+        "site:exemple.social/users/jean", "site:facebook.com/profile.php?id=1",
+    ],
+)  # fmt: skip
 def test_one_person_is_never_watched_and_the_law_is_named(text: str) -> None:
     error = told(f"mairie AND {text}")
     assert "GDPR art. 9" in str(error)
     assert "[[relays]]" in error.remedy
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site:x.com/lanr", "site:mastodon.social/@lanr", "site:reddit.com/r/tours", "site:x.com",
+        "site:facebook.com/groups/tours", "site:instagram.com/p/abc", 'raw:"rdv @ 10 h"',
+        'raw:"@LaNR"', '"merci @LaNR"', "site:exemple.fr/politique",
+    ],
+)  # fmt: skip
+def test_addresses_and_accounts_of_no_person_may_be_asked_for(text: str) -> None:
+    assert query.parse(f"mairie AND {text}", allowed=ALLOWED)
+
+
 def test_a_long_or_deep_query_is_refused_and_not_tried() -> None:
     assert "200001 characters" in told("m" * 200_001).what
     assert "30 parentheses" in told("(" * 5_000 + "mairie" + ")" * 5_000).what
+
+
+@pytest.mark.parametrize("sign", ["«", "“", '"a" "'])
+def test_many_quotes_without_a_partner_take_no_time(sign: str) -> None:
+    began = time.perf_counter()
+    assert told(sign * (200_000 // len(sign)))
+    assert time.perf_counter() - began < 3
 
 
 def test_the_page_of_errors_is_what_is_said() -> None:

@@ -95,6 +95,14 @@ def test_what_a_block_or_the_own_account_gives_stays(tmp_path: Path) -> None:
     assert kept == ["n1", "n2", "n3", "n6"]
 
 
+def test_what_a_post_stands_under_names_its_subject_for_good(tmp_path: Path) -> None:
+    under = mention(1, text="Encore une honte", query_versions=("ville@under",))
+    with stored(tmp_path, [under]) as connection:
+        (found,) = rerun(connection, watch(query="tram"))
+        assert rows(connection)["n1"] == (["ville"], ["ville@under"])
+    assert found.removed == {}
+
+
 def test_only_the_subjects_named_are_run(tmp_path: Path) -> None:
     with stored(tmp_path, [mention(1, text="rien", query_versions=("ville@1",))]) as connection:
         rerun(connection, watch("tram", query="bus"))

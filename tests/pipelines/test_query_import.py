@@ -35,6 +35,18 @@ ALLOWED = query.allowed(("tours", "@villedetours"), ())
         ("subreddit:nba AND apple", "site:reddit.com/r/nba AND apple"),
         ("engagementType:REPLY AND apple", "type:reply AND apple"),
         ("engagementType:RETWEET AND apple", "type:repost AND apple"),
+        ("engagementType:(RETWEET OR QUOTE) AND a1", "type:(repost OR quote) AND a1"),
+        (
+            "subreddit:(nba OR nfl) AND apple",
+            "site:(reddit.com/r/nba OR reddit.com/r/nfl) AND apple",
+        ),
+        (
+            '(site:("a.fr" OR "b.fr") AND (apple OR REPLY))',
+            "(site:(a.fr OR b.fr) AND (apple OR REPLY))",
+        ),
+        ("url:lemonde.fr/* AND apple", "site:lemonde.fr/* AND apple"),
+        ('apple AND "😀"', 'apple AND raw:"😀"'),
+        ('apple AND raw:"😀"', 'apple AND raw:"😀"'),
         ("#Monday OR @villedetours", "#Monday OR @villedetours"),
         ("author:villedetours", "author:villedetours"),
         ("apple AND 😀", 'apple AND raw:"😀"'),
@@ -137,6 +149,12 @@ def test_what_vigie_finds_more_is_noted() -> None:
     found = imported("cats NEAR/5 dogs", tool="talkwalker")
     assert any("NEAR/5: taken for at most 5 words" in note for note in found.notes)
     assert any("plural of words" in note for note in found.notes)
+
+
+def test_a_query_that_is_too_long_is_told_so_and_not_shown() -> None:
+    with pytest.raises(VigieError, match="1000000 characters") as told:
+        imported("a" * 1_000_000, tool="brandwatch")
+    assert len(str(told.value)) < 200
 
 
 def test_an_unknown_tool_is_told() -> None:

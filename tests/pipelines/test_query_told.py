@@ -53,6 +53,7 @@ def test_every_tree_can_be_told(seed: int) -> None:
         ("trava* AND Valmont", "cannot be asked for it"),
         ("Valmont OR risky:(Nice)", "changes nothing"),
         ("site:lemonde.fr", "no source can be asked for them"),
+        ('"de la" OR tram', "“de la” holds only words that stand in nearly every post"),
         ("Valmont engagement:>5", "judged when a post is read"),
         ("Valmont lang:fr", "short posts"),
         ("Valmont source:fax", "none of this home: there is gazette, masto"),

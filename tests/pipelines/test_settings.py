@@ -165,6 +165,8 @@ ONE = [
      13, "`ambiguous`"),
     ('names = ["Vernelle"]', 'names = ["Vernelle", "from:lea_v"]', 'subjects "ville" names', 13,
      "GDPR art. 9"),
+    ('names = ["Vernelle"]', 'names = ["Vernelle", "@lea_v"]', 'subjects "ville" names', 13,
+     "[[relays]]"),
     ('names = ["Vernelle"]', 'query = "tram AND"', 'subjects "ville" query', 13,
      "nothing stands after AND (character 6): write a word after it"),
     ('names = ["Vernelle"]', 'query = "author:@lea_v tram"', 'subjects "ville" query', 13,

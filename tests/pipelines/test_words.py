@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, strategies as st
@@ -43,6 +44,12 @@ def line(text: str, **beside: object) -> str:
 )
 def test_a_text_is_cut_into_folded_words(text: str, tokens: str) -> None:
     assert line(text) == tokens
+
+
+def test_an_account_is_one_token_whatever_its_letters_spread_to() -> None:
+    assert words.read("le @\ufdfa ici").tokens == [
+        "|", "le", "@" + "".join(unicodedata.normalize("NFKC", "\ufdfa").split()), "ici",
+    ]  # fmt: skip
 
 
 def test_the_title_comes_first_and_what_stands_beside_the_text_last() -> None:

@@ -15,7 +15,7 @@ from pipelines import http
 from pipelines.errors import AddressRefused, SourceError
 from pipelines.mention import Post, Rejection
 from pipelines.sources import Checkpoint, Payload, Request, Terms, _imap_box as boxes, imap
-from pipelines.sources._mail_items import is_signed, read, target
+from pipelines.sources._mail_items import is_signed, read, sender_of, target
 from tests.pipelines.sources.generated import ODD
 from tests.pipelines.sources.hearing import (
     SECRETS,
@@ -240,12 +240,30 @@ def test_no_bytes_make_the_reader_fail(body: bytes) -> None:
         ("mx.valmont.example; dkim=pass header.d=evil.example", False),
         ("mx.evil.example; dkim=pass header.d=google.com", False),
         ("mx.valmont.example; x=y dkim=pass header.d=google.com", False),
+        ('mx.valmont.example; spf=pass smtp.mailfrom="; dkim=pass header.d=google.com"@e.x', False),
+        ("mx.valmont.example; spf=pass (of (a); dkim=pass header.d=google.com)", False),
+        ('mx.valmont.example; dkim=fail reason="; dkim=pass header.d=google.com', False),
         ("", False),
     ],
 )
 def test_a_signature_counts_by_the_word_of_the_server_named(said: str, sound: bool) -> None:
     headers = f"Authentication-Results: {said}\r\nFrom: a@google.com\r\n\r\n".encode()
     assert is_signed(headers, domain="google.com", by="mx.valmont.example") is sound
+
+
+@pytest.mark.parametrize(
+    ("said", "sender"),
+    [
+        ("=?utf-8?Q?La_D=C3=A9p=C3=AAche=2C_alertes?= <a@depeche.example>", "a@depeche.example"),
+        ("=?utf-8?q?alertes=40google=2Ecom?= <x@evil.example>", "x@evil.example"),
+        ("=?utf-8?q?=3Calertes=40google=2Ecom=3E?= <x@evil.example>", "x@evil.example"),
+        ('"alertes@google.com, Google" <X@Evil.example>', "x@evil.example"),
+        ("La Gazette\r\n <a@gazette.example>", "a@gazette.example"),
+        ("", ""),
+    ],
+)
+def test_a_sender_is_an_address_whatever_the_name_before_it_says(said: str, sender: str) -> None:
+    assert sender_of(f"From: {said}\r\n\r\n".encode()) == sender
 
 
 def test_unsigned_mails_are_left_alone_where_signatures_are_asked_for(tmp_path: Path) -> None:

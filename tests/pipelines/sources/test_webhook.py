@@ -265,6 +265,7 @@ def test_every_message_is_taken_once_and_emptied_when_it_is_loaded(tmp_path: Pat
     assert sorted(second.ids) == ["msg-3", "msg-4"]
     assert len(list(place.glob("*.json"))) == 2
     assert hear(tmp_path, second.cursor).ids == []
+    (place / "gone.json").symlink_to(place / "taken meanwhile")
     assert inbox.size(place) == 0
 
 

@@ -99,6 +99,16 @@ def told(**changed: Any) -> dict[str, Any]:
     return {"page": PAGE, "from": "2026-11-17", "to": "2026-11-18", "items": items, **changed}
 
 
+@pytest.mark.parametrize(
+    "page",
+    ["Utilisateur:Odile", "Discussion utilisateur:Odile", "utilisatrice : Odile", "User_talk:Odile",
+     "Spécial:Contributions/Odile", ":User:Odile"],
+)  # fmt: skip
+def test_the_page_of_an_account_is_not_watched(page: str) -> None:
+    with pytest.raises(ValueError, match=r"GDPR art\. 9"):
+        source.Options(pages=(page,))
+
+
 # Parsing
 
 
