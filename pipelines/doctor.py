@@ -42,7 +42,6 @@ from pipelines import (
 from pipelines.budget import Standing
 from pipelines.errors import (
     AddressRefused,
-    PlaceUnknown,
     RateLimited,
     SettingsError,
     SourceError,
@@ -170,9 +169,6 @@ def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, 
             )
             for fault in error.faults
         ]
-    except PlaceUnknown as error:
-        remedy = "write the INSEE code of today, such as commune:37261"
-        return None, [Check(name=FILE, status="error", what=str(error), remedy=remedy)]
     left = list(_left_to_complete(settings))
     whole = f"{len(settings.subjects)} subjects, {len(settings.sources)} sources"
     return settings, left or [Check(name=FILE, status="ok", what=whole)]
