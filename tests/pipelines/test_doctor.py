@@ -140,7 +140,7 @@ def test_a_home_that_cannot_be_written_is_an_error(home: Path) -> None:
 
 def test_a_territory_that_is_no_place_is_an_error(home: Path) -> None:
     changed(home, "territory = []", 'territory = ["commune:99999"]')
-    assert any("'commune:99999' is no place" in c.what for c in look(home))
+    assert any("commune:99999, which is no place" in c.what for c in look(home))
 
 
 def test_texts_kept_longer_than_a_source_allows_are_told(home: Path) -> None:
