@@ -31,7 +31,7 @@ TASK = "terms"
 _LONGEST = 6
 _SIEVE_BITS = 18
 _ENDINGS = ("", "s", "e", "x", "es")
-_SILENT = {"‹lieu›", "‹origine›", "‹prénom›", "‹lien›"}
+_SILENT = {"‹lieu›", "‹origine›", "‹prénom›", "‹fête›", "‹lien›"}
 _MARK = re.compile(r"‹\w+›|\w+")
 
 

@@ -11,7 +11,7 @@ from models.tokens import Tokens
 
 LANGUAGES = lexicons.LANGUAGES
 # Marks of what a person is or where they are from: rule 13 says that they are about nothing.
-SILENT = ("‹lieu›", "‹origine›", "‹prénom›")
+SILENT = ("‹lieu›", "‹origine›", "‹prénom›", "‹fête›")
 
 
 def read(texts: Sequence[str], lang: str = "fr") -> Tokens:
