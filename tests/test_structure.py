@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli", "coverage_commands"),
+        *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -46,7 +46,8 @@ PARTS = {
     "gaps": ("gaps", "spans"),
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
     "detect": ("detect",),
-    "baseline": ("baseline", "holidays", "rules"),
+    "baseline": ("baseline", "burst", "series", "holidays", "rules"),
+    "backtest": ("backtest",),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *("oncall", "outbox", "channels"),
