@@ -23,7 +23,6 @@ from pipelines.burst import Levels
 from pipelines.incidents import Incident
 from pipelines.series import Series
 
-CRITICAL = 3.0  # times the threshold, as sql/alerts/volume_surge.sql says
 BEFORE = timedelta(hours=2)  # an alarm so long before a marked moment has told it
 AFTER = timedelta(hours=24)
 
@@ -70,35 +69,61 @@ class Tally:
 
 
 def replay(series: Series, *, zone: ZoneInfo, start: datetime | None = None) -> Replay:
-    """The alarms of a series; those before `start` are left out, their rows are learnt from."""
-    found = burst.levels(series, zone)
-    first = start or series.start
-    alarms = (step for step in openings(found, series) if series.told_at(step) >= first)
-    return Replay(series=series, levels=found, alarms=tuple(alarms), start=first)
+    """The alarms of a series; those before `start` are left out, their rows are learnt from.
+
+    Hours of incidents teach nothing, as in the product: each day is learnt after those before it
+    were judged.
+    """
+    watch, desk = burst.Watch(series, zone), Desk(series)
+    parts = []
+    for first, found in watch.days():
+        parts.append(found)
+        for since, until in desk.judge(first, found):
+            watch.calm[since:until] = False
+    begin = start or series.start
+    alarms = tuple(step for step in desk.fired if series.told_at(step) >= begin)
+    return Replay(series=series, levels=burst.joined(parts), alarms=alarms, start=begin)
 
 
-def openings(found: Levels, series: Series) -> list[int]:
-    """The steps at which an incident begins to fire."""
-    fired: list[int] = []
-    last: Incident | None = None
-    since = timedelta(minutes=series.minutes)
-    for step, level in enumerate(found.level.tolist()):
-        if last is None and level < ENTER:
-            continue
-        alert = _alert(level) if level >= LEAVE else None
-        as_of = series.begins_at(step + 1)
-        now = incidents.step(last, alert, fingerprint="series", as_of=as_of, since_last=since)
-        if now and now.state == "firing" and (last is None or last.state in _QUIET):
-            fired.append(step)
-        last = None if now and now.state == "ok" else now
-    return fired
+class Desk:
+    """The incidents of one series, by the rules of `pipelines/incidents.py`."""
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        self.apart = timedelta(minutes=series.minutes)
+        self.last: Incident | None = None
+        self.fired: list[int] = []
+
+    def judge(self, first: int, found: Levels) -> list[tuple[int, int]]:
+        """Go on over some steps; the spans of incidents in them, from an hour before they open."""
+        spans = []
+        floods = found.is_flood.tolist()
+        for place, (level, is_heard) in enumerate(
+            zip(found.level.tolist(), found.is_heard.tolist(), strict=True)
+        ):
+            if not is_heard or (self.last is None and level < ENTER):
+                continue  # what nobody heard neither opens nor ends anything
+            if self._step(first + place, level, floods[place]) == "firing":
+                spans.append((max(first + place - 60 // self.series.minutes, 0), first + place + 1))
+        return spans
+
+    def _step(self, step: int, level: float, is_flood: bool) -> str:
+        alert = _alert(level, "critical" if is_flood else "warning") if level >= LEAVE else None
+        as_of = self.series.begins_at(step + 1)
+        now = incidents.step(
+            self.last, alert, fingerprint="series", as_of=as_of, since_last=self.apart
+        )
+        state = now.state if now else "ok"
+        if state == "firing" and (self.last is None or self.last.state in _QUIET):
+            self.fired.append(step)
+        self.last = None if state == "ok" else now
+        return state
 
 
 _QUIET = ("ok", "pending", "resolved")
 
 
-def _alert(level: float) -> Alert:
-    severity: Severity = "critical" if level >= CRITICAL else "warning"
+def _alert(level: float, severity: Severity) -> Alert:
     return Alert(
         rule_id="volume_surge",
         rule_version="",

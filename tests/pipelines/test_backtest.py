@@ -115,3 +115,27 @@ def test_the_interval_of_a_rate_is_the_published_one() -> None:
     # Garwood (1936): none in 10 days is below 0.3689 a day, five are between 0.1623 and 1.1668.
     assert backtest.per_day(0, 10)[2] == pytest.approx(0.3689, abs=1e-4)
     assert backtest.per_day(5, 10)[1:] == pytest.approx((0.1623, 1.1668), abs=1e-4)
+
+
+def test_what_is_added_later_changes_no_alarm_of_before() -> None:
+    dice = np.random.default_rng(7)
+    values = np.concatenate([town(12, seed=3), town(12, seed=4) * 2, town(6, seed=5)])
+    values[5000:5040] = 0.0
+    values[5040] = 400.0
+    values[6000:6030] = np.nan
+    whole = backtest.replay(Series(start=START, minutes=5, values=values), zone=PARIS)
+    assert whole.alarms
+    for length in (*dice.integers(400, len(values), 6), 10 * A_DAY + 150, 5020, 5041, 6010):
+        part = Series(start=START, minutes=5, values=values[:length])
+        before = tuple(step for step in whole.alarms if step < length)
+        assert backtest.replay(part, zone=PARIS).alarms == before
+
+
+def test_the_whole_evaluator_is_given_a_growing_file_and_repeats_itself(tmp_path: Path) -> None:
+    lines = as_csv(town(12), minutes=5).splitlines()
+    whole = backtest.replay(counted.read(written(tmp_path, "\n".join(lines))), zone=PARIS).times
+    cut = written(tmp_path, "\n".join(lines[: 10 * A_DAY + 153]))
+    part = backtest.replay(counted.read(cut), zone=PARIS)
+    last = part.series.told_at(len(part.series.values) - 1)
+    assert part.times == tuple(at for at in whole if at <= last)
+    assert part.times
