@@ -41,9 +41,7 @@ from pipelines.series import Floats, Series
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-ENTER = (
-    1.65  # mean of -log10 chances of an hour: docs/bursts.md shows how flat its surroundings are
-)
+ENTER = 1.75  # mean of -log10 chances of an hour; docs/bursts.md shows what lies around it
 TAIL_DAYS = 21
 PAST_DAYS = 5  # of `unlike`
 TAIL_SHARE = 0.1  # of hours is tail
@@ -117,6 +115,7 @@ class Watch:
         self.hours: Ints = seconds // 3600
         self.kinds = kinds(self.hours, zone)
         self.scores = np.full((3, count), np.nan)
+        self.caps = np.full((3, count), np.inf)
         self.means = np.zeros(count)
         self.owed = np.zeros(count)
         self.begun: int | None = None  # the first step that is judged
@@ -165,7 +164,9 @@ class Watch:
         total = np.bincount(place[heard], self.counts[begin:first][heard], HISTORY_HOURS)
         if not _is_warm(steps.sum() / self.hour, float(total.sum())):
             return None
-        is_known = steps * 2 >= self.hour
+        # An hour that was read in part was mostly read badly: it counts only where all are such.
+        is_read, is_known = steps * 2 >= self.hour, steps >= self.hour
+        is_known = is_known if is_known.sum() * 2 >= is_read.sum() else is_read
         calm = np.bincount(place[~self.calm[begin:first]], minlength=HISTORY_HOURS) == 0
         usable = is_known & calm if (is_known & calm).sum() * 2 >= is_known.sum() else is_known
         rows = (total * self.hour / np.maximum(steps, 1))[None, :]
@@ -231,7 +232,7 @@ class Watch:
         self.scores[1, first:last] = np.log1p(np.maximum(seen - mean, 0))
         self.scores[2, first:last] = self._unlike(first, last)
         self.scores[:, first:last][:, ~is_known] = np.nan
-        tails = [self._tail(row, first) for row in self.scores]
+        tails = [self._tail(number, first) for number in range(3)]
         chances = [
             chance(tail, row[first:last]) for tail, row in zip(tails, self.scores, strict=True)
         ]
@@ -276,12 +277,24 @@ class Watch:
         )
         return np.asarray(moved * self.hour // 3600, dtype=np.int64)
 
-    def _tail(self, scores: Floats, first: int) -> Tail | None:
-        """How high the hours of the past days got; None while nothing is known of it."""
+    def _tail(self, number: int, first: int) -> Tail | None:
+        """How high the hours of the past days got; None while nothing is known of it.
+
+        An hour of an incident counts, but not for more than what alarms by itself: left out
+        altogether, incidents would make the next one more likely; left whole, hide it.
+        """
         steps = min(first, TAIL_DAYS * self.day) // self.hour * self.hour
-        past = scores[first - steps : first].reshape(-1, self.hour)
-        known = past[~np.isnan(past).all(axis=1)]
-        return tail(np.nanmax(known, axis=1)) if len(known) else None
+        span = slice(first - steps, first)
+        scores, caps = self.scores[number, span], self.caps[number, span]
+        past = np.where(self.calm[span], scores, np.minimum(scores, caps)).reshape(-1, self.hour)
+        whole = self.taught[span].reshape(-1, self.hour).all(axis=1)
+        is_read = ~np.isnan(past).all(axis=1)
+        is_known = is_read & whole if (is_read & whole).sum() * 2 >= is_read.sum() else is_read
+        known = past[is_known]
+        found = tail(np.nanmax(known, axis=1)) if len(known) else None
+        if found is not None:
+            self.caps[number, first : first + 2 * self.day] = height(found, ENTER)
+        return found
 
     def _by_day(self, first: int, last: int, spread: float) -> Levels:
         seen, mean, _ = self._window(first, last, self.day)
