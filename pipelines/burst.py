@@ -121,11 +121,15 @@ class Watch:
         self.begun: int | None = None  # the first step that is judged
         self.silence = 0.0  # expected mentions since the last one
 
-    def days(self) -> Iterator[tuple[int, Levels]]:
-        """The levels of each day with the step that it begins with; the first day is only read."""
+    def days(self, since: int = 0) -> Iterator[tuple[int, Levels]]:
+        """The levels of each day with the step that it begins with; the first day is only read.
+
+        Days that end before the step `since` are not judged, but learnt from.
+        """
         ends = np.flatnonzero(np.diff(self.hours // 24)) + 1
         for first, last in zip([0, *ends], [*ends, len(self.counts)], strict=True):
-            yield int(first), self._judged(int(first), int(last))
+            if last > since:
+                yield int(first), self._judged(int(first), int(last))
 
     def _judged(self, first: int, last: int) -> Levels:
         learnt = self._learnt(first)

@@ -46,7 +46,7 @@ PARTS = {
     "gaps": ("gaps", "spans"),
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
     "detect": ("detect",),
-    "baseline": ("baseline", "burst", "series", "holidays", "rules"),
+    "baseline": ("baseline", "burst", "surge", "series", "holidays", "rules"),
     "backtest": ("backtest",),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),

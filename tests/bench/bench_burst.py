@@ -9,10 +9,11 @@ Nothing of them is in this repository.
 
 - Numenta's series are scored by the scorer given (alarms of 60 minutes), with every threshold left
   out in turn: chosen on four series, scored on the fifth.
-- Crises: the French stream of 2022, thinned to so many mentions an hour, and to it added, at moments by
-  day outside the two nights of results and debate, a crisis: `step`, `TIMES` usual hours more from one moment on for six hours; `real`, the
-  first day of a crisis of CrisisLexT26, its busiest hour as high. The delay counts from the first
-  hour in which it adds a usual hour: until then there is less of it than of everything else.
+- Crises: the French stream of 2022, thinned to so many mentions an hour. To it is added, by day
+  and outside the two nights of results and debate, a crisis: `step`, `TIMES` usual hours more from
+  one moment on for six hours; `real`, the first day of a crisis of CrisisLexT26, its busiest hour
+  as high. The delay counts from the first hour in which it adds a usual hour: until then there is
+  less of it than of everything else.
 """
 
 from __future__ import annotations

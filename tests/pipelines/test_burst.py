@@ -53,6 +53,18 @@ def test_a_rise_by_day_is_told_soon(a_day: float, times: float, minutes: int) ->
     assert delays[0] <= minutes
 
 
+@pytest.mark.parametrize("hour", [9, 12, 15, 18, 20])
+def test_three_times_as_many_by_day_are_told_within_the_hour(hour: int) -> None:
+    rate = rates(31, a_day=450, start=START)
+    onset = 30 * A_DAY + (hour - 2) * 12  # by the clock of Paris
+    quiet = np.random.default_rng(6).poisson(rate).astype(float)
+    values = quiet.copy()
+    values[onset:] += np.random.default_rng(7).poisson(2 * rate[onset:])
+    fired = [step for step in replayed(values, START).alarms if step >= onset]
+    assert fired
+    assert 0 < (fired[0] + 1 - onset) * 5 <= 60
+
+
 @pytest.mark.parametrize("is_written", [True, False])
 def test_a_collector_that_comes_back_with_what_piled_up_is_no_burst(*, is_written: bool) -> None:
     rate = rates(20, a_day=4800, start=START)
