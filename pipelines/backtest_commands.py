@@ -13,15 +13,27 @@ from pipelines.errors import VigieError
 
 
 def backtested(
-    series: Path, into: Path, *, start: datetime | None, labels: Path | None, zone: str
+    series: Path,
+    into: Path,
+    *,
+    start: datetime | None,
+    labels: Path | None,
+    report: Path | None,
+    zone: str,
 ) -> None:
     """Replay the series of a file, write its alarms, and print what they were worth."""
     clock = _zone(zone)
     marked = counted.moments(labels) if labels else []
     replayed = backtest.replay(counted.read(series), zone=clock, start=start)
     backtest.write(replayed, into)
-    for line in told(replayed, backtest.tally(replayed, marked), has_labels=labels is not None):
+    lines = told(replayed, backtest.tally(replayed, marked), has_labels=labels is not None)
+    for line in lines:
         out.print(words(line))
+    if report is not None:
+        from pipelines import backtest_page  # charts take half a second to import
+
+        backtest_page.write(report, replayed, lines, name=series.stem, zone=clock)
+        out.print(words(f"{report} shows them."), soft_wrap=True)
     out.print(words(f"{into} holds one row an alarm."), soft_wrap=True)
 
 

@@ -492,13 +492,16 @@ def backtest(
     labels: Annotated[
         Path | None, typer.Option(help="CSV with a column timestamp: moments to be told of.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML page with the curve, what was expected, the alarms.")
+    ] = None,
     zone: Annotated[str, typer.Option(help="Whose clock people live by.")] = "Europe/Paris",
 ) -> None:
     """Replay a series of counts through the alarms: how many, how soon, how many for nothing."""
     from pipelines.backtest_commands import backtested
 
     first = _utc(start) if start else None
-    backtested(series, into, start=first, labels=labels, zone=zone)
+    backtested(series, into, start=first, labels=labels, report=report, zone=zone)
 
 
 _PASSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

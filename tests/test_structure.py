@@ -47,7 +47,7 @@ PARTS = {
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
     "detect": ("detect",),
     "baseline": ("baseline", "burst", "surge", "series", "holidays", "rules"),
-    "backtest": ("backtest",),
+    "backtest": ("backtest", "backtest_page"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *("oncall", "outbox", "channels"),

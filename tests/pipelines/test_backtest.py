@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -139,3 +140,25 @@ def test_the_whole_evaluator_is_given_a_growing_file_and_repeats_itself(tmp_path
     last = part.series.told_at(len(part.series.values) - 1)
     assert part.times == tuple(at for at in whole if at <= last)
     assert part.times
+
+
+def test_the_report_shows_the_curve_and_every_alarm_and_fetches_nothing(tmp_path: Path) -> None:
+    series, page = written(tmp_path, as_csv(town())), tmp_path / "page.html"
+    given = ["backtest", "--series", str(series), "--out", str(tmp_path / "a"), "--report"]
+    told = CliRunner().invoke(cli.app, [*given, str(page)])
+    assert told.exit_code == 0, told.output
+    text = page.read_text(encoding="utf-8")
+    rows = (tmp_path / "a").read_text(encoding="utf-8").splitlines()[1:]
+    assert rows
+    assert text.count("<svg") == 1 + len(rows)
+    assert text.count("<tr>") == 1 + len(rows)
+    assert "<script" not in text
+    assert "src=" not in text
+
+
+@pytest.mark.slow
+def test_a_year_of_five_minutes_takes_seconds(tmp_path: Path) -> None:
+    values = np.tile(town(20), 19)[: 365 * A_DAY]
+    began = time.process_time()
+    backtest.replay(counted.read(written(tmp_path, as_csv(values))), zone=PARIS)
+    assert time.process_time() - began < 20
