@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipelines import backtest, series as counted
+from pipelines import backtest, outlook, series as counted
 from pipelines.backtest import Replay, Tally
 from pipelines.console import out, words
 from pipelines.errors import VigieError
@@ -27,6 +27,7 @@ def backtested(
     replayed = backtest.replay(counted.read(series), zone=clock, start=start)
     backtest.write(replayed, into)
     lines = told(replayed, backtest.tally(replayed, marked), has_labels=labels is not None)
+    lines += expected(replayed, clock)
     for line in lines:
         out.print(words(line))
     if report is not None:
@@ -57,3 +58,17 @@ def told(replayed: Replay, found: Tally, *, has_labels: bool) -> list[str]:
     if found.delay is not None:
         lines.append(f"median delay {found.delay / timedelta(minutes=1):.0f} minutes")
     return lines
+
+
+def expected(replayed: Replay, zone: ZoneInfo) -> list[str]:
+    """What the day and the week after the last whole day are expected to hold."""
+    history = counted.by_day(replayed.series, zone)
+    if not history:
+        return []
+    on = max(history) + timedelta(days=1)
+    bands = {days: outlook.expected(history, on=on, days=days) for days in (1, 7)}
+    return [
+        f"expected from {on} on, {name}: {band.low:.0f} to {band.high:.0f} mentions (80 %)"
+        for name, band in zip(("24 hours", "7 days"), bands.values(), strict=True)
+        if band is not None
+    ]

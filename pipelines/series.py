@@ -11,9 +11,10 @@ import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,17 @@ class Series:
     def told_at(self, step: int) -> datetime:
         """The timestamp of the last row that a step is made of: with it the step is known."""
         return self.begins_at(step + 1) - timedelta(minutes=min(self.row_minutes, self.minutes))
+
+
+def by_day(series: Series, zone: ZoneInfo) -> dict[date, int]:
+    """What each whole day of the clock of people holds; a day that was not all read is left out."""
+    starts = (series.begins_at(step).astimezone(zone).date() for step in range(len(series.values)))
+    days: dict[date, list[float]] = {}
+    for day, value in zip(starts, series.values.tolist(), strict=True):
+        days.setdefault(day, []).append(value)
+    least = 23 * 60 / series.minutes  # the day on which clocks are put forward
+    whole = {day: sum(counts) for day, counts in days.items() if len(counts) >= least}
+    return {day: round(total) for day, total in whole.items() if not math.isnan(total)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -247,17 +247,15 @@ def airlines(replay: Path) -> None:
 
 def forecasts(name: str, found: Series) -> None:
     """How many days and weeks fell into the band of 80 % that was told before."""
-    per_day = np.nan_to_num(found.values).reshape(-1)[: len(found.values) // A_DAY * A_DAY]
-    totals = per_day.reshape(-1, A_DAY).sum(axis=1)
-    first = date(found.start.year, found.start.month, found.start.day)
-    history = {first + timedelta(n): int(count) for n, count in enumerate(totals)}
+    history = counted.by_day(found, PARIS)
+    first, totals = min(history), [history[day] for day in sorted(history)]
     for days in (1, 7):
         inside = asked = 0
         for n in range(outlook.WEEKDAY_DAYS, len(totals) - days + 1):
             band = outlook.expected(history, on=first + timedelta(n), days=days)
             if band is not None:
                 asked += 1
-                inside += band.low <= totals[n : n + days].sum() <= band.high
+                inside += band.low <= sum(totals[n : n + days]) <= band.high
         if asked:
             print(f"  {name:28}{days} d: {inside} of {asked} within the band of 80 %")
 

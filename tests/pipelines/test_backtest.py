@@ -51,6 +51,7 @@ def test_a_burst_is_one_row_of_the_file_that_is_written(tmp_path: Path) -> None:
     told = CliRunner().invoke(cli.app, given)
     assert told.exit_code == 0, told.output
     assert "1 of 1 marked moments told" in told.output
+    assert "24 hours: " in told.output
     head, *rows = out.read_text(encoding="utf-8").splitlines()
     assert head == "timestamp"
     delays = [datetime.fromisoformat(row).replace(tzinfo=UTC) - START for row in rows]
@@ -154,6 +155,12 @@ def test_the_report_shows_the_curve_and_every_alarm_and_fetches_nothing(tmp_path
     assert text.count("<tr>") == 1 + len(rows)
     assert "<script" not in text
     assert "src=" not in text
+
+
+def test_the_days_of_a_series_are_those_of_the_clock_and_whole() -> None:
+    begin = datetime(2026, 10, 23, 10, tzinfo=UTC)
+    found = counted.by_day(Series(start=begin, minutes=60, values=np.ones(24 * 4)), PARIS)
+    assert {f"{day:%d}": count for day, count in found.items()} == {"24": 24, "25": 25, "26": 24}
 
 
 @pytest.mark.slow
