@@ -85,12 +85,12 @@ def clock(as_of: datetime, zone: ZoneInfo) -> Clock:
     start = end - timedelta(hours=HISTORY_HOURS)
     return Clock(
         start=start,
-        kind=np.array([_kind(start + timedelta(hours=i), zone) for i in range(HISTORY_HOURS)]),
+        kind=np.array([kind(start + timedelta(hours=i), zone) for i in range(HISTORY_HOURS)]),
         age_days=(HISTORY_HOURS - np.arange(HISTORY_HOURS)) / 24,
     )
 
 
-def _kind(at: datetime, zone: ZoneInfo) -> int:
+def kind(at: datetime, zone: ZoneInfo) -> int:
     local = at.astimezone(zone)
     is_free = local.weekday() >= 5 or is_holiday(local.date())
     return local.hour + (24 if is_free else 0)
@@ -166,7 +166,7 @@ def window_variance(found: Rates, counts: Floats, usable: Floats, window: Window
     kinds = [kind for kind, _ in _pieces(window)]
     size = np.maximum(found.size[:, kinds].mean(axis=1), 1.0)
     is_day = window.minutes >= 1440
-    spread = _daily_spread(found, counts, usable) if is_day else found.spread
+    spread = daily_spread(found, counts, usable) if is_day else found.spread
     variance: Floats = mean * spread * (1 + 1 / size)
     return variance
 
@@ -178,11 +178,11 @@ def _pieces(window: Window) -> Iterator[tuple[int, float]]:
     while at < until:
         hour_end = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         end = min(hour_end, until)
-        yield _kind(at, window.zone), (end - at) / timedelta(hours=1)
+        yield kind(at, window.zone), (end - at) / timedelta(hours=1)
         at = end
 
 
-def _daily_spread(found: Rates, counts: Floats, usable: Floats) -> Floats:
+def daily_spread(found: Rates, counts: Floats, usable: Floats) -> Floats:
     """Variance over mean of whole days: hours of one day rise and fall together."""
     days = (len(counts), HISTORY_HOURS // 24, 24)
     gap = ((counts - found.fitted) * usable).reshape(days).sum(axis=2)

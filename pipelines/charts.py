@@ -205,6 +205,39 @@ def topic_bars(
     )
 
 
+def watched(
+    times: Sequence[datetime],
+    counts: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    alarms: Sequence[datetime],
+    title: str,
+    locale: str,
+    zone: tzinfo,
+) -> str:
+    """A curve with its expected band and a mark at each alarm, as SVG: wide, for a page.
+
+    Counts are drawn by their root, so that a burst leaves the ordinary days readable.
+    """
+    _check(times, counts, low, high)
+    rows = [{"t": _epoch_ms(at), "n": _number(n)} for at, n in zip(times, counts, strict=True)]
+    labels = time_labels(times[0], times[-1], zone=zone, locale=locale)
+    root = alt.Scale(type="sqrt", nice=True)
+    band = _band(rows, low, high).encode(y=_count_axis("low").scale(root))
+    line = alt.Chart(_rows(rows)).mark_line(color=BLUE, strokeWidth=1)
+    layers = [band, line.encode(y=_count_axis("n").scale(root))]
+    if alarms:
+        marks = alt.Chart(_rows([{"t": _epoch_ms(at)} for at in alarms]))
+        layers.append(marks.mark_rule(color=MARK, strokeWidth=1.5, strokeDash=[4, 3]))
+    chart = alt.layer(*layers).encode(x=_time_axis(times, labels))
+    card = _card(chart, title=title, note=None, width=2 * WIDTH, height=2 * HEIGHT)
+    made = vl_convert.vegalite_to_svg(
+        card.to_dict(), allowed_base_urls=[], format_locale=_NUMBERS[locale]
+    )
+    return str(made)
+
+
 def _check(
     times: Sequence[datetime],
     counts: Sequence[float],
@@ -338,6 +371,14 @@ def _png(
     height: int = HEIGHT,
 ) -> bytes:
     """The chart as a white card, without any address ever fetched."""
+    card = _card(chart, title=title, note=note, width=width, height=height)
+    made = vl_convert.vegalite_to_png(
+        card.to_dict(), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[locale]
+    )
+    return bytes(made)
+
+
+def _card(chart: Any, *, title: str, note: str | None, width: int, height: int) -> Any:
     heading = alt.TitleParams(
         text=drawable(title),
         subtitle=note or "",
@@ -349,14 +390,10 @@ def _png(
         subtitleColor=GREY,
         limit=WIDTH + 40,
     )
-    card = (
+    return (
         chart.properties(width=width, height=height, title=heading, background=CARD)
         .configure(font=FONT, padding=10)
         .configure_view(stroke=None)
         .configure_legend(labelColor=INK, labelFontSize=12, symbolStrokeWidth=0, symbolSize=140)
         .configure_axis(labelColor=INK, labelFontSize=12, domainColor=GREY, tickColor=GREY)
     )
-    made = vl_convert.vegalite_to_png(
-        card.to_dict(), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[locale]
-    )
-    return bytes(made)

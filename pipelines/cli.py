@@ -479,6 +479,31 @@ def airflow(context: typer.Context, home: Home = HERE) -> None:
     os.execve(words[0], words, orchestrator.environment(home, os.environ))  # noqa: S606
 
 
+@app.command()
+def backtest(
+    series: Annotated[
+        Path, typer.Option(help="CSV of columns timestamp,value: counts of one series.")
+    ],
+    into: Annotated[Path, typer.Option("--out", help="CSV of alarms, one timestamp a row.")],
+    start: Annotated[
+        datetime | None,
+        typer.Option(help="Count alarms from here on (UTC); what is before is learnt from."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with a column timestamp: moments to be told of.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML page with the curve, what was expected, the alarms.")
+    ] = None,
+    zone: Annotated[str, typer.Option(help="Whose clock people live by.")] = "Europe/Paris",
+) -> None:
+    """Replay a series of counts through the alarms: how many, how soon, how many for nothing."""
+    from pipelines.backtest_commands import backtested
+
+    first = _utc(start) if start else None
+    backtested(series, into, start=first, labels=labels, report=report, zone=zone)
+
+
 _PASSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 

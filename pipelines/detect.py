@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pipelines import baseline, warehouse
+from pipelines import surge, warehouse
 from pipelines.alert import COLUMNS, Alert
 from pipelines.errors import WarehouseError
 from pipelines.settings import Settings
@@ -31,7 +31,7 @@ def detect(
     Changes nothing in the warehouse; the same warehouse and moment give the same alerts.
     """
     zone = settings.institution.zone
-    connection.register("signal", baseline.signals(connection, as_of=as_of, zone=zone))
+    connection.register("signal", surge.signals(connection, as_of=as_of, zone=zone))
     try:
         names = warehouse.sql_names("alerts")
         return [alert for name in names for alert in evaluate(connection, name, as_of=as_of)]

@@ -25,7 +25,7 @@ WEEKDAY_DAYS = 14  # below, every weekday has the same share
 TAIL = 0.1
 _NORMAL = 1.2816  # 90th percentile of the normal law
 _MEDIAN_VARIANCE = 1.57  # of a median beside a mean: pi / 2
-_POOLING = -0.3  # days of a week share part of their luck: -0.5 if none, 0 if all of it
+_POOLING = -0.15  # days of a week share their luck: -0.5 if none, 0 if all (docs/bursts.md)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli", "coverage_commands"),
+        *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -46,12 +46,13 @@ PARTS = {
     "gaps": ("gaps", "spans"),
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
     "detect": ("detect",),
-    "baseline": ("baseline", "holidays", "rules"),
+    "baseline": ("baseline", "burst", "surge", "series", "holidays", "rules", "outlook"),
+    "backtest": ("backtest", "backtest_page"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *("oncall", "outbox", "channels"),
     ),
-    "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
+    "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
     "wording": ("wording",),
     "copies": ("copies",),
     "charts": ("charts",),

@@ -1,11 +1,12 @@
 -- Rule: volume_surge
--- Version: 1
+-- Version: 2
 -- Severity: warning, critical
 -- Window: 15 and 60 minutes; 24 hours where few people speak
 -- Purpose: far more mentions of a subject than at this hour of this kind of day.
 -- Grain: one row per subject that is above, or has not yet left, the threshold: the hour where it
 --   enters, else the quarter of an hour; a critical one before a warning.
--- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
+-- Reads: signal (made by pipelines/surge.py). Read by: pipelines/detect.py.
+--   `burst` is the level of the detector (pipelines/burst.py, docs/bursts.md), where 1 enters.
 -- Units: observed, expected, low and high are mentions in the window, copies included.
 -- Caveat: a rush of copies is a rush; text_count beside it counts copies once.
 -- Label fr: Afflux de mentions
@@ -22,13 +23,8 @@
 -- Owner en: moderator on call
 with thresholds as (
     select
-        3.5 as hour_score,
-        4.5 as quarter_score,
-        4.0 as day_score,
-        2.0 as times_expected,
         12 as least_mentions,
         4 as least_authors,
-        60 as small_place_day_mean,
         60 as cold_mentions,
         3.0 as critical_times,
         20 as share_mentions,
@@ -45,23 +41,16 @@ used as (
 measured as (
     select
         signal.*,
-        thresholds.*,
-        case signal.window_minutes
-            when 15 then thresholds.quarter_score
-            when 60 then thresholds.hour_score
-            else thresholds.day_score
-        end as enter_score,
-        greatest(
-            thresholds.least_mentions,
-            thresholds.times_expected * signal.expected,
-            signal.high
-        ) as enter_count
+        thresholds.*
     from signal
     cross join thresholds
     where
         signal.scope = 'all'
-        and (signal.window_minutes = 1440)
-        = (signal.day_mean < thresholds.small_place_day_mean and not signal.is_warming_up)
+        and if(
+            signal.is_warming_up,
+            signal.window_minutes < 1440,
+            signal.burst is not null
+        )
 ),
 
 sensitive as (
@@ -83,15 +72,16 @@ graded as (
         case
             when measured.is_warming_up then measured.mention_count / measured.cold_mentions
             else least(
-                measured.score / measured.enter_score,
-                measured.mention_count / measured.enter_count,
+                measured.burst,
+                measured.mention_count / measured.least_mentions,
                 measured.author_count / measured.least_authors
             )
         end as level,
-        measured.mention_count
-        >= measured.critical_times
-        * if(measured.is_warming_up, measured.cold_mentions, measured.enter_count)
-            as is_flood,
+        if(
+            measured.is_warming_up,
+            measured.mention_count >= measured.critical_times * measured.cold_mentions,
+            measured.is_flood
+        ) as is_flooded,
         measured.mention_count >= measured.share_mentions
         and measured.author_count >= measured.share_authors
         and not measured.is_warming_up
@@ -100,7 +90,7 @@ graded as (
             > measured.negative_share_expected + measured.negative_margin
             or coalesce(sensitive.is_sensitive, false)
         ) as is_hostile,
-        if(is_flood or is_hostile, 'critical', 'warning') as severity
+        if(is_flooded or is_hostile, 'critical', 'warning') as severity
     from measured
     left join sensitive
         on
@@ -110,7 +100,7 @@ graded as (
 
 select
     'volume_surge' as rule_id,
-    '1' as rule_version,
+    '2' as rule_version,
     graded.subject_id,
     graded.scope,
     graded.severity,

@@ -1,6 +1,6 @@
 -- Purpose: when a subject was not itself, so that crisis hours stay out of the baseline.
--- Grain: one row per incident that fired in the 28 days before $as_of. Reads: incident.
--- Read by: pipelines/baseline.py.
+-- Grain: one row per incident that fired in the 50 days before $as_of. Reads: incident.
+-- Read by: pipelines/baseline.py (28 days of it), pipelines/surge.py.
 -- Caveat: an incident about a source names no subject, and touches every one (null).
 select
     subject_id,
@@ -10,4 +10,4 @@ from incident
 where
     state not in ('ok', 'pending')
     and opened_at < $as_of
-    and coalesce(resolved_at, last_fired_at) >= $as_of - interval 28 day;
+    and coalesce(resolved_at, last_fired_at) >= $as_of - interval 50 day;

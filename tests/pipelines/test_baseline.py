@@ -1,11 +1,8 @@
-"""What is expected now: rhythm, silence, crises, clocks, and how often chance alone alerts."""
+"""What is expected now: rhythm, silence, crises, clocks."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import nbinom, poisson
 
-from pipelines import baseline, warehouse
+from pipelines import baseline
 from pipelines.baseline import HISTORY_HOURS, Window
 from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
 
@@ -244,90 +241,3 @@ def test_nothing_published_later_changes_what_a_moment_says() -> None:
         "insert into hourly values ($at, 'eau', 'all', 900, 0, 0, 0, 1)", {"at": later}
     )
     assert signals(connection) == before
-
-
-# How often chance alone alerts, and how soon three times as many are seen.
-
-
-@dataclass(frozen=True)
-class Town:
-    """Counts of five minutes over some weeks; `rate` is what they were drawn from."""
-
-    counts: Floats
-    rate: Floats
-
-
-RHYTHM = np.array(
-    [4, 2, 1, 1, 1, 3, 9, 19, 24, 21, 19, 21, 30, 27, 20, 19, 22, 28, 36, 38, 37, 32, 22, 11]
-)
-MONDAY = datetime(2026, 8, 31, tzinfo=PARIS)
-A_DAY = 288
-
-
-def town(days: int, *, a_day: float, seed: int) -> Town:
-    step = np.arange(days * A_DAY)
-    rate = RHYTHM[step // 12 % 24] / RHYTHM.sum() * a_day / 12
-    rate = rate * np.where(step // A_DAY % 7 >= 5, 0.7, 1.0)
-    return Town(np.random.default_rng(seed).poisson(rate).astype(float), rate)
-
-
-@cache
-def threshold(name: str) -> float:
-    """A number of sql/alerts/volume_surge.sql."""
-    found = re.search(rf"([\d.]+) as {name}\b", warehouse.sql("alerts/volume_surge"))
-    assert found
-    return float(found[1])
-
-
-def levels(counts: Floats, first: int, last: int) -> Floats:
-    """The level of volume_surge at each five minutes, as its file computes it."""
-    total = np.concatenate([[0.0], np.cumsum(counts)])
-    found = np.zeros(last - first)
-    for step in range(first, last):
-        as_of = MONDAY + timedelta(minutes=5 * step)
-        if step == first or step % 12 == 0:
-            past = counts[(step // 12 * 12) - HISTORY_HOURS * 12 : step // 12 * 12]
-            rates, rows, usable = learnt(past.reshape(-1, 12).sum(axis=1), as_of)
-        for minutes, enter in ((15, threshold("quarter_score")), (60, threshold("hour_score"))):
-            window = Window(until=as_of, minutes=minutes, zone=PARIS)
-            mean = baseline.window_mean(rates, window)
-            variance = baseline.window_variance(rates, rows, usable, window)
-            seen = total[step] - total[step - minutes // 5]
-            score = baseline.tail_score(np.array([seen]), mean, variance)[0]
-            twice = threshold("times_expected") * mean[0]
-            high = baseline.interval(mean, variance)[1][0]
-            least = max(threshold("least_mentions"), twice, high)
-            found[step - first] = max(found[step - first], min(score / enter, seen / least))
-    return found
-
-
-def openings(found: Floats) -> list[int]:
-    """The steps at which an incident fires: ten minutes above open it, an hour below closes it."""
-    fired: list[int] = []
-    above, below, is_open = 0, 0, False
-    for step, level in enumerate(found):
-        above = above + 1 if level >= 1 else 0
-        below = 0 if level >= 0.6 else below + 1
-        is_open = is_open and below < 12
-        if above >= 3 and not is_open:
-            fired.append(step)
-            is_open = True
-    return fired
-
-
-@pytest.mark.parametrize("a_day", [300, 500])
-def test_a_quiet_town_is_woken_less_than_once_a_week(a_day: float) -> None:
-    quiet = town(28 + 28, a_day=a_day, seed=5)
-    fired = openings(levels(quiet.counts, 28 * A_DAY, 56 * A_DAY))
-    assert len(fired) < 4
-
-
-@pytest.mark.parametrize("hour", [9, 12, 15, 18, 20])
-def test_three_times_as_many_by_day_are_told_within_the_hour(hour: int) -> None:
-    quiet = town(31, a_day=450, seed=6)
-    onset = 30 * A_DAY + hour * 12
-    counts = quiet.counts.copy()
-    counts[onset:] += np.random.default_rng(7).poisson(2 * quiet.rate[onset:])
-    fired = openings(levels(counts, onset - 12, onset + 36))
-    assert fired
-    assert 0 < (fired[0] - 12) * 5 <= 60

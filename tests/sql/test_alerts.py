@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines import baseline, detect, rules
+from pipelines import detect, rules, surge
 from pipelines.alert import COLUMNS, Alert
 from pipelines.errors import WarehouseError
 from tests.pipelines.watched import AS_OF, crowd, empty, quiet_history, say
@@ -46,6 +46,8 @@ DEFAULTS: dict[str, Any] = {
     "topic_share_high": 0.1,
     "topic_share_expected": 0.05,
     "is_warming_up": False,
+    "burst": None,
+    "is_flood": False,
 }
 
 
@@ -58,8 +60,8 @@ def cases() -> list[Any]:
 
 
 def signal_of(connection: duckdb.DuckDBPyConnection) -> pa.Schema:
-    """The schema of `signal` as the baseline makes it, so that no case invents a column."""
-    made = baseline.signals(connection, as_of=AS_OF, zone=PARIS)
+    """The schema of `signal` as it is made, so that no case invents a column."""
+    made = surge.signals(connection, as_of=AS_OF, zone=PARIS)
     schema: pa.Schema = made.schema
     return schema
 
@@ -121,7 +123,7 @@ def test_a_rule_returns_alerts_under_its_own_name_and_version(rule: str) -> None
         {"readings": [{"source": "presse", "every": 60, "from": 9000, "to": 600, "accepted": 1}]},
     )
     connection.unregister("signal")
-    connection.register("signal", baseline.signals(connection, as_of=AS_OF, zone=PARIS))
+    connection.register("signal", surge.signals(connection, as_of=AS_OF, zone=PARIS))
     alerts = detect.evaluate(connection, rule, as_of=AS_OF)
     assert alerts
     for alert in alerts:

@@ -1,0 +1,100 @@
+"""The detector fed from the warehouse: the same levels as a replay, learning, crises, costs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines import backtest, surge
+from pipelines.series import Series
+from tests.pipelines.test_burst import A_DAY, rates
+from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
+
+PARIS = ZoneInfo("Europe/Paris")
+MIDNIGHT = AS_OF.replace(hour=0, minute=0)
+
+
+def near(connection: duckdb.DuckDBPyConnection, as_of: datetime = AS_OF) -> surge.Near:
+    return surge.near(connection, ["eau"], as_of=as_of, zone=PARIS)["eau"]
+
+
+def lived(days: int, *, a_day: float, burst: int = 0) -> tuple[duckdb.DuckDBPyConnection, Series]:
+    """A town heard for some days until `AS_OF`, its last half hour `burst` times as loud."""
+    start = MIDNIGHT - timedelta(days=days)
+    count = (AS_OF - start) // timedelta(minutes=5)
+    rate = rates(days + 1, a_day=a_day, start=start)[:count]
+    rate[-6:] *= max(burst, 1)
+    values = np.random.default_rng(4).poisson(rate).astype(float)
+    connection = empty()
+    kept = max(count - 30 * A_DAY, 0)
+    steps = [step for step in range(kept, count) for _ in range(int(values[step]))]
+    gap = timedelta(minutes=5)
+    say(connection, [Said(at=start + gap * (s + 0.4), text=str(n)) for n, s in enumerate(steps)])
+    hours = values[: count // 12 * 12].reshape(-1, 12).sum(axis=1)
+    rows = [
+        {"hour_at": start + timedelta(hours=n), "subject_id": "eau", "scope": "all"}
+        | {"mention_count": int(value), "scored_count": 0, "negative_count": 0}
+        | {"positive_count": 0, "author_count": 1}
+        for n, value in enumerate(hours)
+        if value
+    ]
+    connection.register("fresh", pa.Table.from_pylist(rows))
+    connection.execute("insert into hourly by name select * from fresh")
+    return connection, Series(start=start, minutes=5, values=values)
+
+
+@pytest.mark.parametrize("burst", [0, 6])
+def test_the_warehouse_and_a_replay_say_the_same(burst: int) -> None:
+    connection, series = lived(56, a_day=400, burst=burst)
+    wanted = backtest.replay(series, zone=PARIS).levels.level[-1]
+    found = near(connection)
+    assert found.level == pytest.approx(wanted, abs=1e-6)
+    assert (found.level > 1) is (burst > 1)
+
+
+def test_a_place_where_few_speak_is_judged_by_its_day() -> None:
+    connection, series = lived(30, a_day=12)
+    found = near(connection)
+    assert found.is_small
+    levels = backtest.replay(series, zone=PARIS).levels
+    assert found.level == pytest.approx(levels.level[-1], rel=0.2, abs=0.05)
+    rows = surge.signals(connection, as_of=AS_OF, zone=PARIS).to_pylist()
+    assert {row["window_minutes"] for row in rows if row["burst"] is not None} == {1440}
+
+
+def test_a_new_subject_is_warming_up_until_the_detector_knows_it() -> None:
+    connection = empty()
+    say(connection, crowd(30))
+    assert near(connection).level is None
+    rows = surge.signals(connection, as_of=AS_OF, zone=PARIS).to_pylist()
+    assert rows
+    assert all(row["is_warming_up"] for row in rows)
+
+
+def test_an_empty_warehouse_has_the_same_columns() -> None:
+    table = surge.signals(empty(), as_of=AS_OF, zone=PARIS)
+    assert table.num_rows == 0
+    assert {"burst", "is_flood"} <= set(table.column_names)
+
+
+def test_nothing_published_later_changes_what_a_moment_says() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(40))
+    before = near(connection)
+    say(connection, crowd(90, until=AS_OF + timedelta(hours=2), network="bluesky"))
+    assert near(connection) == before
+
+
+def test_a_moment_between_two_steps_is_judged_as_well() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(60))
+    found = near(connection, AS_OF + timedelta(minutes=1, seconds=20))
+    assert found.level is not None
+    assert found.level > 1
