@@ -325,10 +325,9 @@ COVERAGE = {
 @app.command()
 def sources(
     home: Home = HERE,
-    law: Annotated[bool, typer.Option("--law", help="The manifest of each source.")] = False,
+    law: Annotated[bool, typer.Option("--law", help="By what right: each manifest.")] = False,
 ) -> None:
-    """The source blocks of this home: where each stands and what is left of its budget or, with
-    --law, by what right."""
+    """Where each source block stands, what it noted and refused, what is left of its budget."""
     from pipelines import coverage_commands, run, warehouse
 
     house = run.house(home)
@@ -341,10 +340,16 @@ def sources(
         names = ", ".join(COVERAGE)
         rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
         troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
+        notes = warehouse.run(connection, "queries/source_notes").fetchall()
+        refusals = warehouse.run(connection, "queries/source_refusals").fetchall()
     lines = [[("no", "yes")[v] if isinstance(v, bool) else v for v in row] for row in rows]
     out.print(table(list(COVERAGE.values()), lines))
     for name, status, note in troubles:
         out.print(words(f"{name}: {status}: {note}"))
+    for name, at, note in notes:
+        out.print(words(f"{name}: noted {at.astimezone(UTC):%H:%M} UTC: {note}"))
+    for name, reason, count, detail in refusals:
+        out.print(words(f"{name}: refused {count} ({reason}): {detail}"))
     coverage_commands.budgets(house, now=datetime.now(UTC))
 
 

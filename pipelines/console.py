@@ -62,14 +62,16 @@ def named(value: str) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table that is folded and never cut where the terminal is narrow.
 
-    Names of the first column and short figures are kept on one line: the rest gives way.
+    Names of the first column, short figures and the words of heads are kept whole: the rest gives
+    way.
     """
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     told = [[e if isinstance(e, Text) else words(_blank(e)) for e in row] for row in rows]
     for at, head in enumerate(heads):
         widest = max((row[at].cell_len for row in told), default=0)
-        kept = _NAME if at == 0 else _FIGURE
-        found.add_column(head, overflow="fold", min_width=widest if widest <= kept else None)
+        kept = widest if widest <= (_NAME if at == 0 else _FIGURE) else 0
+        word = max(map(len, head.split()), default=0)
+        found.add_column(head, overflow="fold", min_width=max(kept, min(word, _FIGURE)))
     for row in told:
         found.add_row(*row)
     return found

@@ -258,7 +258,7 @@ def _inbox(patient: _Patient) -> Iterator[Check]:
         what = f"{len(old)} files in inbox/ are older than the {days} days that texts are kept"
         yield Check(name="inbox", status="warning", what=what, remedy="delete them")
         return
-    yield Check(name="inbox", status="ok", what=f"{len(files)} files")
+    yield Check(name="inbox", status="ok", what=f"{_counted(len(files), 'file')}")
 
 
 def _zones(patient: _Patient) -> Iterator[Check]:
@@ -399,7 +399,8 @@ def _backlog(connection: duckdb.DuckDBPyConnection, now: datetime) -> Check:
     count, oldest, error = found or (0, None, None)
     if not count:
         return Check(name="outbox", status="ok", what="nothing waits to be sent")
-    what = f"{count} mails wait, the oldest for {_span(now - oldest)}; {error or 'not tried yet'}"
+    waiting = f"{_counted(count, 'mail')} {'waits' if count == 1 else 'wait'}"
+    what = f"{waiting}, the oldest for {_span(now - oldest)}; {error or 'not tried yet'}"
     if now - oldest > _OVERDUE:
         remedy = "mend the mail server or [mail], then `vigie deliver`"
         return Check(name="outbox", status="error", what=what, remedy=remedy)
@@ -650,6 +651,10 @@ def _pool(version: str, own: Mapping[str, str]) -> Check:
     )
     remedy = f"`vigie airflow pools set {orchestrator.POOL} 1 warehouse`, or `vigie up`"
     return Check(name="airflow", status="error", what=what, remedy=remedy)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _slots(output: str) -> int | None:

@@ -196,8 +196,7 @@ def _wanted(
     by_handle = handle is not None and network is not None
     if [permalink is not None, by_key, by_handle].count(True) != 1:
         raise VigieError(
-            "it is not clear what to erase: give a permalink, or a handle with its network, or "
-            "a source with the id of a post"
+            "it is not clear what to erase: give --permalink, or --handle with its --network"
         )
     if permalink is not None:
         return Wanted(link=_link(permalink))

@@ -45,6 +45,9 @@ ONE_PERSON = (
 )
 
 
+_SHOWN = 74  # characters of a query, so that the mark below stands right on 80 columns
+
+
 class QueryError(VigieError):
     """A query that cannot be read, or that may not be asked: where it breaks off, why, the remedy.
 
@@ -60,9 +63,9 @@ class QueryError(VigieError):
         self.place += f"character {at - start + 1}"
         marks = "^" * max(1, min(length, len(line) - (at - start)))
         shown = "".join(c if c.isprintable() else " " for c in line)
-        from_left = max(0, at - start - 60)
-        cut = shown[from_left : from_left + 100]
-        pointer = " " * (at - start - from_left) + marks[: 100 - (at - start - from_left)]
+        from_left = max(0, at - start - _SHOWN // 2)
+        cut = shown[from_left : from_left + _SHOWN]
+        pointer = " " * (at - start - from_left) + marks[: _SHOWN - (at - start - from_left)]
         super().__init__(f"{what} ({self.place}): {remedy}\n    {cut}\n    {pointer}")
 
 

@@ -131,7 +131,12 @@ def _named(
 def moved_words(text: str, score: explaining.Score, *, count: int = WORDS) -> str:
     """The words that moved a score most, for it or against it, each with its effect in points."""
     top = explaining.strongest(explaining.effects(text, score), count=count)
-    return ", ".join(f"{cut(each.word, _LONGEST)} {100 * each.effect:+.0f}" for each in top)
+    return ", ".join(f"{_bare(each.word)} {100 * each.effect:+.0f}" for each in top)
+
+
+def _bare(word: str) -> str:
+    """A word as it is listed: cut, and without the comma or full stop that stood behind it."""
+    return cut(word.rstrip(",;:.") or word, _LONGEST)
 
 
 def cut(text: str, limit: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -46,6 +47,7 @@ query_app = typer.Typer(
 Asked = Annotated[str, typer.Argument(help="A query in quotes, or the id of a subject of --home.")]
 _SHOWN = 240  # characters of a text around the words that matched
 _REASONS = 12
+_TERMS = 6  # of a kind that a version shows
 _LISTS = ("hashtags", "mentioned_handles", "place_codes")
 _COUNTS = ("like_count", "reply_count", "share_count", "quote_count")
 
@@ -314,7 +316,8 @@ def rerun(
     for subject_id in sorted({*added, *removed}):
         table.add_row(words(subject_id), str(added[subject_id]), str(removed[subject_id]))
     out.print(table if added or removed else "Nothing changed.")
-    out.print(f"{total} mentions over {days} days were read again.")
+    span = "1 day" if days == 1 else f"{days} days"
+    out.print(f"{total} mentions over {span} were read again.")
 
 
 def _reread(home: Path, since: datetime, until: datetime, now: datetime) -> None:
@@ -340,12 +343,34 @@ def versions(home: Home = HERE) -> None:
     now = {watch.version for watch in run.watched(house)}
     with warehouse.opened(house.home, read_only=True) as connection:
         rows = warehouse.run(connection, "queries/query_versions").fetchall()
-    table = Table(
-        "version", "first used", "last used", "mentions", "asks", box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )  # fmt: skip
     for version, first, last, asked, count in rows:
         mark = " (now)" if version in now else ""
-        days = (f"{first:%Y-%m-%d %H:%M}", f"{last:%Y-%m-%d %H:%M}")
-        table.add_row(words(f"{version}{mark}"), *days, str(count), words(asked))
-    out.print(table if rows else "No version has been used yet: `vigie watch` uses the first.")
+        out.print(
+            words(
+                f"{version}{mark}: {count} mentions, used {first:%Y-%m-%d %H:%M} to "
+                f"{last:%Y-%m-%d %H:%M} UTC"
+            )
+        )
+        for line in _asks(asked):
+            out.print(words(f"    {line}"), soft_wrap=True)
+    if not rows:
+        out.print("No version has been used yet: `vigie watch` uses the first.")
+
+
+def _asks(asked: str) -> list[str]:
+    """What a version asks: its query, or the first of each kind of simple terms."""
+    try:
+        found = json.loads(asked)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        return asked.strip().splitlines()
+    return [line for key, told in found.items() for line in _terms(key, told)]
+
+
+def _terms(key: str, told: object) -> list[str]:
+    if not isinstance(told, list):
+        return [f"{key}: {told}"]
+    terms = list(dict.fromkeys(map(str, told)))
+    more = f" and {len(terms) - _TERMS} more" if len(terms) > _TERMS else ""
+    return [f"{key}: {', '.join(terms[:_TERMS])}{more}"] if terms else []

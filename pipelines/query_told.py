@@ -58,11 +58,20 @@ _MISLEADING = frozenset(_MISLEADING_LIST.split())
 # --- in words
 
 
-def described(node: Node, *, depth: int = 0) -> Iterator[str]:
+def described(node: Node) -> Iterator[str]:
     """A tree in lines of plain words, what belongs together indented."""
+    yield from _described(node, 0, set())
+
+
+def _described(node: Node, depth: int, cut_out: set[Phrase]) -> Iterator[str]:
+    """`cut_out` holds the phrases of every `Cut` that were shown: they are not shown again."""
     yield f"{'  ' * depth}{_named_line(node)}"
-    for child in _shown_children(node):
-        yield from described(child, depth=depth + 1)
+    shown = _shown_children(node)
+    if isinstance(node, Cut):
+        shown = (node.child, *(phrase for phrase in node.phrases if phrase not in cut_out))
+        cut_out.update(node.phrases)
+    for child in shown:
+        yield from _described(child, depth + 1, cut_out)
 
 
 def _shown_children(node: Node) -> tuple[Node, ...]:
@@ -96,8 +105,9 @@ def _named_line(node: Node) -> str:
             more = f" ({len(inner)}, of which 50 are shown)" if len(inner) > 50 else ""
             return f"at least one of these{more}:"
         case Cut(_, phrases):
-            out = ", ".join(f"“{phrase.written}”" for phrase in phrases)
-            return f"once {out} is taken out of the text:"
+            out = ", ".join(f"“{phrase.written}”" for phrase in phrases[:_LISTED])
+            more = f" and {len(phrases) - _LISTED} more" if len(phrases) > _LISTED else ""
+            return f"once {out}{more} is taken out of the text:"
         case Named(names, context, exclude, within):
             against = f", none of {listed(Any(exclude))}" if exclude else ""
             near = listed(Any(context))

@@ -83,7 +83,7 @@ def _unreadable(source: Path, error: Exception) -> VigieError:
     )
 
 
-_WHAT = re.compile(r"[^:'\"\n]+(?:: Row #\d+: Expected \d+ columns, got \d+)?")
+_WHAT = re.compile(r"[^:'\"\n]+(?:: (?:Row #\d+: )?Expected \d+ columns, got \d+)?")
 
 
 def _told_of(error: Exception) -> str:
@@ -135,7 +135,8 @@ def _from_csv(source: Path) -> Read:
     names = next(csv.reader([first], delimiter=delimiter), [])
     reader = pc.open_csv(
         source,
-        read_options=pc.ReadOptions(block_size=_BLOCK_BYTES),
+        # One thread, which knows the number of a row that it cannot read.
+        read_options=pc.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
         parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pc.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False

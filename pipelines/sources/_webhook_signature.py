@@ -80,7 +80,7 @@ def checked(
     message_id = headers.get("webhook-id", "")
     seconds = headers.get("webhook-timestamp", "")
     if not _ID.fullmatch(message_id):
-        raise Unsigned("webhook-id is missing, or holds more than printable ASCII")
+        raise Unsigned("webhook-id is missing, too long, or holds a space or what is not ASCII")
     at = _time(seconds)
     if at is None:
         raise Unsigned("webhook-timestamp is missing, or is no number of seconds")

@@ -1,12 +1,16 @@
 -- Purpose: how late posts were heard, of each source block and of all together.
--- Grain: one row per source block with such a post, and one with a null name for all of them.
+-- Grain: one row per source block with five such posts, and one with a null name for all of them.
 -- Reads: heard, source_start. Read by: pipelines/coverage.py.
 -- Units: posts published from `$since` to `$until` (UTC, half open) and heard by `$as_of`; minutes
 --   from publication to the end of the run that first heard them, by that block; all together: by
 --   whichever block was first.
 -- Caveat: what was written before a block was first read is history and not late; nor is a post
 --   whose source does not tell its minute.
-with posts as (
+with thresholds as (
+    select 5 as least_posts
+),
+
+posts as (
     select
         heard.mention_id,
         heard.source_name,
@@ -47,5 +51,7 @@ select
     quantile_cont(told.late_minutes, 0.5) as p50_minutes,
     quantile_cont(told.late_minutes, 0.95) as p95_minutes
 from told
-group by told.source_name
+cross join thresholds
+group by told.source_name, thresholds.least_posts
+having count(*) >= thresholds.least_posts
 order by told.source_name;

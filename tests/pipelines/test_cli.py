@@ -6,12 +6,14 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from pipelines import budget, cli, init, run
+from pipelines import budget, cli, console, init, run
 from pipelines.limits import Daily, Limit, Price
 from pipelines.sources import file
 
@@ -188,3 +190,24 @@ def test_places_of_nothing_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "there is no text" in said(["places", " ", "--home", str(tmp_path)], monkeypatch, capsys)
+
+
+def test_sources_tells_what_a_run_noted_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Monbourg"})
+    now = datetime.now(UTC).replace(microsecond=0)
+    rows = f"date,text,url\n{now.isoformat()},Le pont,https://a.example/1\n{now},a,b,c,d\n"
+    (tmp_path / "inbox" / "export.csv").write_text(rows, encoding="utf-8")
+    run.watch(run.house(tmp_path, environ={}), since=now - timedelta(minutes=5), until=now, now=now)
+    _run(["sources", "--home", str(tmp_path)], monkeypatch)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "UTC: export.csv: 1 rows read as generic" in printed
+    assert "exports: refused 1 (broken_row): export.csv row 3: 5 cells" in printed
+
+
+def test_the_heads_of_a_table_are_folded_between_words() -> None:
+    heads = ("name", "kept, 24 h", "refused, 24 h", "why")
+    shown = Console(width=30, record=True, file=StringIO())
+    shown.print(console.table(heads, [("exports", 1, 2, "a long reason " * 4)]))
+    assert "refused," in shown.export_text()

@@ -268,3 +268,10 @@ def test_every_text_of_coverage_can_be_said(town: Town, locale: str) -> None:
     ]
     assert len(said) >= 6
     assert not [line for line in said if "{" in line or "None" in line]
+
+
+def test_of_fewer_than_five_posts_no_lateness_is_told(town: Town) -> None:
+    found = _between(town, NOON - 2 * HOUR, NOON)  # four posts of masto, twelve of presse
+    late = {source.name: source.late_p50 for source in found.sources}
+    assert late["masto"] is None
+    assert late["presse"] is not None

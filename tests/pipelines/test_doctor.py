@@ -300,7 +300,7 @@ def test_mails_that_wait_too_long_are_an_error(home: Path) -> None:
     found = of(look(home), "outbox")
     assert (found.status, found.what) == (
         "error",
-        "1 mails wait, the oldest for 3 h; the server is closed",
+        "1 mail waits, the oldest for 3 h; the server is closed",
     )
 
 

@@ -39,3 +39,10 @@ def test_the_words_that_moved_a_score_come_in_points_and_never_whole_when_long()
         return np.array([0.9 if long in text else 0.5 for text in texts], np.float32)  # type: ignore[attr-defined]
 
     assert explained.moved_words(f"Quelle {long} !", score) == f"{long[:29]}… +40"
+
+
+def test_a_word_is_listed_without_the_comma_behind_it() -> None:
+    def score(texts: object) -> np.ndarray:
+        return np.array([0.9 if "panne" in text else 0.5 for text in texts], np.float32)  # type: ignore[attr-defined]
+
+    assert explained.moved_words("En panne, encore", score) == "panne +40"

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
-from pipelines import run
+from pipelines import query_cli, run
 from pipelines.errors import QueryError, VigieError
 from pipelines.query_cli import query_app
 
@@ -227,6 +227,12 @@ def test_a_changed_query_is_run_over_history_and_over_what_has_landed(watched: P
     assert versions.count("transports@") == 2
     assert versions.count("(now)") == 1
     assert "tram" in versions
+
+
+def test_simple_terms_of_a_version_are_listed_in_short() -> None:
+    asked = json.dumps({"names": list("abcdefgha"), "places": [], "query": "tram"})
+    assert query_cli._asks(asked) == ["names: a, b, c, d, e, f and 2 more", "query: tram"]
+    assert query_cli._asks("tram OR bus") == ["tram OR bus"]
 
 
 @pytest.mark.slow

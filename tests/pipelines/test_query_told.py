@@ -158,3 +158,13 @@ def test_the_terms_of_a_subject_are_told_too() -> None:
     assert "read as a name, within 40 words of “mairie”, none of “match”" in lines[1]
     why = query_told.why(tree, compiled([tree]), document("À Nice, la mairie ; l'OGC Nice"))
     assert [("À Nice, la mairie ; l'OGC Nice"[a:b]) for a, b in why.spans] == ["Nice", "mairie"]
+
+
+def test_what_is_taken_out_is_shown_once() -> None:
+    subject = Subject(
+        id="tours", label="Tours", purpose="répondre aux habitants", names=("Ville de Tours",),
+        ambiguous=("Tours",), context=("mairie",), exclude=tuple(f"Tours {n}" for n in range(8)),
+    )  # fmt: skip
+    told = "\n".join(query_told.described(tree_of(subject)))
+    assert "“Tours 5” and 2 more is taken out" in told
+    assert told.count("the phrase “Tours 7”") == 1

@@ -281,7 +281,7 @@ def test_a_file_with_a_header_only_gives_one_with_the_added_columns(tmp_path: Pa
         ("in.csv", "text,sentiment\nbonjour,x\n", "already has the columns sentiment"),
         ("in.csv", "text,text\na,b\n", "two columns 'text'"),
         ("in.csv", "", "cannot be read as csv"),
-        ("in.csv", "id,text\n1,a,b,c\n", "cannot be read as csv"),
+        ("in.csv", "id,text\n1,a,b,c\n", "Row #2: Expected 2 columns, got 4"),
         ("in.jsonl", '{"text": "a"}\n{oops\n', "line 2 of in.jsonl is not JSON"),
         ("in.jsonl", '["a"]\n', "line 1 of in.jsonl is not an object"),
         ("in.jsonl", '{"text": 3}\n', "column 'text' of int64: it must be text"),
