@@ -239,7 +239,7 @@ def _latency(home: Path, truth: dict[str, Any], found: dict[str, Any]) -> None:
     waits = sorted(
         ended[row[2]].timestamp() - truth[uri]["micros"] / 1e6
         for uri, row in found.items()
-        if row[3] is None and row[2] in ended
+        if row[1] is None and row[3] is None and row[2] in ended  # the run of its last change
     )
     if not waits:
         print("no live run has ended")
