@@ -211,7 +211,10 @@ def _ended(home: Path) -> dict[str, datetime]:
 
 def _told(home: Path, truth: dict[str, Any]) -> None:
     """Print what became of every post that named the town."""
-    rows = _rows(home, "select native_id, text, deleted_at, run_id, edited_at from mention")
+    rows = _rows(
+        home,
+        "select native_id, text, deleted_at, run_id, first_seen_at = last_seen_at from mention",
+    )
     found = {uri: row for uri, *row in rows}
     here = {uri for uri, post in truth.items() if not post["is_gone"]}
     lost = [uri for uri in here if uri not in found]
@@ -239,7 +242,7 @@ def _latency(home: Path, truth: dict[str, Any], found: dict[str, Any]) -> None:
     waits = sorted(
         ended[row[2]].timestamp() - truth[uri]["micros"] / 1e6
         for uri, row in found.items()
-        if row[1] is None and row[3] is None and row[2] in ended  # the run of its last change
+        if row[1] is None and row[3] and row[2] in ended  # a run of a later change names itself
     )
     if not waits:
         print("no live run has ended")
