@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -424,7 +425,30 @@ def erase(
         network=network,
         key=privacy.read_key(house.home, house.environ),
     )
-    out.print("erased", words(json.dumps(receipt, default=str)))
+    _print_erased(receipt)
+
+
+_ERASED = {
+    "mentions": "messages erased",
+    "blocked": "posts that may not come back",
+    "pseudonyms": "pseudonyms whose new posts are refused",
+    "staged_rows": "rows between two steps",
+    "digest_pages": "digest pages (`vigie digest` makes them again)",
+    "payloads": "payloads as received",
+    "waiting_mails": "mails that were still to be sent",
+}
+
+
+def _print_erased(receipt: Mapping[str, object]) -> None:
+    """What went and, where nothing did, what to check."""
+    told = [(receipt[name], words(label)) for name, label in _ERASED.items() if receipt.get(name)]
+    if told:
+        out.print(table(("", "what"), told))
+    if not any(receipt.get(name) for name in ("mentions", "blocked", "payloads")):
+        out.print("No post was found: see that the address or handle is written as on the network.")
+    out.print(
+        words("A file in inbox/ that holds the post is yours to delete. Receipt: table receipt.")
+    )
 
 
 @app.command()

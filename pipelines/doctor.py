@@ -189,6 +189,11 @@ def _left_to_complete(settings: Settings) -> Iterator[Check]:
             what = f"{name} names {code}, which is no place of the gazetteer"
             remedy = "write the INSEE code of today, such as commune:37261"
             yield Check(name=FILE, status="error", what=what, remedy=remedy)
+    for subject in settings.subjects:
+        if (subject.context or subject.places) and not subject.ambiguous:
+            what = f"context and places of {subject.id} do nothing without a name in ambiguous"
+            remedy = "move the names that need them from names to ambiguous, or take them out"
+            yield Check(name=FILE, status="warning", what=what, remedy=remedy)
     for block in settings.sources:
         longest = sources.load(block.kind).MANIFEST.retention_days
         if settings.retention.text_days > longest:

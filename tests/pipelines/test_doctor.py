@@ -143,6 +143,13 @@ def test_a_territory_that_is_no_place_is_an_error(home: Path) -> None:
     assert any("commune:99999, which is no place" in c.what for c in look(home))
 
 
+def test_words_that_nothing_reads_are_told(home: Path) -> None:
+    path = home / "vigie.toml"
+    added = 'id = "tram"\nlabel = "Tram"\npurpose = "répondre aux gens"\nnames = ["tram"]'
+    path.write_text(f'{path.read_text()}\n[[subjects]]\n{added}\ncontext = ["panne"]\n')
+    assert any("context and places of tram do nothing" in c.what for c in look(home))
+
+
 def test_texts_kept_longer_than_a_source_allows_are_told(home: Path) -> None:
     changed(home, "text_days = 30", "text_days = 90")
     assert any("longer than the terms of file" in c.what for c in look(home))
