@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli", "coverage_commands"),
+        *("orchestrator", "query_cli", "coverage_commands", "alerts_cli"),
     ),
     "run": ("run",),
     "house": ("house",),
