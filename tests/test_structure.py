@@ -20,6 +20,7 @@ PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
         *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
+        "alerts_cli",
     ),
     "run": ("run",),
     "house": ("house",),
@@ -50,7 +51,7 @@ PARTS = {
     "backtest": ("backtest", "backtest_page"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *("oncall", "outbox", "channels"),
+        *("alert_actions", "oncall", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
     "wording": ("wording",),
