@@ -49,7 +49,7 @@ PARTS = {
     "baseline": ("baseline", "holidays", "rules"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *("alert_actions", "oncall", "outbox", "channels"),
+        *("alert_actions", "surroundings", "oncall", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
     "wording": ("wording",),
