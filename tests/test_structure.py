@@ -51,7 +51,7 @@ PARTS = {
     "backtest": ("backtest", "backtest_page"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *("alert_actions", "oncall", "outbox", "channels"),
+        *("alert_actions", "surroundings", "oncall", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
     "wording": ("wording",),
