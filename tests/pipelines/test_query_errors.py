@@ -196,10 +196,6 @@ def test_the_page_of_errors_is_what_is_said() -> None:
     )
 
 
-if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201
-
-
 def test_the_mark_stands_right_on_a_terminal_of_80_columns() -> None:
     text = f"({' OR '.join(f'mot{n}' for n in range(30))}) AND tram et bus"
     with pytest.raises(QueryError) as found:
@@ -207,3 +203,7 @@ def test_the_mark_stands_right_on_a_terminal_of_80_columns() -> None:
     shown, mark = str(found.value).splitlines()[-2:]
     assert max(len(shown), len(mark)) < 80
     assert shown[mark.index("^") :].startswith("et bus")
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201
