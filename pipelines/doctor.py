@@ -33,8 +33,10 @@ from pipelines import (
     house,
     init,
     listening,
+    oncall,
     orchestrator,
     privacy,
+    rota_copy,
     settings as reading,
     sources,
     warehouse,
@@ -62,6 +64,7 @@ _PUBLISHED_HOURS = 26  # published daily; two hours of grace
 _OVERDUE = timedelta(hours=1)
 _NEARLY_SPENT = 0.8  # of a day's or a month's budget
 _READER_SILENCE = timedelta(minutes=1)
+_ROTA_AHEAD = timedelta(days=7)
 _CLOCK_SKEW = timedelta(minutes=2)
 _SITES = ("url", "instance", "host")  # where the options of a source say what it reads
 
@@ -109,6 +112,7 @@ def examine(
     patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
     looks: Sequence[Look] = (
         *(_key, _home, _warehouse, _published, _readers, _disk, _inbox, _zones, _models, _budget),
+        _on_call,
     )
     with nullcontext() if client else asker:
         waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
@@ -456,6 +460,51 @@ def _span(age: timedelta) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+# --- who is on call
+
+
+def _on_call(patient: _Patient) -> Iterator[Check]:
+    """Whether the calendar is read, whom it names, and the days that nobody has."""
+    settings, now = patient.settings, patient.now
+    if settings is None or not oncall.has_rota(settings):
+        return
+    if settings.on_call.has_calendar:
+        yield _calendar(rota_copy.state(patient.home), now)
+    week = now + _ROTA_AHEAD
+    for stint in oncall.strangers(settings, since=now, until=week)[:3]:
+        who = ", ".join(stint.emails) or stint.title or "nobody"
+        what = f"the rota names {who} from {stint.since_at:%Y-%m-%d %H:%M} UTC: no recipient"
+        remedy = "add them to [[recipients]], or correct the event: nobody else is written to"
+        yield Check(name="on call", status="warning", what=what, remedy=remedy)
+    yield from _nobody_on_call(oncall.gaps(settings, since=now, until=week), now)
+
+
+def _calendar(state: rota_copy.State | None, now: datetime) -> Check:
+    name, remedy = "rota", "correct `calendar` in [on_call] of vigie.toml, or the calendar itself"
+    if state is None:
+        what = "the calendar has not been read yet: the next run reads it"
+        return Check(name=name, status="warning", what=what, remedy="run `vigie watch`")
+    if not state.problem:
+        what = f"the calendar was read {_ago(now - state.tried_at)}"
+        return Check(name=name, status="ok", what=what)
+    copy = (
+        f"the copy of {_ago(now - state.read_at)} serves" if state.read_at else "there is no copy"
+    )
+    what = f"{state.problem[:300]}; {copy}"
+    return Check(name=name, status="error", what=what, remedy=remedy)
+
+
+def _nobody_on_call(gaps: Sequence[oncall.Gap], now: datetime) -> Iterator[Check]:
+    if not gaps:
+        yield Check(name="on call", status="ok", what="somebody is, every hour of the week to come")
+        return
+    spans = [f"{g.since_at:%Y-%m-%d %H:%M} to {g.until_at:%Y-%m-%d %H:%M} UTC" for g in gaps[:3]]
+    is_now = gaps[0].since_at <= now
+    what = f"nobody {'now' if is_now else 'soon'}: {'; '.join(spans)}"
+    remedy = "fill the rota; until then everybody who gets alerts is told, and the head"
+    yield Check(name="on call", status="error" if is_now else "warning", what=what, remedy=remedy)
 
 
 # --- the neighbours: mail server, sources, Airflow

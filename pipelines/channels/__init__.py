@@ -34,8 +34,9 @@ class Channel(Protocol):
 
 
 def names() -> tuple[str, ...]:
-    """Every channel there is, by its module's name."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
+    """Every channel there is, by its module's name; what begins with _ is shared by several."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
 def load(name: str) -> Channel:
