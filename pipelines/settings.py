@@ -438,8 +438,8 @@ def _unset(
         default = Mail.model_fields["password_env"].default
         named.append((("mail", "password_env"), mail.get("password_env", default)))
     for index, channel in document.tables("channels"):
-        for key in ("address_env", "secret_env"):
-            named.append((("channels", index, key), channel.get(key)))
+        places: list[Place] = [("channels", index, k) for k in ("address_env", "secret_env")]
+        named += [(place, channel.get(str(place[-1]))) for place in places]
     for place, name in named:
         if isinstance(name, str) and not environ.get(name) and not document.is_secret(place):
             yield document.fault(place, _safe_name(name), _SET_IT)

@@ -49,7 +49,7 @@ PARTS = {
     "baseline": ("baseline", "holidays", "rules"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *("oncall", "rota", "rota_copy", "outbox", "channels"),
+        *("alert_actions", "oncall", "rota", "rota_copy", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
     "wording": ("wording",),
