@@ -8,6 +8,7 @@ clock and the person are arguments; who they are is for the caller to make sure 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -148,6 +149,24 @@ def silences(
         )
         for name, of, until, actor, reason in rows
     )
+
+
+def resolve(connection: Connection, named: str) -> str:
+    """The id of the one incident whose id begins with `named` (four characters or more)."""
+    start = named.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{4,64}", start):
+        raise ActionError(
+            f"{plain(named)[:40]!r} is no incident's id: write four or more of the letters and "
+            "digits that `vigie alerts list` shows first"
+        )
+    found = connection.execute(
+        "select incident_id from incident where starts_with(incident_id, $start) limit 2",
+        {"start": start},
+    ).fetchall()
+    if len(found) == 1:
+        return str(found[0][0])
+    what = "more than one incident begins with" if found else "no incident begins with"
+    raise ActionError(f"{what} {start!r}: `vigie alerts list --all` shows every one")
 
 
 def _incident(connection: Connection, incident_id: str) -> dict[str, Any]:

@@ -446,7 +446,7 @@ def serve(
     home: Home = HERE,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; put a proxy with TLS before it.")] = 8090,
 ) -> None:
-    """Take the messages that other programs push in, signed, until Ctrl-C."""
+    """Take what other programs push in, signed, and show the pages of links in alert mails."""
     import uvicorn
 
     from pipelines import hooks, settings as reading, sources as catalogue
@@ -457,6 +457,8 @@ def serve(
     for block in settings.sources:
         if block.kind == "webhook":
             out.print(words(f"{block.name}: POST http://127.0.0.1:{port}/hooks/{block.name}"))
+    if settings.web.url:
+        out.print(words(f"links of alert mails: {settings.web.url} leads to 127.0.0.1:{port}"))
     out.print("Stop it with Ctrl-C.")
     uvicorn.run(
         taking,
@@ -488,6 +490,14 @@ def query(context: typer.Context) -> None:
     from pipelines.query_cli import query_app
 
     query_app(context.args, prog_name="vigie query")
+
+
+@app.command(context_settings=_PASSED)
+def alerts(context: typer.Context) -> None:
+    """Alerts: see, acknowledge, silence, judge them. `vigie alerts --help` lists how."""
+    from pipelines.alerts_cli import alerts_app
+
+    alerts_app(context.args, prog_name="vigie alerts")
 
 
 @app.command(context_settings=_PASSED)

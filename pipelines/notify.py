@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pipelines import alert_letter, evidence, explanation, oncall, rules, warehouse
+from pipelines import alert_letter, evidence, explanation, links, oncall, rules, warehouse
 from pipelines.alert import Alert, fingerprint
 from pipelines.evidence import Evidence
 from pipelines.explanation import Shown
@@ -249,6 +249,7 @@ def _write(
 ) -> Evidence:
     """Put the letter in the outbox; what it rests on."""
     recipients, nobody = _readers(incident, settings, as_of)
+    offered = links.offer(settings, incident.incident_id, as_of=as_of)
     occasion = alert_letter.Occasion(
         incident=incident,
         decision=decision,
@@ -257,6 +258,7 @@ def _write(
         as_of=as_of,
         others=[o for o in beside if _is_beside(o, incident)],
         nobody=nobody,
+        links=offered.links,
     )
     name = f"{incident.fingerprint}:{incident.incident_id}"
     enqueue(
@@ -270,6 +272,7 @@ def _write(
         incident_id=incident.incident_id,
         thread=f"{name}:firing:1",
         reason=decision.reason,
+        personal=offered.personal,
     )
     return occasion.evidence
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 
 from pipelines import rota, rota_copy
 from pipelines.rota import Rank, Stint
@@ -18,8 +19,7 @@ from pipelines.settings import Recipient, Settings, Shift
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(NamedTuple):
     """Who is told at once, who if they do not answer, and who after that; nobody stands twice."""
 
     first: tuple[Recipient, ...]
@@ -35,14 +35,15 @@ class Gap:
     until_at: datetime
 
 
-def chain(settings: Settings, at: datetime) -> Chain:
-    """Who is told of an alert at the instant `at`, step by step.
+def chain(settings: Settings, *, at: datetime) -> Chain:
+    """Who is told of an alert at the instant `at`, step by step; a step may be empty.
 
-    Without a head named, it is whoever the calendar calls head, else the directors.
+    Where the rota names no second, they are the others who get alerts; without a head named, the
+    head is whoever the calendar calls so, else the directors.
     """
     first = on_call(settings, at=at)
-    second = _without(_on_shift(settings, at, "second"), first)
-    return Chain(first=first, second=second, head=_without(_heads(settings, at), first + second))
+    second = _without(_on_shift(settings, at, "second") or _expected(settings), first)
+    return Chain(first, second, _without(_heads(settings, at), first + second))
 
 
 def on_call(settings: Settings, *, at: datetime) -> tuple[Recipient, ...]:

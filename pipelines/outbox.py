@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +31,7 @@ from pipelines.settings import Recipient, Settings
 
 log = logging.getLogger(__name__)
 
+MAIL = "email"
 ATTEMPT_LIMIT = 360  # at most an hour apart: two weeks, then a person must look
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
@@ -78,20 +79,23 @@ def enqueue(
     reason: str,
     incident_id: str | None = None,
     thread: str | None = None,
+    personal: Callable[[Letter, str], Letter] | None = None,
 ) -> int:
-    """Put a letter in the outbox, once for each recipient; how many rows are new.
+    """Put a letter in the outbox, once for each recipient and channel; how many rows are new.
 
     Belongs in the caller's transaction. `key` names what is said, among all that is ever said by
     this institution: the same key, kind and recipient never make a second row. `thread` is the
     key of the letter that opens the conversation, so that mail programs keep it together.
+    `personal` makes of a letter that of one reader, whose links it holds.
     """
     before = _count(connection)
-    for recipient in recipients:
-        address = recipient.email
+    routes = (route for each in recipients for route in _routes(each, letter, settings))
+    for channel, address in dict.fromkeys(routes):
         identity = _identity(settings, key, kind, address)
         opening = _message_id(settings, thread, address) if thread else None
         message_id = opening if opening and thread == key else _spelt(settings, identity)
-        message = _message(letter, address, message_id, opening, settings=settings, as_of=as_of)
+        own = _as_sent(personal(letter, address) if personal else letter, address, settings)
+        message = _message(own, address, message_id, opening, settings=settings, as_of=as_of)
         if message is None:
             continue
         row = {
@@ -99,7 +103,7 @@ def enqueue(
             "incident_id": incident_id,
             "kind": kind,
             "reason": reason,
-            "channel": "email",
+            "channel": channel,
             "recipient": address,
             "message_id": message_id,
             "message": message,
@@ -107,6 +111,29 @@ def enqueue(
         }
         warehouse.run(connection, "writes/outbox_add", row)
     return _count(connection) - before
+
+
+def _routes(recipient: Recipient, letter: Letter, settings: Settings) -> list[tuple[str, str]]:
+    """By which channels a letter goes to somebody, each with its address or its block's name.
+
+    A letter that has no short form goes by mail, and so does one to whom no channel is left.
+    """
+    kinds = {block.name: block.kind for block in settings.channels}
+    found = [(kinds[n], n) for n in recipient.channels if n in kinds and letter.brief]
+    if MAIL in recipient.channels or not found:
+        found.insert(0, (MAIL, recipient.email))
+    return found
+
+
+def _as_sent(letter: Letter, address: str, settings: Settings) -> Letter:
+    """The letter as a channel carries it: whole by mail; elsewhere its short form, and what people
+    wrote only where the channel's block allows it."""
+    block = next((b for b in settings.channels if b.name == address), None)
+    if block is None:
+        return letter
+    has_quotes = block.quotes and block.kind != "sms"
+    text = "\n\n".join((letter.brief, *(letter.quotes if has_quotes else ())))
+    return Letter(subject=letter.subject, text=text + "\n", html="")
 
 
 def _message(
@@ -123,7 +150,7 @@ def _message(
         return email.build(
             letter,
             sender=settings.mail.sender or email.NO_SENDER,
-            recipient=address,
+            recipient=address if "@" in address else email.NO_SENDER,
             message_id=message_id,
             thread_id=thread_id,
             date=as_of,
@@ -210,20 +237,25 @@ def _attempts(
     home: Path, rows: Sequence[Waiting], settings: Settings, secrets: Mapping[str, str]
 ) -> list[Outcome]:
     """One attempt a row; when one fails, what else that person is to hear of it waits, and when
-    a server cannot be reached, so does all that goes by it."""
+    a server cannot be reached, so does all that goes by it. Each channel has its own server; one
+    that is down holds up no other."""
     outcomes: list[Outcome] = []
     held: set[tuple[str, str]] = set()
     down: set[str] = set()
     for row in rows:
-        if row.channel in down or (row.incident_id, row.recipient) in held:
+        if _server(row) in down or (row.incident_id, row.recipient) in held:
             continue
         outcome = _attempt(home, row, settings, secrets)
         outcomes.append(outcome)
         if outcome.is_server_down:
-            down.add(row.channel)
+            down.add(_server(row))
         if outcome.error and row.incident_id:
             held.add((row.incident_id, row.recipient))
     return outcomes
+
+
+def _server(row: Waiting) -> str:
+    return MAIL if row.channel == MAIL else row.recipient
 
 
 def _attempt(home: Path, row: Waiting, settings: Settings, secrets: Mapping[str, str]) -> Outcome:

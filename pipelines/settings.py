@@ -440,9 +440,9 @@ def _unset(
     for index, channel in document.tables("channels"):
         places: list[Place] = [("channels", index, k) for k in ("address_env", "secret_env")]
         named += [(place, channel.get(str(place[-1]))) for place in places]
-    for place, name in named:
-        if isinstance(name, str) and not environ.get(name) and not document.is_secret(place):
-            yield document.fault(place, _safe_name(name), _SET_IT)
+    for at, name in named:
+        if isinstance(name, str) and not environ.get(name) and not document.is_secret(at):
+            yield document.fault(at, _safe_name(name), _SET_IT)
 
 
 def _safe_name(name: str) -> str:

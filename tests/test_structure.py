@@ -19,14 +19,14 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli", "coverage_commands"),
+        *("orchestrator", "query_cli", "coverage_commands", "alerts_cli"),
     ),
     "run": ("run",),
     "house": ("house",),
     "listen": ("listen",),
     "listening": ("listening",),
     "sources": ("sources",),
-    "hooks": ("hooks",),
+    "hooks": ("hooks", "link_pages"),
     "http": ("http",),
     "budget": ("budget", "limits"),
     "landing": ("landing",),
@@ -49,7 +49,7 @@ PARTS = {
     "baseline": ("baseline", "holidays", "rules"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *("alert_actions", "oncall", "rota", "rota_copy", "outbox", "channels"),
+        *("alert_actions", "oncall", "rota", "rota_copy", "links", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
     "wording": ("wording",),

@@ -12,7 +12,8 @@ create table incident_ack (
 -- One row per message to one recipient and incident that it tells of, where it tells of several.
 create table outbox_incident (
     outbox_key varchar not null,
-    incident_id varchar not null
+    incident_id varchar not null,
+    told_at timestamptz not null
 );
 
 -- One row per silence: mails about one trouble (a fingerprint, so its next incidents too) are held

@@ -129,6 +129,9 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
         "VIGIE_SMTP_PASSWORD",
         "VIGIE_BOITE",
         "VIGIE_CRM",
+        "VIGIE_TCHAP",
+        "VIGIE_TICKETS",
+        "VIGIE_TICKETS_SECRET",
         "VIGIE_YOUTUBE_KEY",
     )
     found = read(tmp_path, dict.fromkeys(secrets, "x"))

@@ -57,8 +57,7 @@ def test_a_file_of_the_home_says_who_is_first_second_and_head(tmp_path: Path) ->
     (tmp_path / "astreinte.ics").write_bytes(ROTA)
     found = house(tmp_path, OnCall(calendar="astreinte.ics"))
     assert refresh(found).problem == ""
-    chain = oncall.chain(found, AS_OF)
-    assert (chain.first, chain.second, chain.head) == ((ANNE,), (BASILE,), (HEAD,))
+    assert oncall.chain(found, at=AS_OF) == ((ANNE,), (BASILE,), (HEAD,))
 
 
 def test_the_last_good_copy_serves_while_the_address_fails(tmp_path: Path) -> None:
