@@ -96,6 +96,12 @@ def failure(*, dag: str, task: str, run: str, error: str, settings: Settings) ->
     )
 
 
+def filled(name: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The plain text and the HTML of the templates of that name, with their values put in."""
+    text, html = (_environment().get_template(f"{name}.{kind}.j2") for kind in ("txt", "html"))
+    return _tidied(text.render(values)), html.render(values)
+
+
 def subject(occasion: Occasion, spoken: Words) -> str:
     """The subject line: status, subject, figures, whose, to be triaged on a locked screen."""
     about = where(occasion.incident, occasion.settings, spoken)

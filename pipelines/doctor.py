@@ -30,11 +30,13 @@ from pydantic import BaseModel
 
 from pipelines import (
     budget,
+    channels,
     house,
     init,
     listening,
     oncall,
     orchestrator,
+    outbox,
     privacy,
     rota_copy,
     settings as reading,
@@ -44,6 +46,7 @@ from pipelines import (
 from pipelines.budget import Standing
 from pipelines.errors import (
     AddressRefused,
+    DeliveryError,
     RateLimited,
     SettingsError,
     SourceError,
@@ -112,7 +115,7 @@ def examine(
     patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
     looks: Sequence[Look] = (
         *(_key, _home, _warehouse, _published, _readers, _disk, _inbox, _zones, _models, _budget),
-        _on_call,
+        *(_on_call, _channels),
     )
     with nullcontext() if client else asker:
         waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
@@ -359,7 +362,7 @@ def _warehouse(patient: _Patient) -> Iterator[Check]:
         with warehouse.opened(patient.home, read_only=True, wait_seconds=2) as connection:
             yield _migrations(connection)
             yield _last_run(connection, patient)
-            yield _backlog(connection, patient.now)
+            yield from _backlog(connection, patient)
     except WarehouseBusy:
         what = "in use by a run: not looked into"
         yield Check(name="warehouse", status="ok", what=what)
@@ -396,18 +399,48 @@ def _last_run(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Check
     return Check(name="runs", status="ok", what=what)
 
 
-def _backlog(connection: duckdb.DuckDBPyConnection, now: datetime) -> Check:
+def _backlog(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Iterator[Check]:
+    """What waits in the outbox, channel by channel, and what is no longer tried."""
     found = connection.execute(
-        "select count(*), min(created_at), max(last_error) from outbox where sent_at is null"
-    ).fetchone()
-    count, oldest, error = found or (0, None, None)
-    if not count:
-        return Check(name="outbox", status="ok", what="nothing waits to be sent")
-    what = f"{count} mails wait, the oldest for {_span(now - oldest)}; {error or 'not tried yet'}"
-    if now - oldest > _OVERDUE:
-        remedy = "mend the mail server or [mail], then `vigie deliver`"
-        return Check(name="outbox", status="error", what=what, remedy=remedy)
-    return Check(name="outbox", status="ok", what=what)
+        "select case when channel = 'email' then 'email' else recipient end as route, count(*), "
+        "count(*) filter (where attempt_count >= $limit), min(created_at), max(last_error) "
+        "from outbox where sent_at is null group by route order by route",
+        {"limit": outbox.ATTEMPT_LIMIT},
+    ).fetchall()
+    if not found:
+        yield Check(name="outbox", status="ok", what="nothing waits to be sent")
+    for route, count, given_up, oldest, error in found:
+        yield _waiting(route, count, given_up, patient.now - oldest, error)
+
+
+def _waiting(route: str, count: int, given_up: int, age: timedelta, error: str | None) -> Check:
+    is_mail = route == outbox.MAIL
+    whose = "mails" if is_mail else f"messages for {route}"
+    what = f"{count} {whose} wait, the oldest for {_span(age)}; {error or 'not tried yet'}"
+    if given_up:
+        what = f"{given_up} of {what}; they are not tried any more"
+    if not given_up and age <= _OVERDUE:
+        return Check(name="outbox", status="ok", what=what)
+    mend = "the mail server or [mail]" if is_mail else f"the [[channels]] block {route!r}"
+    return Check(
+        name="outbox", status="error", what=what, remedy=f"mend {mend}, then `vigie deliver`"
+    )
+
+
+def _channels(patient: _Patient) -> Iterator[Check]:
+    """Each channel that is described: is what its variables hold of the right kind?"""
+    if (settings := patient.settings) is None:
+        return
+    secrets = reading.secrets_for(settings, patient.environ)
+    for block in settings.channels:
+        name = f"channel {block.name}"
+        try:
+            channels.load(block.kind).check(block, secrets)
+        except DeliveryError as error:
+            what, _, remedy = str(error).partition(": ")
+            yield Check(name=name, status="error", what=what, remedy=remedy)
+        else:
+            yield Check(name=name, status="ok", what="can be read; nothing was sent")
 
 
 def _published(patient: _Patient) -> Iterator[Check]:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MAIL = "email"
 ATTEMPT_LIMIT = 360  # at most an hour apart: two weeks, then a person must look
+_NO_LIMIT = 2**31 - 1
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
 
@@ -194,7 +195,7 @@ def deliver(
 ) -> Delivered:
     """Hand over every message that is due at `now` (aware UTC); the warehouse is open only
     before and after, never while a server is spoken to. Where a person asks (`is_asked`), those
-    that a failure has put off are due too.
+    that a failure has put off are due too, and those that were given up.
 
     One delivery at a time: a second one at the same moment leaves the work to the first.
     """
@@ -202,7 +203,7 @@ def deliver(
         if not is_alone:
             log.info("outbox.busy another delivery is at work")
             return Delivered(sent=0, failed=0, waiting=0)
-        rows = _due(home, now + _LONGEST_PAUSE if is_asked else now)
+        rows = _due(home, now, is_asked=is_asked)
         outcomes = _attempts(home, rows, settings, secrets)
         waiting = _settle(home, outcomes, now)
     sent = sum(1 for outcome in outcomes if outcome.error is None)
@@ -224,11 +225,13 @@ def _alone(home: Path) -> Iterator[bool]:
         yield True
 
 
-def _due(home: Path, now: datetime) -> list[Waiting]:
+def _due(home: Path, now: datetime, *, is_asked: bool) -> list[Waiting]:
+    asked = {
+        "now": now + _LONGEST_PAUSE if is_asked else now,
+        "attempt_limit": _NO_LIMIT if is_asked else ATTEMPT_LIMIT,
+    }
     with warehouse.opened(home, read_only=True) as connection:
-        rows = warehouse.run(
-            connection, "writes/outbox_due", {"now": now, "attempt_limit": ATTEMPT_LIMIT}
-        ).fetchall()
+        rows = warehouse.run(connection, "writes/outbox_due", asked).fetchall()
     names = ("outbox_key", "incident_id", "channel", "recipient", "message", "attempt_count")
     return [Waiting(**dict(zip(names, row, strict=True))) for row in rows]
 

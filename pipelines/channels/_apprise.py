@@ -33,18 +33,18 @@ def send(
 
     ServerDown when it cannot be reached: what else goes by this channel waits.
     """
-    scheme = url.partition("://")[0].lower()
-    if scheme not in schemes:
+    found = service(url, channel, schemes)
+    _check_host(found, channel, settings)
+    _notify(found, text, title, channel)
+
+
+def service(url: str, channel: Channel, schemes: Collection[str]) -> Any:
+    """What Apprise makes of an address; DeliveryError for one of another kind, or unreadable."""
+    if url.partition("://")[0].lower() not in schemes:
         raise DeliveryError(
             f"{channel.address_env} begins with none of the services of kind {channel.kind!r}: "
             f"write {', '.join(f'{s}://' for s in sorted(schemes))} (docs/alerts.md)"
         )
-    service = _service(url, channel)
-    _check_host(service, channel, settings)
-    _notify(service, text, title, channel)
-
-
-def _service(url: str, channel: Channel) -> Any:
     import apprise
 
     _keep_to_itself(logging.getLogger("apprise"))

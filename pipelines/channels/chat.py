@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pipelines.channels import _apprise, _block
-from pipelines.settings import Settings
+from pipelines.settings import Channel, Settings
 
 SCHEMES = frozenset(
     {
@@ -24,6 +24,11 @@ SCHEMES = frozenset(
     }
 )
 MOST = 3_000  # characters: the least that one of them takes is 4,000
+
+
+def check(channel: Channel, secrets: Mapping[str, str]) -> None:
+    """DeliveryError when the address is of no service of this kind, or cannot be read."""
+    _apprise.service(_block.address(channel, secrets), channel, SCHEMES)
 
 
 def hand_over(

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 
 from pipelines.channels import _apprise, _block
-from pipelines.settings import Settings
+from pipelines.settings import Channel, Settings
 
 SCHEMES = frozenset(
     {
@@ -26,6 +26,11 @@ _GSM = frozenset(
 )
 _NEAR = {"’": "'", "‘": "'", "·": "-", "–": "-", "—": "-", "−": "-", "…": "...", "«": '"',
          "»": '"', "œ": "oe", "Œ": "OE", "€": "EUR", "[": "(", "]": ")"}  # fmt: skip
+
+
+def check(channel: Channel, secrets: Mapping[str, str]) -> None:
+    """DeliveryError when the address is of no service of this kind, or cannot be read."""
+    _apprise.service(_block.address(channel, secrets), channel, SCHEMES)
 
 
 def hand_over(

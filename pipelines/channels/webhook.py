@@ -22,6 +22,12 @@ _WAIT_SECONDS = 10.0  # the outbox asks again; the next message need not wait fo
 _TYPE = {"content-type": "application/json"}
 
 
+def check(channel: Channel, secrets: Mapping[str, str]) -> None:
+    """DeliveryError when there is no address, or no secret that can sign."""
+    _block.address(channel, secrets)
+    _key(channel, secrets)
+
+
 def hand_over(
     message: bytes,
     *,
