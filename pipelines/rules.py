@@ -28,7 +28,8 @@ class Rule:
     """A rule as its header describes it. `spoken` is by name and locale: `("Label", "fr")`.
 
     `inhibited_by` names rules of the same subject that tell the same trouble better; `tells` is
-    'on_call' or 'operators'.
+    'on_call' or 'operators'. `is_drop`: it tells that a source brings less (scope is its name), and
+    says nothing while that source is late or cut short.
     """
 
     rule_id: str
@@ -37,6 +38,7 @@ class Rule:
     inhibited_by: tuple[str, ...]
     tells: str
     spoken: Mapping[tuple[str, str], str]
+    is_drop: bool = False
 
     def say(self, name: str, locale: str) -> str:
         """What the header says under `name` in `locale`."""
@@ -68,6 +70,7 @@ def read(name: str) -> Rule:
         inhibited_by=tuple(header.get("Inhibited by", "").replace(",", " ").split()),
         tells=header.get("Tells", "on_call").replace(" ", "_"),
         spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
+        is_drop=header.get("Drop", "no") == "yes",
     )
 
 

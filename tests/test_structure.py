@@ -49,16 +49,8 @@ PARTS = {
     "baseline": ("baseline", "holidays", "rules"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *(
-            "alert_actions",
-            "oncall",
-            "handover",
-            "rota",
-            "rota_copy",
-            "links",
-            "outbox",
-            "channels",
-        ),
+        *("alert_actions", "surroundings", "oncall", "handover", "rota", "rota_copy"),
+        *("links", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
     "wording": ("wording",),

@@ -453,7 +453,7 @@ def test_a_calendar_that_was_never_read_and_hours_that_nobody_has_are_told(home:
 
 def test_a_calendar_that_fails_says_since_when_its_copy_serves(home: Path) -> None:
     start, end = (f":{NOW + timedelta(days=d):%Y%m%dT%H%M%SZ}" for d in (-1, 8))
-    rota_home(home, event(start, end, people=["astreinte@monbourg.example"]))
+    rota_home(home, event(start, end, people=["astreinte@vernelle.example"]))
     made = house.read(home, environ={})
     with client() as asker:
         rota_copy.refresh(made, secrets={}, client=asker, now=NOW - timedelta(hours=2))
