@@ -11,8 +11,8 @@ import json
 import logging
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from models.taxonomy import taxonomy
-from pipelines import charts, coverage_words, rules
+from pipelines import charts, coverage_words, links, rules
 from pipelines.alert import Alert
 from pipelines.evidence import Evidence, Message
 from pipelines.incidents import (
@@ -69,6 +69,7 @@ class Occasion:
     others: Sequence[Incident] = ()
     joined: Sequence[tuple[Incident, Decision]] = ()
     nobody: str | None = None
+    links: Mapping[links.Action, str] = field(default_factory=dict)
     chain: Sequence[Sequence[Recipient]] = ()
 
 
@@ -81,6 +82,8 @@ def letter(occasion: Occasion) -> Letter:
         subject=subject(occasion, spoken),
         text=_tidied(_environment().get_template("alert.txt.j2").render(values)),
         html=_environment().get_template("alert.html.j2").render(values),
+        brief=brief(occasion, spoken),
+        quotes=_quotes(occasion, spoken),
         images={"curve": picture[0]} if picture else {},
     )
 
@@ -95,11 +98,19 @@ def failure(*, dag: str, task: str, run: str, error: str, settings: Settings) ->
         "what": spoken.say("failure.what", dag=plain(dag), task=plain(task), run=plain(run)),
         "error": error.strip()[:2000],
     }
+    line = spoken.say("failure.subject", task=plain(task), institution=institution)
     return Letter(
-        subject=spoken.say("failure.subject", task=plain(task), institution=institution),
+        subject=line,
+        brief=line,
         text=_tidied(_environment().get_template("failure.txt.j2").render(values)),
         html=_environment().get_template("failure.html.j2").render(values),
     )
+
+
+def filled(name: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The plain text and the HTML of the templates of that name, with their values put in."""
+    text, html = (_environment().get_template(f"{name}.{kind}.j2") for kind in ("txt", "html"))
+    return _tidied(text.render(values)), html.render(values)
 
 
 def subject(occasion: Occasion, spoken: Words) -> str:
@@ -224,12 +235,40 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "tone": _tone(occasion, spoken),
         "coverage": _coverage(occasion),
         "incomplete": None if is_over else _incomplete(occasion),
+        "links": [] if is_over else _links(occasion, spoken),
         "todo": [] if is_over else _todo(occasion, rule, spoken),
         "end": _end(occasion, rule, spoken, is_over=is_over),
         "others": [] if is_over else _others(occasion, spoken),
         "joined": [_joined(each, occasion, spoken) for each in occasion.joined],
         "rule": _rule(incident, spoken),
     }
+
+
+def _links(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
+    """Label and address of what the reader may do with a click and a button."""
+    return [(spoken.text(f"links.{name}"), url) for name, url in occasion.links.items()]
+
+
+def brief(occasion: Occasion, spoken: Words) -> str:
+    """The alert in a few lines for a chat or a telephone: settings and figures, no text of people.
+
+    A subject of ours, a rule's headline, an expectation, and the link to acknowledge.
+    """
+    incident = occasion.incident
+    lines = [subject(occasion, spoken)]
+    is_over = _status(occasion) in ("resolved", "night")
+    if not is_over and (expectation := _expectation(incident, spoken)):
+        lines.append(expectation)
+    if occasion.nobody:
+        lines.append(spoken.text("nobody.brief"))
+    if not is_over and (url := occasion.links.get("acknowledge")):
+        lines.append(spoken.say("links.brief", url=url))
+    return "\n".join(lines)
+
+
+def _quotes(occasion: Occasion, spoken: Words) -> tuple[str, ...]:
+    found = (_message(message, spoken) for message in occasion.evidence.messages)
+    return tuple(f"{spoken.say('forms.quote', text=m['quote'])} {m['url'] or ''}" for m in found)
 
 
 def _expectation(incident: Incident, spoken: Words) -> str | None:
@@ -554,8 +593,12 @@ def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
 
 
 def _words(settings: Settings) -> Words:
-    who = settings.institution
-    return Words(who.locale, who.zone, _texts(who.locale))
+    return spoken(settings.institution.zone, settings.institution.locale)
+
+
+def spoken(zone: tzinfo, locale: str) -> Words:
+    """The words of alert mails in a locale, with the times of a zone."""
+    return Words(locale, zone, _texts(locale))
 
 
 @lru_cache(maxsize=2)

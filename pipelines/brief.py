@@ -232,6 +232,16 @@ class IncidentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnsentLine:
+    """A channel whose messages could not be handed over for an hour or more, or were given up."""
+
+    channel: str
+    message_count: int
+    given_up_count: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
     """The day's incidents and mails; `ack_minutes` is the median time to acknowledge."""
 
@@ -244,6 +254,7 @@ class Alerts:
     ack_minutes: float | None
     mail_count: int
     sent_count: int
+    unsent: tuple[UnsentLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -475,7 +475,7 @@ def serve(
     home: Home = HERE,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; put a proxy with TLS before it.")] = 8090,
 ) -> None:
-    """Take the messages that other programs push in, signed, until Ctrl-C."""
+    """Take what other programs push in, signed, and show the pages of links in alert mails."""
     import uvicorn
 
     from pipelines import hooks, settings as reading, sources as catalogue
@@ -486,6 +486,8 @@ def serve(
     for block in settings.sources:
         if block.kind == "webhook":
             out.print(words(f"{block.name}: POST http://127.0.0.1:{port}/hooks/{block.name}"))
+    if settings.web.url:
+        out.print(words(f"links of alert mails: {settings.web.url} leads to 127.0.0.1:{port}"))
     out.print("Stop it with Ctrl-C.")
     uvicorn.run(
         taking,

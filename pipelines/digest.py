@@ -43,6 +43,7 @@ from pipelines.brief import (
     Story,
     Tone,
     TopicLine,
+    UnsentLine,
     Volume,
 )
 from pipelines.canaries import Planting
@@ -521,6 +522,15 @@ def _alerts(reader: _Reader, settings: Settings) -> Alerts:
         ack_minutes=median(acks) if acks else None,
         mail_count=mails["mail_count"],
         sent_count=mails["sent_count"],
+        unsent=tuple(
+            UnsentLine(
+                channel=row["channel_name"],
+                message_count=row["message_count"],
+                given_up_count=row["given_up_count"],
+                oldest_at=row["oldest_at"],
+            )
+            for row in reader.rows("digest_unsent")
+        ),
     )
 
 

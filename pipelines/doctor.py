@@ -30,11 +30,15 @@ from pydantic import BaseModel
 
 from pipelines import (
     budget,
+    channels,
     house,
     init,
     listening,
+    oncall,
     orchestrator,
+    outbox,
     privacy,
+    rota_copy,
     settings as reading,
     sources,
     warehouse,
@@ -42,6 +46,7 @@ from pipelines import (
 from pipelines.budget import Standing
 from pipelines.errors import (
     AddressRefused,
+    DeliveryError,
     RateLimited,
     SettingsError,
     SourceError,
@@ -62,6 +67,7 @@ _PUBLISHED_HOURS = 26  # published daily; two hours of grace
 _OVERDUE = timedelta(hours=1)
 _NEARLY_SPENT = 0.8  # of a day's or a month's budget
 _READER_SILENCE = timedelta(minutes=1)
+_ROTA_AHEAD = timedelta(days=7)
 _CLOCK_SKEW = timedelta(minutes=2)
 _SITES = ("url", "instance", "host")  # where the options of a source say what it reads
 
@@ -109,6 +115,7 @@ def examine(
     patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
     looks: Sequence[Look] = (
         *(_key, _home, _warehouse, _published, _readers, _disk, _inbox, _zones, _models, _budget),
+        *(_on_call, _channels),
     )
     with nullcontext() if client else asker:
         waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
@@ -360,7 +367,7 @@ def _warehouse(patient: _Patient) -> Iterator[Check]:
         with warehouse.opened(patient.home, read_only=True, wait_seconds=2) as connection:
             yield _migrations(connection)
             yield _last_run(connection, patient)
-            yield _backlog(connection, patient.now)
+            yield from _backlog(connection, patient)
     except WarehouseBusy:
         what = "in use by a run: not looked into"
         yield Check(name="warehouse", status="ok", what=what)
@@ -397,19 +404,49 @@ def _last_run(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Check
     return Check(name="runs", status="ok", what=what)
 
 
-def _backlog(connection: duckdb.DuckDBPyConnection, now: datetime) -> Check:
+def _backlog(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Iterator[Check]:
+    """What waits in the outbox, channel by channel, and what is no longer tried."""
     found = connection.execute(
-        "select count(*), min(created_at), max(last_error) from outbox where sent_at is null"
-    ).fetchone()
-    count, oldest, error = found or (0, None, None)
-    if not count:
-        return Check(name="outbox", status="ok", what="nothing waits to be sent")
-    waiting = f"{_counted(count, 'mail')} {'waits' if count == 1 else 'wait'}"
-    what = f"{waiting}, the oldest for {_span(now - oldest)}; {error or 'not tried yet'}"
-    if now - oldest > _OVERDUE:
-        remedy = "mend the mail server or [mail], then `vigie deliver`"
-        return Check(name="outbox", status="error", what=what, remedy=remedy)
-    return Check(name="outbox", status="ok", what=what)
+        "select case when channel = 'email' then 'email' else recipient end as route, count(*), "
+        "count(*) filter (where attempt_count >= $limit), min(created_at), max(last_error) "
+        "from outbox where sent_at is null group by route order by route",
+        {"limit": outbox.ATTEMPT_LIMIT},
+    ).fetchall()
+    if not found:
+        yield Check(name="outbox", status="ok", what="nothing waits to be sent")
+    for route, count, given_up, oldest, error in found:
+        yield _waiting(route, count, given_up, patient.now - oldest, error)
+
+
+def _waiting(route: str, count: int, given_up: int, age: timedelta, error: str | None) -> Check:
+    is_mail = route == outbox.MAIL
+    whose = _counted(count, "mail") if is_mail else f"{_counted(count, 'message')} for {route}"
+    waits = "waits" if count == 1 else "wait"
+    what = f"{whose} {waits}, the oldest for {_span(age)}; {error or 'not tried yet'}"
+    if given_up:
+        what = f"{given_up} of {what}; they are not tried any more"
+    if not given_up and age <= _OVERDUE:
+        return Check(name="outbox", status="ok", what=what)
+    mend = "the mail server or [mail]" if is_mail else f"the [[channels]] block {route!r}"
+    return Check(
+        name="outbox", status="error", what=what, remedy=f"mend {mend}, then `vigie deliver`"
+    )
+
+
+def _channels(patient: _Patient) -> Iterator[Check]:
+    """Each channel that is described: is what its variables hold of the right kind?"""
+    if (settings := patient.settings) is None:
+        return
+    secrets = reading.secrets_for(settings, patient.environ)
+    for block in settings.channels:
+        name = f"channel {block.name}"
+        try:
+            channels.load(block.kind).check(block, secrets)
+        except DeliveryError as error:
+            what, _, remedy = str(error).partition(": ")
+            yield Check(name=name, status="error", what=what, remedy=remedy)
+        else:
+            yield Check(name=name, status="ok", what="can be read; nothing was sent")
 
 
 def _published(patient: _Patient) -> Iterator[Check]:
@@ -462,6 +499,51 @@ def _span(age: timedelta) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+# --- who is on call
+
+
+def _on_call(patient: _Patient) -> Iterator[Check]:
+    """Whether the calendar is read, whom it names, and the days that nobody has."""
+    settings, now = patient.settings, patient.now
+    if settings is None or not oncall.has_rota(settings):
+        return
+    if settings.on_call.has_calendar:
+        yield _calendar(rota_copy.state(patient.home), now)
+    week = now + _ROTA_AHEAD
+    for stint in oncall.strangers(settings, since=now, until=week)[:3]:
+        who = ", ".join(stint.emails) or stint.title or "nobody"
+        what = f"the rota names {who} from {stint.since_at:%Y-%m-%d %H:%M} UTC: no recipient"
+        remedy = "add them to [[recipients]], or correct the event: nobody else is written to"
+        yield Check(name="on call", status="warning", what=what, remedy=remedy)
+    yield from _nobody_on_call(oncall.gaps(settings, since=now, until=week), now)
+
+
+def _calendar(state: rota_copy.State | None, now: datetime) -> Check:
+    name, remedy = "rota", "correct `calendar` in [on_call] of vigie.toml, or the calendar itself"
+    if state is None:
+        what = "the calendar has not been read yet: the next run reads it"
+        return Check(name=name, status="warning", what=what, remedy="run `vigie watch`")
+    if not state.problem:
+        what = f"the calendar was read {_ago(now - state.tried_at)}"
+        return Check(name=name, status="ok", what=what)
+    copy = (
+        f"the copy of {_ago(now - state.read_at)} serves" if state.read_at else "there is no copy"
+    )
+    what = f"{state.problem[:300]}; {copy}"
+    return Check(name=name, status="error", what=what, remedy=remedy)
+
+
+def _nobody_on_call(gaps: Sequence[oncall.Gap], now: datetime) -> Iterator[Check]:
+    if not gaps:
+        yield Check(name="on call", status="ok", what="somebody is, every hour of the week to come")
+        return
+    spans = [f"{g.since_at:%Y-%m-%d %H:%M} to {g.until_at:%Y-%m-%d %H:%M} UTC" for g in gaps[:3]]
+    is_now = gaps[0].since_at <= now
+    what = f"nobody {'now' if is_now else 'soon'}: {'; '.join(spans)}"
+    remedy = "fill the rota; until then everybody who gets alerts is told, and the head"
+    yield Check(name="on call", status="error" if is_now else "warning", what=what, remedy=remedy)
 
 
 # --- the neighbours: mail server, sources, Airflow

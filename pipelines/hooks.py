@@ -1,5 +1,8 @@
 """The door for messages that are pushed in: `POST /hooks/<source>`, signed, on 127.0.0.1.
 
+Where `[web]` gives an address, the pages of the links in alert mails stand behind it as well
+(`link_pages.py`).
+
 A message is believed only by its signature (`sources/_webhook_signature.py`), written down once
 and answered with 202 when it is on the disk; the next run of `watch` takes it. The same id again
 is answered with 200 and changes nothing; under another body, with 409.
@@ -30,6 +33,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from pipelines import link_pages
 from pipelines.errors import VigieError
 from pipelines.settings import Settings
 from pipelines.sources import _webhook_inbox as inbox, _webhook_signature as signature, webhook
@@ -76,9 +80,9 @@ def app(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
-    """The application that takes the messages of every source of kind `webhook`.
+    """The application that takes the messages of every source of kind `webhook`, and shows pages.
 
-    VigieError when there is none, or the secret of one is missing or weak.
+    VigieError when there is neither, or the secret of a source is missing or weak.
     """
     doors = {
         block.name: _Door(
@@ -90,9 +94,11 @@ def app(
         for block in settings.sources
         if block.kind == webhook.MANIFEST.name
     }
-    if not doors:
+    pages = link_pages.routes(settings, now=now)
+    if not doors and not pages:
         raise VigieError(
-            'vigie.toml has no source of kind "webhook": add one (docs/sources.md), start again'
+            'vigie.toml has no source of kind "webhook", and no url in [web]: add one of the two '
+            "(docs/sources.md, docs/alerts.md), start again"
         )
 
     async def push(request: Request) -> Response:
@@ -107,6 +113,7 @@ def app(
         routes=[
             Route("/hooks/{name}", push, methods=["POST"]),
             Route("/health", _healthy, methods=["GET"]),
+            *pages,
         ]
     )
 

@@ -20,6 +20,7 @@ from pipelines import (
     alert_letter,
     evidence,
     explanation,
+    links,
     oncall,
     rules,
     surroundings,
@@ -536,9 +537,10 @@ def _post(
         log.error("incident.nobody_to_tell id=%s reason=%s", incident.incident_id, reason)
         return
     kind = reason if reason in ("escalation", "rest") else told.told.kind
+    offered = links.offer(occasion.settings, incident.incident_id, as_of=as_of)
     enqueue(
         connection,
-        alert_letter.letter(occasion),
+        alert_letter.letter(replace(occasion, links=offered.links)),
         kind=kind,
         key=f"{incident.fingerprint}:{incident.incident_id}:{kind}:{told.told.sequence}",
         settings=occasion.settings,
@@ -547,9 +549,10 @@ def _post(
         incident_id=incident.incident_id,
         thread=told.told.thread,
         reason=reason,
+        personal=offered.personal,
     )
     lead = {"lead_id": incident.incident_id, "as_of": as_of, "kind": kind}
-    lead["recipients"] = [reader.email for reader in readers]
+    lead["recipients"] = [name for r in readers for name in (r.email, *r.channels)]
     for other, _ in occasion.joined:
         row = lead | {"incident_id": other.incident_id}
         warehouse.run(connection, "writes/outbox_about", row)

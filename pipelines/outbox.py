@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +31,9 @@ from pipelines.settings import Recipient, Settings
 
 log = logging.getLogger(__name__)
 
+MAIL = "email"
 ATTEMPT_LIMIT = 360  # at most an hour apart: two weeks, then a person must look
+_NO_LIMIT = 2**31 - 1
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
 
@@ -78,20 +80,23 @@ def enqueue(
     reason: str,
     incident_id: str | None = None,
     thread: str | None = None,
+    personal: Callable[[Letter, str], Letter] | None = None,
 ) -> int:
-    """Put a letter in the outbox, once for each recipient; how many rows are new.
+    """Put a letter in the outbox, once for each recipient and channel; how many rows are new.
 
     Belongs in the caller's transaction. `key` names what is said, among all that is ever said by
     this institution: the same key, kind and recipient never make a second row. `thread` is the
     key of the letter that opens the conversation, so that mail programs keep it together.
+    `personal` makes of a letter that of one reader, whose links it holds.
     """
     before = _count(connection)
-    for recipient in recipients:
-        address = recipient.email
+    routes = (route for each in recipients for route in _routes(each, letter, settings))
+    for channel, address in dict.fromkeys(routes):
         identity = _identity(settings, key, kind, address)
         opening = _message_id(settings, thread, address) if thread else None
         message_id = opening if opening and thread == key else _spelt(settings, identity)
-        message = _message(letter, address, message_id, opening, settings=settings, as_of=as_of)
+        own = _as_sent(personal(letter, address) if personal else letter, address, settings)
+        message = _message(own, address, message_id, opening, settings=settings, as_of=as_of)
         if message is None:
             continue
         row = {
@@ -99,7 +104,7 @@ def enqueue(
             "incident_id": incident_id,
             "kind": kind,
             "reason": reason,
-            "channel": "email",
+            "channel": channel,
             "recipient": address,
             "message_id": message_id,
             "message": message,
@@ -107,6 +112,29 @@ def enqueue(
         }
         warehouse.run(connection, "writes/outbox_add", row)
     return _count(connection) - before
+
+
+def _routes(recipient: Recipient, letter: Letter, settings: Settings) -> list[tuple[str, str]]:
+    """By which channels a letter goes to somebody, each with its address or its block's name.
+
+    A letter that has no short form goes by mail, and so does one to whom no channel is left.
+    """
+    kinds = {block.name: block.kind for block in settings.channels}
+    found = [(kinds[n], n) for n in recipient.channels if n in kinds and letter.brief]
+    if MAIL in recipient.channels or not found:
+        found.insert(0, (MAIL, recipient.email))
+    return found
+
+
+def _as_sent(letter: Letter, address: str, settings: Settings) -> Letter:
+    """The letter as a channel carries it: whole by mail; elsewhere its short form, and what people
+    wrote only where the channel's block allows it."""
+    block = next((b for b in settings.channels if b.name == address), None)
+    if block is None:
+        return letter
+    has_quotes = block.quotes and block.kind != "sms"
+    text = "\n\n".join((letter.brief, *(letter.quotes if has_quotes else ())))
+    return Letter(subject=letter.subject, text=text + "\n", html="")
 
 
 def _message(
@@ -123,7 +151,7 @@ def _message(
         return email.build(
             letter,
             sender=settings.mail.sender or email.NO_SENDER,
-            recipient=address,
+            recipient=address if "@" in address else email.NO_SENDER,
             message_id=message_id,
             thread_id=thread_id,
             date=as_of,
@@ -167,7 +195,7 @@ def deliver(
 ) -> Delivered:
     """Hand over every message that is due at `now` (aware UTC); the warehouse is open only
     before and after, never while a server is spoken to. Where a person asks (`is_asked`), those
-    that a failure has put off are due too.
+    that a failure has put off are due too, and those that were given up.
 
     One delivery at a time: a second one at the same moment leaves the work to the first.
     """
@@ -175,7 +203,7 @@ def deliver(
         if not is_alone:
             log.info("outbox.busy another delivery is at work")
             return Delivered(sent=0, failed=0, waiting=0)
-        rows = _due(home, now + _LONGEST_PAUSE if is_asked else now)
+        rows = _due(home, now, is_asked=is_asked)
         outcomes = _attempts(home, rows, settings, secrets)
         waiting = _settle(home, outcomes, now)
     sent = sum(1 for outcome in outcomes if outcome.error is None)
@@ -197,11 +225,13 @@ def _alone(home: Path) -> Iterator[bool]:
         yield True
 
 
-def _due(home: Path, now: datetime) -> list[Waiting]:
+def _due(home: Path, now: datetime, *, is_asked: bool) -> list[Waiting]:
+    asked = {
+        "now": now + _LONGEST_PAUSE if is_asked else now,
+        "attempt_limit": _NO_LIMIT if is_asked else ATTEMPT_LIMIT,
+    }
     with warehouse.opened(home, read_only=True) as connection:
-        rows = warehouse.run(
-            connection, "writes/outbox_due", {"now": now, "attempt_limit": ATTEMPT_LIMIT}
-        ).fetchall()
+        rows = warehouse.run(connection, "writes/outbox_due", asked).fetchall()
     names = ("outbox_key", "incident_id", "channel", "recipient", "message", "attempt_count")
     return [Waiting(**dict(zip(names, row, strict=True))) for row in rows]
 
@@ -210,20 +240,25 @@ def _attempts(
     home: Path, rows: Sequence[Waiting], settings: Settings, secrets: Mapping[str, str]
 ) -> list[Outcome]:
     """One attempt a row; when one fails, what else that person is to hear of it waits, and when
-    a server cannot be reached, so does all that goes by it."""
+    a server cannot be reached, so does all that goes by it. Each channel has its own server; one
+    that is down holds up no other."""
     outcomes: list[Outcome] = []
     held: set[tuple[str, str]] = set()
     down: set[str] = set()
     for row in rows:
-        if row.channel in down or (row.incident_id, row.recipient) in held:
+        if _server(row) in down or (row.incident_id, row.recipient) in held:
             continue
         outcome = _attempt(home, row, settings, secrets)
         outcomes.append(outcome)
         if outcome.is_server_down:
-            down.add(row.channel)
+            down.add(_server(row))
         if outcome.error and row.incident_id:
             held.add((row.incident_id, row.recipient))
     return outcomes
+
+
+def _server(row: Waiting) -> str:
+    return MAIL if row.channel == MAIL else row.recipient
 
 
 def _attempt(home: Path, row: Waiting, settings: Settings, secrets: Mapping[str, str]) -> Outcome:

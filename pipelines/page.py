@@ -7,7 +7,7 @@ control and direction marks, and linked only over http and https.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
@@ -19,7 +19,15 @@ from markupsafe import Markup
 
 from models.taxonomy import taxonomy
 from pipelines import charts, coverage_words, rules
-from pipelines.brief import ActionKind, Digest, IncidentLine, Own, SourceLine, Story
+from pipelines.brief import (
+    ActionKind,
+    Digest,
+    IncidentLine,
+    Own,
+    SourceLine,
+    Story,
+    UnsentLine,
+)
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Signals, change
@@ -154,6 +162,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "what": lambda story: what(story, spoken),
         "why": lambda story: why(story, spoken),
         "incident_line": lambda incident: incident_line(incident, spoken),
+        "unsent": lambda lines: unsent(lines, spoken),
         "shown_topics": [line for line in digest.topics if not line.is_suppressed][:_TOPIC_LINES],
         "held_topics": [
             topic_label(line.topic_id, spoken.locale)
@@ -315,6 +324,20 @@ def _story_tone(story: Story, spoken: Words) -> str:
         band=spoken.percents(share.low, share.high),
         undetermined=spoken.count("undetermined", story.undetermined_count),
     )
+
+
+def unsent(lines: Sequence[UnsentLine], spoken: Words) -> str:
+    """One line of the messages that could not leave, channel by channel, and what to do."""
+    told = [
+        spoken.say(
+            "alerts.unsent_item",
+            channel=spoken.text("alerts.by_mail") if each.channel == "email" else each.channel,
+            messages=spoken.count("unsent", each.message_count),
+            moment=spoken.moment(each.oldest_at),
+        )
+        for each in lines
+    ]
+    return spoken.say("alerts.unsent", listed=" ; ".join(told))
 
 
 def incident_line(incident: IncidentLine, spoken: Words) -> str:

@@ -81,6 +81,7 @@ RECHECK_IDS = 50  # posts that a collection itself looks up again, to see whethe
 TAKEN_PAYLOADS = 20_000  # of one reader in one run; what is left comes in the next one
 ACCOUNT_MINUTES = 5  # between two accounts of a reader that has nothing to hand over
 AHEAD = timedelta(hours=1)  # of a window: readers are past its end long before it is evaluated
+ROTA_SECONDS = 20.0  # for a calendar's server; its last good copy serves as well
 READER_SECONDS = 60  # without a word, after which a reader is missing
 RECHECK_WAIT_SECONDS = 5.0  # for one look-up; more would hold up a run, and the rest stays due
 
@@ -972,16 +973,34 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
 
     A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
     """
-    from pipelines import detect, notify
+    from pipelines import detect, handover, notify
 
+    _refresh_rota(house, now=as_of)
     with warehouse.opened(house.home) as connection:
         if _is_past(connection, as_of):
             log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
             return {"alerts": 0}
         alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
         notify.record(connection, alerts, settings=house.settings, as_of=as_of)
+        handover.record(connection, settings=house.settings, as_of=as_of)
     log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
     return {"alerts": len(alerts)}
+
+
+def _refresh_rota(house: House, *, now: datetime) -> None:
+    """Read the calendar of who is on call again, if it is time, before the warehouse is held."""
+    from pipelines import rota_copy
+
+    if not house.settings.on_call.has_calendar:
+        return
+    net = house.settings.net
+    with Client(
+        contact=net.contact,
+        allow_private=net.allow_private,
+        sleep=lambda _: None,
+        total_seconds=ROTA_SECONDS,
+    ) as client:
+        rota_copy.refresh(house.settings, secrets=house.secrets, client=client, now=now)
 
 
 def _is_past(connection: warehouse.Connection, as_of: datetime) -> bool:

@@ -78,6 +78,27 @@ def _place_code(text: str) -> str:
     return text
 
 
+def _calendar(text: str) -> str:
+    is_address = text.startswith("https://") and re.fullmatch(r"https://[^\s@/]+(?:/\S*)?", text)
+    is_file = "://" not in text and text.endswith(".ics")
+    if not (is_address or is_file):
+        raise ValueError(
+            'write a file of the home, such as "astreinte.ics", or an https address without a '
+            "password in it"
+        )
+    return text
+
+
+def _web_url(text: str) -> str:
+    local = r"http://(?:localhost|127\.0\.0\.1)(?::\d+)?"
+    if text and not re.fullmatch(rf"(?:https://[\w.-]+(?::\d+)?|{local})(?:/[\w./-]*)?", text):
+        raise ValueError(
+            "write the https address by which this machine's proxy is reached, such as "
+            "https://vigie.ville.example"
+        )
+    return text.rstrip("/")
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -171,12 +192,13 @@ class Relay(Part):
 
 
 class Recipient(Part):
-    """Who gets what by mail."""
+    """Who gets what, and by which channels: "email", or the name of a `[[channels]]` block."""
 
     name: Label
     email: Address
     role: Literal["director", "moderator", "analyst", "operator", "dpo"]
     gets: tuple[Literal["digest", "alerts", "failures"], ...]
+    channels: Annotated[tuple[Identifier, ...], Field(min_length=1)] = ("email",)
 
 
 class Shift(Part):
@@ -185,6 +207,44 @@ class Shift(Part):
     email: Address
     from_on: date
     to_on: date
+
+
+class OnCall(Part):
+    """A rota kept as a calendar, beside `[[rota]]`, and who is told when nobody else answers.
+
+    `calendar` is a file in the home or an https address; an address that is itself a secret stands
+    in the variable that `calendar_env` names.
+    """
+
+    calendar: Annotated[str, AfterValidator(_calendar)] | None = None
+    calendar_env: str | None = None
+    head: Address | None = None
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether there is a calendar, whichever way it is named."""
+        return bool(self.calendar or self.calendar_env)
+
+
+class Channel(Part):
+    """A way to a chat, a telephone or a program: its module, and the variable of its address.
+
+    `quotes`: whether texts of people may go there; never to a telephone. `secret_env` signs what
+    is posted to a program.
+    """
+
+    name: Identifier
+    kind: Identifier
+    address_env: str
+    secret_env: str | None = None
+    quotes: bool = False
+
+
+class Web(Part):
+    """Where `vigie serve` is reached from outside, through a proxy with TLS; none: no links."""
+
+    url: Annotated[str, AfterValidator(_web_url)] = ""
+    link_hours: Annotated[int, Field(ge=1, le=168)] = 48
 
 
 class Event(Part):
@@ -287,6 +347,9 @@ class Settings(Part):
     relays: tuple[Relay, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     rota: tuple[Shift, ...] = ()
+    on_call: OnCall = OnCall()
+    channels: tuple[Channel, ...] = ()
+    web: Web = Web()
     events: tuple[Event, ...] = ()
     canaries: tuple[Canary, ...] = ()
     mail: Mail = Mail()
@@ -330,9 +393,9 @@ def read(
 
 def secrets_for(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """The secrets that the settings name and the environment holds, by variable; never logged."""
-    names = {settings.mail.password_env} | {
-        name for block in settings.sources for name in env_names(block.options)
-    }
+    options = [block.options for block in settings.sources]
+    parts = (*options, settings.mail, settings.on_call, *settings.channels)
+    names = {name for part in parts for name in env_names(part)}
     return {name: environ[name] for name in sorted(names) if environ.get(name)}
 
 
@@ -370,7 +433,7 @@ def _split(document: Document, index: int, source_options: Mapping[str, type[Bas
 
 
 def env_names(options: Any) -> Iterator[str]:
-    """The variables that a source's options name, written or by default."""
+    """The variables that a source's options, or another table, name, written or by default."""
     if isinstance(options, BaseModel):
         for name in type(options).model_fields:
             value = getattr(options, name)
@@ -391,9 +454,16 @@ def _unset(
             if isinstance(value, str) and not environ.get(value):
                 yield document.fault(place, _safe_name(value), _SET_IT)
     mail = document.table("mail")
+    named: list[tuple[Place, Any]] = [
+        (("on_call", "calendar_env"), document.table("on_call").get("calendar_env"))
+    ]
     if mail.get("username"):
-        name = mail.get("password_env", Mail.model_fields["password_env"].default)
-        at = ("mail", "password_env")
+        default = Mail.model_fields["password_env"].default
+        named.append((("mail", "password_env"), mail.get("password_env", default)))
+    for index, channel in document.tables("channels"):
+        places: list[Place] = [("channels", index, k) for k in ("address_env", "secret_env")]
+        named += [(place, channel.get(str(place[-1]))) for place in places]
+    for at, name in named:
         if isinstance(name, str) and not environ.get(name) and not document.is_secret(at):
             yield document.fault(at, _safe_name(name), _SET_IT)
 
@@ -512,8 +582,8 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
     parts: dict[str, type[BaseModel]] = {
         "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
-        "models": Models, "net": Net, "budget": Caps, "canaries": Canary,
-        "events": Event,
+        "models": Models, "net": Net, "budget": Caps, "canaries": Canary, "on_call": OnCall,
+        "channels": Channel, "web": Web, "events": Event,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)

@@ -221,6 +221,7 @@ def faults(document: Document) -> Iterator[Fault]:
         _relays,
         _recipients,
         _rota,
+        _channels,
         _canaries,
         _events,
         _mail,
@@ -259,7 +260,7 @@ def _secrets_written(document: Document) -> Iterator[Fault]:
 def _written_twice(document: Document) -> Iterator[Fault]:
     keys = {
         "subjects": "id", "sources": "name", "relays": "id", "recipients": "email",
-        "canaries": "id",
+        "canaries": "id", "channels": "name",
     }  # fmt: skip
     for name, key in keys.items():
         seen: set[str] = set()
@@ -418,7 +419,8 @@ def _rota(document: Document) -> Iterator[Fault]:
             yield document.fault(("rota", index, "to_on"), last, remedy)
             continue
         spans.append((first, last, index))
-    yield from _seams(document, sorted(spans))
+    if not document.table("on_call"):  # a calendar may hold the days between
+        yield from _seams(document, sorted(spans))
 
 
 def _seams(document: Document, spans: list[tuple[date, date, int]]) -> Iterator[Fault]:
@@ -436,6 +438,39 @@ def _seams(document: Document, spans: list[tuple[date, date, int]]) -> Iterator[
             gap = f"{last + timedelta(days=1)} to {start - timedelta(days=1)}"
             remedy = f"nobody is on call from {gap}: add a shift, or lengthen one"
             yield document.fault(("rota", index, "from_on"), start, remedy)
+
+
+MAIL = "email"  # the channel that everybody has, without a block
+
+
+def _channels(document: Document) -> Iterator[Fault]:
+    """Channels of no kind that there is, and recipients of a channel that nobody describes."""
+    blocks = document.tables("channels")
+    if blocks:
+        yield from _kinds(document)
+    known = [MAIL, *(str(c["name"]) for _, c in blocks if isinstance(c.get("name"), str))]
+    for index, recipient in document.tables("recipients"):
+        for name in _texts(recipient.get("channels")):
+            if name not in known:
+                remedy = (
+                    f"{near(name, known)}add a [[channels]] block of this name, or choose one of "
+                )
+                remedy += ", ".join(known)
+                yield document.fault(("recipients", index, "channels"), name, remedy)
+
+
+def _kinds(document: Document) -> Iterator[Fault]:
+    from pipelines import channels  # its modules read the settings
+
+    kinds = [name for name in channels.names() if name not in (MAIL, "console")]
+    for index, block in document.tables("channels"):
+        if block.get("name") == MAIL:
+            remedy = "this name is the mail's, which is described in [mail]: choose another"
+            yield document.fault(("channels", index, "name"), MAIL, remedy)
+        kind = block.get("kind")
+        if isinstance(kind, str) and kind not in kinds:
+            remedy = f"{near(kind, kinds)}choose one of {', '.join(kinds)}"
+            yield document.fault(("channels", index, "kind"), kind, remedy)
 
 
 def _canaries(document: Document) -> Iterator[Fault]:

@@ -27,7 +27,7 @@ PARTS = {
     "listen": ("listen",),
     "listening": ("listening",),
     "sources": ("sources",),
-    "hooks": ("hooks",),
+    "hooks": ("hooks", "link_pages"),
     "http": ("http",),
     "budget": ("budget", "limits"),
     "landing": ("landing",),
@@ -51,7 +51,8 @@ PARTS = {
     "backtest": ("backtest", "backtest_page"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
-        *("alert_actions", "surroundings", "oncall", "outbox", "channels"),
+        *("alert_actions", "surroundings", "oncall", "handover", "rota", "rota_copy"),
+        *("links", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
     "wording": ("wording",),

@@ -1,20 +1,31 @@
-"""A webhook: the message as JSON to an address of the institution (a chat, a ticket system).
+"""A webhook: the message as JSON to a program of the institution (a ticket system, an automaton).
 
-The address goes through the one HTTP client, so a private one must be allowed in `[net]`. A
-repeat carries the same `message_id`, by which the other side tells it from news.
+Signed as Standard Webhooks 1.0 say (`sources/_webhook_signature.py`), so that Vigie's own door
+takes what another Vigie sends. The id is that of the message: a repeat carries the same, by which
+the other side tells it from news. The address goes through the one HTTP client, so a private one
+must be allowed in `[net]`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from email import message_from_bytes, policy
-from typing import Any
+from datetime import UTC, datetime
 
+from pipelines.channels import _block
 from pipelines.errors import DeliveryError, SourceError
 from pipelines.http import Client
-from pipelines.settings import Settings
+from pipelines.settings import Channel, Settings
+from pipelines.sources import _webhook_signature as signature
 
-TOKEN_ENV = "VIGIE_WEBHOOK_TOKEN"  # noqa: S105 - a name, not a secret
+_WAIT_SECONDS = 10.0  # the outbox asks again; the next message need not wait for this one
+_TYPE = {"content-type": "application/json"}
+
+
+def check(channel: Channel, secrets: Mapping[str, str]) -> None:
+    """DeliveryError when there is no address, or no secret that can sign."""
+    _block.address(channel, secrets)
+    _key(channel, secrets)
 
 
 def hand_over(
@@ -25,25 +36,45 @@ def hand_over(
     secrets: Mapping[str, str],
     taken: Callable[[], None],
 ) -> None:
-    """Post a message to the address `recipient`; DeliveryError when it is not taken."""
-    token = secrets.get(TOKEN_ENV)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    """Post a message to the address of the block `recipient`; DeliveryError when it is not taken.
+
+    Reads the clock: the time of a signature is that of the attempt, or a repeat would be refused.
+    """
+    channel = _block.block(settings, recipient)
+    url, key = _block.address(channel, secrets), _key(channel, secrets)
+    found, now = _block.short(message), datetime.now(UTC)
+    content = body(found, now)
+    headers = signature.sign(key, message_id=found.message_id.strip("<>"), at=now, body=content)
     net = settings.net
-    with Client(contact=net.contact, allow_private=net.allow_private) as client:
+    with Client(
+        contact=net.contact, allow_private=net.allow_private, wait_seconds=_WAIT_SECONDS
+    ) as client:
         try:
-            client.post_json(recipient, json=body(message), headers=headers)
+            client.post(url, content=content, headers=headers | _TYPE)
         except SourceError as error:
-            raise DeliveryError(f"the webhook did not take the message: {error}") from error
+            raise _block.refused(recipient, error) from error
     taken()
 
 
-def body(message: bytes) -> dict[str, Any]:
-    """What is posted of a mail: its subject, plain text, and the ids of message and thread."""
-    mail = message_from_bytes(message, policy=policy.default)
-    plain = mail.get_body(("plain",))
-    return {
-        "subject": mail["Subject"],
-        "text": plain.get_content().replace("\r\n", "\n") if plain else "",
-        "message_id": mail["Message-ID"],
-        "thread_id": mail["References"] or mail["Message-ID"],
+def body(found: _block.Short, at: datetime) -> bytes:
+    """What is posted: type, time, and under `data` the subject, the text and the thread."""
+    said = {
+        "type": "vigie.message",
+        "timestamp": at.isoformat(),
+        "data": {"subject": found.subject, "text": found.text, "thread_id": found.thread_id},
     }
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _key(channel: Channel, secrets: Mapping[str, str]) -> bytes:
+    name = channel.secret_env or ""
+    try:
+        found = signature.secrets_in(secrets.get(name, ""))
+    except ValueError as error:
+        raise DeliveryError(f"the secret in {name} cannot sign: {error}") from error
+    if not found:
+        raise DeliveryError(
+            f"the channel {channel.name!r} has no secret to sign with: write secret_env in its "
+            "[[channels]] block, and set that variable (`openssl rand -base64 32`, after whsec_)"
+        )
+    return found[0]

@@ -1,7 +1,7 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
 --   source_hour, canary_heard, incident_event, incident, incident_ack, silence, alert_label,
---   outbox_incident, outbox, attention. Run by: pipelines/retention.py.
+--   outbox_incident, outbox, link_use, attention. Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
 delete from hourly
@@ -24,6 +24,8 @@ delete from outbox
 where outbox.created_at < cast($count_before as timestamptz);
 delete from silence
 where silence.since_at < cast($count_before as timestamptz);
+delete from link_use
+where link_use.used_at < cast($count_before as timestamptz);
 delete from alert_label
 where alert_label.labelled_at < cast($count_before as timestamptz);
 delete from incident_ack

@@ -313,7 +313,7 @@ def test_nobody_named_for_alerts_is_said_loudly_and_first() -> None:
     made = letter(beside={"nobody": "nobody"})
     assert "Personne n’est désigné pour les alertes." in made.text[:400]
     assert "Personne n’est désigné pour les alertes." in visible(made.html)
-    assert "Aucune astreinte" in letter(beside={"nobody": "off_shift"}).text
+    assert "PERSONNE n’est d’astreinte" in letter(beside={"nobody": "off_shift"}).text
 
 
 OUTAGE = (AS_OF - 185 * MINUTE, AS_OF)

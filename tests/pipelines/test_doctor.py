@@ -22,9 +22,11 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from pipelines import (
     budget,
     doctor,
+    house,
     init,
     listening,
     orchestrator,
+    rota_copy,
     settings,
     sources,
     warehouse,
@@ -33,6 +35,7 @@ from pipelines.doctor import Check
 from pipelines.http import Client
 from pipelines.limits import Daily, Limit, Price
 from pipelines.sources import file
+from tests.pipelines.calendars import calendar, event
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 PUBLIC = ("93.184.215.14",)
@@ -440,3 +443,40 @@ def test_a_source_that_costs_money_needs_a_cap(home: Path, monkeypatch: pytest.M
     assert "write monthly_cap, in USD" in found.remedy
     changed(home, 'path = "inbox"\n', 'path = "inbox"\nmonthly_cap = 5\n')
     assert of(look(home), "budget").status == "ok"
+
+
+def rota_home(home: Path, *events: str) -> None:
+    changed(home, "[on_call]", '[on_call]\ncalendar = "a.ics"')
+    (home / "a.ics").write_bytes(calendar(*events))
+
+
+def test_a_calendar_that_was_never_read_and_hours_that_nobody_has_are_told(home: Path) -> None:
+    rota_home(home)
+    found = look(home)
+    assert of(found, "rota").status == "warning"
+    assert of(found, "on call").status == "error"
+    assert of(found, "on call").what.startswith("nobody now: 2026-11-20 10:00 to 2026-11-27")
+
+
+def test_a_calendar_that_fails_says_since_when_its_copy_serves(home: Path) -> None:
+    start, end = (f":{NOW + timedelta(days=d):%Y%m%dT%H%M%SZ}" for d in (-1, 8))
+    rota_home(home, event(start, end, people=["astreinte@vernelle.example"]))
+    made = house.read(home, environ={})
+    with client() as asker:
+        rota_copy.refresh(made, secrets={}, client=asker, now=NOW - timedelta(hours=2))
+        assert of(look(home), "rota").status == "ok"
+        assert of(look(home), "on call").what == "somebody is, every hour of the week to come"
+        (home / "a.ics").unlink()
+        rota_copy.refresh(made, secrets={}, client=asker, now=NOW)
+    found = of(look(home), "rota")
+    assert found.status == "error"
+    assert found.what.endswith("the copy of 2 h ago serves")
+
+
+def test_a_channel_that_cannot_be_used_is_told_without_its_address(home: Path) -> None:
+    block = '[[channels]]\nname = "salon"\nkind = "chat"\naddress_env = "VIGIE_SALON"\n\n[web]'
+    changed(home, "[web]", block)
+    found = of(look(home, {"VIGIE_SALON": "mailto://s3cr3t"}), "channel salon")
+    assert found.status == "error"
+    assert "VIGIE_SALON" in found.what
+    assert "s3cr3t" not in found.what + found.remedy

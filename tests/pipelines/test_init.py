@@ -124,10 +124,14 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
     example = re.compile(r"^# (?=\[\[|\w+ = )", re.MULTILINE)
     path.write_text(example.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
     secrets = (
+        "VIGIE_ASTREINTE",
         "VIGIE_BLUESKY_PASSWORD",
         "VIGIE_SMTP_PASSWORD",
         "VIGIE_BOITE",
         "VIGIE_CRM",
+        "VIGIE_TCHAP",
+        "VIGIE_TICKETS",
+        "VIGIE_TICKETS_SECRET",
         "VIGIE_YOUTUBE_KEY",
     )
     found = read(tmp_path, dict.fromkeys(secrets, "x"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from pipelines import outbox, warehouse
 from pipelines.letter import Letter
-from pipelines.settings import Mail, Recipient, Settings
+from pipelines.settings import Channel, Mail, Recipient, Settings
 from tests.pipelines.postbox import Postbox, listening
 from tests.pipelines.watched import AS_OF, MODERATOR, settings
 
@@ -110,6 +111,80 @@ def test_a_failure_is_kept_with_its_reason_and_given_up_only_after_a_day(tmp_pat
     assert tried == outbox.ATTEMPT_LIMIT
     assert "could not be reached" in error
     assert now > timedelta(days=1)
+    with warehouse.opened(made.home, read_only=True) as connection:
+        asked = {"as_of": AS_OF + now}
+        found = warehouse.run(connection, "queries/digest_unsent", asked).fetchall()
+    assert [row[:3] for row in found] == [("email", 1, 1)]
+
+
+def test_what_was_given_up_is_tried_again_when_a_person_asks(tmp_path: Path) -> None:
+    with listening() as box:
+        made = town(tmp_path, box)
+        put(made)
+        with warehouse.opened(tmp_path) as connection:
+            connection.execute("update outbox set attempt_count = 360")
+        assert deliver(made, after=timedelta(days=20)).sent == 0
+        done = outbox.deliver(made.home, settings=made, secrets={}, now=AS_OF, is_asked=True)
+    assert (done.sent, outbox.ATTEMPT_LIMIT) == (1, 360)
+    assert len(box.mails()) == 1
+
+
+BRIEF = Letter(
+    subject="[Vigie] CRITIQUE · Eau",
+    text="« Tout est noir » dit quelqu'un\n",
+    html="<p>x</p>",
+    brief="[Vigie] CRITIQUE · Eau · 120",
+    quotes=("« Tout est noir »",),
+)
+ROOM = Channel(name="salon", kind="chat", address_env="VIGIE_SALON")
+PHONE = Channel(name="portable", kind="sms", address_env="VIGIE_PORTABLE", quotes=True)
+
+
+def enqueued(made: Settings, letter: Letter, *channels: str) -> dict[str, str]:
+    """What each channel's row holds as text, by the row's recipient."""
+    reader = made.recipients[0].model_copy(update={"channels": channels})
+    with warehouse.opened(made.home) as connection, warehouse.transaction(connection):
+        outbox.enqueue(
+            connection, letter, kind="firing", key="k", settings=made, recipients=[reader],
+            as_of=AS_OF, reason="first",
+        )  # fmt: skip
+    found = rows(made, "channel, recipient, message")
+    mails = [(f"{c} {r}", message_from_bytes(m, policy=policy.default)) for c, r, m in found]
+    return {k: m.get_body(("plain",)).get_content() for k, m in mails}  # type: ignore[union-attr]
+
+
+def test_chat_and_telephone_get_the_short_form_and_no_text_of_people(tmp_path: Path) -> None:
+    made = settings(tmp_path, channels=(ROOM, PHONE))
+    warehouse.prepare(made)
+    found = enqueued(made, BRIEF, "email", "salon", "portable")
+    assert "noir" in found[f"email {MODERATOR}"]
+    assert found["chat salon"].strip() == BRIEF.brief
+    assert found["sms portable"].strip() == BRIEF.brief
+
+
+def test_a_chat_that_may_have_quotes_gets_them(tmp_path: Path) -> None:
+    room = ROOM.model_copy(update={"quotes": True})
+    made = settings(tmp_path, channels=(room,))
+    warehouse.prepare(made)
+    assert "« Tout est noir »" in enqueued(made, BRIEF, "salon")["chat salon"]
+
+
+def test_a_letter_without_a_short_form_goes_by_mail(tmp_path: Path) -> None:
+    made = settings(tmp_path, channels=(ROOM,))
+    warehouse.prepare(made)
+    assert list(enqueued(made, LETTER, "salon")) == [f"email {MODERATOR}"]
+
+
+def test_a_channel_that_fails_holds_up_no_other_and_is_tried_again(tmp_path: Path) -> None:
+    with listening() as box:
+        mail = Mail(port=box.port, security="none", sender="vigie@valmorin.example")
+        made = settings(tmp_path, mail=mail, channels=(ROOM,))
+        warehouse.prepare(made)
+        enqueued(made, BRIEF, "salon", "email")
+        assert deliver(made) == outbox.Delivered(sent=1, failed=1, waiting=1)
+    [(error,)] = [row for row in rows(made, "last_error") if row[0]]
+    assert error.startswith("the channel 'salon' has no address: set VIGIE_SALON")
+    assert box.recipients == [MODERATOR]
 
 
 def test_one_mail_that_fails_does_not_hold_up_the_next(tmp_path: Path) -> None:

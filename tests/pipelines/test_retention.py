@@ -72,6 +72,7 @@ def home(tmp_path: Path) -> Path:
             "canary_heard values ('c', 'masto', 'm', $at, $at)",
             "outbox_incident values ('sent', 'i2', $at)",
             "incident_ack values ('i1', $at, 'A')",
+            "link_use values ('l', 'i1', 'silence', 'A', $at)",
             "silence values ('s', 'f', 'i1', $at, $at, 'A', 'r', null, null)",
             "alert_label values ('l', 'i1', 'r', '1', null, 'false_alarm', null, '', 'A', $at)",
         ):

@@ -1,89 +1,71 @@
-"""A webhook gets the message as JSON, with the id by which it knows a repeat."""
+"""A webhook gets the message as signed JSON, with the id by which it knows a repeat."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pipelines.channels import email, webhook
-from pipelines.errors import DeliveryError
-from pipelines.letter import Letter
-from pipelines.settings import Net
+from pipelines.channels import webhook
+from pipelines.errors import DeliveryError, ServerDown
+from pipelines.settings import Channel, Net
+from pipelines.sources import _webhook_signature as signature
+from tests.pipelines.channels.answering import answering, message
 from tests.pipelines.watched import settings
 
-
-@contextmanager
-def answering(status: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server on loopback that answers every POST with `status`, and what it was posted."""
-    posted: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            posted.append({**json.loads(body), "token": self.headers["Authorization"]})
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/alerte", posted
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+BLOCK = Channel(name="tickets", kind="webhook", address_env="VIGIE_T", secret_env="VIGIE_S")
 
 
-def hand_over(url: str, home: Path, calls: list[str]) -> None:
-    message = email.build(
-        Letter(subject="[Vigie] Attention · Eau", text="Bonjour\n", html="<p>Bonjour</p>"),
-        sender="vigie@valmorin.example",
-        recipient="a@valmorin.example",
-        message_id="<m2@valmorin.example>",
-        thread_id="<m1@valmorin.example>",
-        date=datetime(2026, 11, 20, tzinfo=UTC),
-    )
+def hand_over(url: str, home: Path, calls: list[str], *, secret: str = SECRET) -> None:
     webhook.hand_over(
-        message,
-        recipient=url,
-        settings=settings(home, net=Net(allow_private=("127.0.0.1",))),
-        secrets={webhook.TOKEN_ENV: "jeton"},
+        message(),
+        recipient="tickets",
+        settings=settings(home, channels=(BLOCK,), net=Net(allow_private=("127.0.0.1",))),
+        secrets={"VIGIE_T": url, "VIGIE_S": secret},
         taken=lambda: calls.append("taken"),
     )
 
 
-def test_the_message_arrives_as_json_with_its_ids_and_the_token(tmp_path: Path) -> None:
+def test_the_message_arrives_signed_with_the_id_of_the_message(tmp_path: Path) -> None:
     calls: list[str] = []
-    with answering(204) as (url, posted):
-        hand_over(url, tmp_path, calls)
-    assert posted == [
-        {
-            "subject": "[Vigie] Attention · Eau",
-            "text": "Bonjour\n",
-            "message_id": "<m2@valmorin.example>",
-            "thread_id": "<m1@valmorin.example>",
-            "token": "Bearer jeton",
-        }
-    ]
+    with answering(204) as (port, posted):
+        hand_over(f"http://127.0.0.1:{port}/alerte", tmp_path, calls)
+    (one,) = posted
+    now = datetime.now(UTC)
+    (key,) = signature.secrets_in(SECRET)
+    told = signature.checked(
+        one.headers, one.body, secrets=[key], now=now, window=timedelta(minutes=5)
+    )
+    assert told == "m2@valmorin.example"
+    found = json.loads(one.body)
+    assert found["type"] == "vigie.message"
+    assert found["data"] == {
+        "subject": "[Vigie] Attention · Eau",
+        "text": "Bonjour",
+        "thread_id": "<m1@valmorin.example>",
+    }
     assert calls == ["taken"]
 
 
 def test_a_refusal_is_told_and_the_message_is_not_taken(tmp_path: Path) -> None:
     calls: list[str] = []
-    with answering(403) as (url, _), pytest.raises(DeliveryError, match="403") as caught:
-        hand_over(url, tmp_path, calls)
+    with answering(403) as (port, _), pytest.raises(DeliveryError, match="403") as caught:
+        hand_over(f"http://127.0.0.1:{port}/s3cr3t", tmp_path, calls)
     assert calls == []
-    assert "jeton" not in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_down(tmp_path: Path) -> None:
+    with pytest.raises(ServerDown, match="cannot be reached") as caught:
+        hand_over("http://127.0.0.1:9/s3cr3t", tmp_path, [])
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("secret", "said"), [("", "no secret"), ("court", "24 or more")])
+def test_nothing_goes_out_unsigned(tmp_path: Path, secret: str, said: str) -> None:
+    with answering() as (port, posted), pytest.raises(DeliveryError, match=said):
+        hand_over(f"http://127.0.0.1:{port}/", tmp_path, [], secret=secret)
+    assert posted == []
