@@ -119,7 +119,8 @@ class Around:
     `since_last` is how long ago the rules were run before; `group_told_at` when the same readers
     last had a letter of that severity. `is_inhibited`: a greater incident tells it, or its source
     is late; `is_flooded`: every reader has had too many mails in an hour; `is_missed_free`: one
-    who had, has no more.
+    who had, has no more. `is_leaving`: a letter about something new goes to the same readers now,
+    and what is new as well goes with it.
     """
 
     since_last: timedelta = timedelta(minutes=5)
@@ -129,6 +130,7 @@ class Around:
     is_planned: bool = False
     is_flooded: bool = False
     is_missed_free: bool = False
+    is_leaving: bool = False
     has_second: bool = True
     has_head: bool = True
 
@@ -326,6 +328,8 @@ def _held(decision: Decision, incident: Incident, as_of: datetime, around: Aroun
         return decision
     if around.is_flooded:
         return _no("rate_limit")
+    if around.is_leaving and decision.reason == "first":
+        return decision
     wait = GROUP_WAIT[incident.severity]
     waited = max(as_of - (incident.firing_at or incident.opened_at), around.since_last)
     if decision.reason == "first" and waited < wait:

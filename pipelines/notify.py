@@ -8,7 +8,7 @@ letters over. Doing the same moment again adds nothing. Nothing here asks what t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -117,7 +117,7 @@ def record(
             for i in _stepped(before, alerts, settings, as_of, around)
         ]
         after = _with_inhibited(connection, after, around, as_of)
-        due = [_due(incident, after, around, settings=settings, as_of=as_of) for incident in after]
+        due = _decided(after, around, settings=settings, as_of=as_of)
         told, letters = _tell_all(connection, due, around, settings=settings, as_of=as_of)
         for incident in told:
             warehouse.run(connection, "writes/incident_merge", _row(incident))
@@ -337,10 +337,29 @@ def _why(now: Incident) -> str:
 # --- whom to tell
 
 
+def _decided(
+    incidents: Sequence[Incident], around: Surroundings, *, settings: Settings, as_of: datetime
+) -> list[Due]:
+    """What is decided about every incident; what is new joins a letter that leaves now anyway."""
+    due = [_due(i, incidents, around, settings=settings, as_of=as_of) for i in incidents]
+    leaving = {_tells(each.incident) for each in due if each.decision.reason == "first"}
+    return [
+        _due(each.incident, incidents, around, leaving, settings=settings, as_of=as_of)
+        if each.decision.reason in ("group_wait", "group_interval")
+        else each
+        for each in due
+    ]
+
+
+def _tells(incident: Incident) -> str:
+    return rules.read(incident.alert.rule_id).tells
+
+
 def _due(
     incident: Incident,
     beside: Sequence[Incident],
     around: Surroundings,
+    leaving: Collection[str] = (),
     *,
     settings: Settings,
     as_of: datetime,
@@ -363,6 +382,7 @@ def _due(
         is_missed_free=any(
             around.has_room(r, incident.severity) for r in _missed(incident, readers)
         ),
+        is_leaving=_tells(incident) in leaving,
         has_second=bool(second),
         has_head=bool(head),
     )
@@ -388,7 +408,7 @@ def _escalated(decision: Decision, around: Surroundings) -> tuple[Recipient, ...
 
 def _group_told_at(incident: Incident, beside: Sequence[Incident]) -> dict[str, datetime]:
     """When the readers of an incident last had a letter about any, by its severity."""
-    tells = rules.read(incident.alert.rule_id).tells
+    tells = _tells(incident)
     found: dict[str, datetime] = {}
     for other in beside:
         told, rule_id = other.told, other.alert.rule_id
@@ -431,7 +451,7 @@ def _groups(due: Sequence[Due]) -> list[list[Due]]:
     for each in sorted((d for d in due if d.decision.is_sent), key=_rank):
         last = each.incident.told
         thread = _thread(each.incident) if last and last.sequence else ""
-        tells = rules.read(each.incident.alert.rule_id).tells
+        tells = _tells(each.incident)
         is_night = "night" if each.decision.reason == "held_for_morning" else ""
         groups.setdefault((each.decision.to, tells, thread, is_night), []).append(each)
     return list(groups.values())
