@@ -4,7 +4,7 @@ Apprise opens its own sockets, with requests: the host of an address is looked u
 rules of `[net]` just before, redirects are not followed, and files, plugins and storage of its own
 are off. Known gaps: between that look and its own a name may change; proxies of the environment
 are used; a service at a fixed host (Slack, Telegram, most gateways) needs no check. Imported only
-when something is sent: 0.6 s the first time.
+when something is sent: about a second the first time.
 """
 
 from __future__ import annotations
