@@ -7,7 +7,7 @@
 | texts of mentions, edited ones too; what quotes them | 30 days from first sight | `text_days` |
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
 | mentions, scores, counts over time, who heard them | 6 months (YouTube: 30 days) | `score_days` |
-| counts by hour and day, digests' figures, incidents, coverage | 3 years | `aggregate_days` |
+| counts, digests' figures, incidents and who acted, coverage | 3 years | `aggregate_days` |
 | logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |
 | receipts, tombstones, objections | always: they prove, or block a return | |

@@ -459,3 +459,48 @@ def test_what_flaps_and_becomes_critical_is_told(
     lived(connection, town, course, since=start, until=600)
     reasons = [why for _, why, _ in told(connection, start)]
     assert reasons[-2:] == ["unstable", "severity_up"]
+
+
+# --- a replay that stops earlier
+
+
+def _replayed(town: Settings, until: int) -> list[tuple[Any, ...]]:
+    """Every mail of a day in which much happens and people act, up to a minute."""
+    connection = empty()
+
+    def course(minute: int) -> list[Alert]:
+        hour = minute // 60
+        found = [critical()] if hour in (1, 2, 9) else []
+        found += [alert(subject_id="ville")] if hour in (2, 3, 4, 11, 12, 22) else []
+        found += [alert(rule_id="topic_surge", scope="T09")] if minute % 90 < 20 else []
+        return found + ([_silent()] if hour in (5, 6) else [])
+
+    def hushed(at: datetime) -> None:
+        for (name,) in connection.execute(
+            "select incident_id from incident where scope = 'T09'"
+        ).fetchall():
+            given: dict[str, Any] = {"actor": "Claire", "reason": "connu", "at": at}
+            alert_actions.silence(connection, name, until=at + 3 * HOUR, **given)
+
+    def taken(at: datetime) -> None:
+        for (name,) in connection.execute(
+            "select incident_id from incident where severity = 'critical'"
+        ).fetchall():
+            alert_actions.acknowledge(connection, name, actor="Claire", at=at)
+
+    acts = {80: taken, 200: hushed, 560: taken}
+    lived(connection, town, course, until=until, acts=acts)
+    return connection.execute(
+        "select created_at, outbox_key, reason, recipient, message_id, message from outbox"
+        " order by created_at, outbox_key"
+    ).fetchall()
+
+
+def test_a_day_replayed_to_an_hour_and_to_its_end_gives_the_same_mails_until_then(
+    town: Settings,
+) -> None:
+    whole = _replayed(town, 24 * 60)
+    assert len({reason for _, _, reason, *_ in whole}) >= 5
+    for hour in (2, 5, 12):
+        until = AS_OF + hour * HOUR
+        assert _replayed(town, hour * 60) == [row for row in whole if row[0] <= until]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,11 @@ class Wire(BaseModel):
 
 KINDS: dict[str, type[BaseModel]] = {"wire": Wire, "file": file.Options}
 WORD = 'word = "veillevernelle7f3k"\n'
+EVENT = """[[events]]
+label = "Vote du budget"
+start = 2026-12-14T18:00:00
+end = 2026-12-15T01:00:00
+"""
 CANARY = """[[canaries]]
 id = "matin"
 daily_at = 09:00:00
@@ -221,6 +227,14 @@ ONE = [
      + WORD + "[mail]\n", 'canaries "matin" planted_at', 43, "write its zone"),
     ("[mail]\n", "[wab]\n[mail]\n", "wab", 41,
      "there is budget, canaries, channels, events, institution, mail"),
+    ("[mail]\n", EVENT.replace("end = 2026-12-15", "end = 2026-12-13") + "[mail]\n",
+     'events #1 end', 44, "before it starts"),
+    ("[mail]\n", EVENT.replace("2026-12-15", "2026-12-31") + "[mail]\n",
+     'events #1 end', 44, "seven days at most"),
+    ("[mail]\n", EVENT.replace("01:00:00", "01:00:00Z") + "[mail]\n",
+     'events #1 end', 44, "of neither"),
+    ("[mail]\n", EVENT + 'subjects = ["nul"]\n[mail]\n', 'events #1 subjects', 45,
+     "no subject has this id"),
     ('kind = "commune"', 'kind = "commune"\nterritory = ["37261"]', "institution.territory", 5,
      "such as commune:37261"),
     ('path = "inbox/*.csv"', 'path = "inbox/*.csv"\n[sources.options]\nx = 1',
@@ -421,3 +435,15 @@ def test_caps_and_canaries_are_read(tmp_path: Path) -> None:
     assert (found.budget.monthly_cap_usd, found.budget.monthly_cap_eur) == (50, None)
     (canary,) = found.canaries
     assert (canary.word, canary.within_minutes) == ("veillevernelle7f3k", 60)
+
+
+def test_a_planned_event_holds_by_the_institutions_clock_or_by_its_own_zone(
+    tmp_path: Path,
+) -> None:
+    zoned = EVENT.replace("00:00\n", "00:00Z\n")
+    found = read(tmp_path, GOOD.replace("[mail]\n", EVENT + zoned + "[mail]\n", 1))
+    here, there = found.events
+    zone = found.institution.zone
+    at = datetime(2026, 12, 14, 17, 30, tzinfo=UTC)
+    assert (here.holds(at, zone), there.holds(at, zone)) == (True, False)
+    assert here.concerns("transports")
