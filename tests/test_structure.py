@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli", "coverage_commands"),
+        *("orchestrator", "query_cli", "coverage_commands", "rules_cli"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -45,8 +45,8 @@ PARTS = {
     "counts": ("counts",),
     "gaps": ("gaps", "spans"),
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
-    "detect": ("detect",),
-    "baseline": ("baseline", "holidays", "rules"),
+    "detect": ("detect", "spreads", "rule_cases"),
+    "baseline": ("baseline", "holidays", "rules", "scopes"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *("oncall", "outbox", "channels"),

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from models.acts import ACTS
 from pipelines import warehouse
 from pipelines.mention import MENTION_SCHEMA, mention_id, text_hash
 from pipelines.settings import Institution, Mail, Recipient, Settings, Shift, SourceBlock, Subject
@@ -36,6 +37,9 @@ class Said:
     shares: int | None = None
     url: str | None = None
     precision: str = "second"
+    acts: tuple[str, ...] = ()
+    risk: str | None = None
+    services: tuple[str, ...] = ()
 
 
 def settings(home: Path, **changes: Any) -> Settings:
@@ -147,6 +151,10 @@ def _score(said: Said, number: str) -> dict[str, Any]:
         "sentiment": said.sentiment,
         "topics": list(said.topics),
         "topic_p": [0.9] * len(said.topics),
+        "acts": list(said.acts),
+        "act_p": [0.9 if act in said.acts else 0.0 for act in ACTS],
+        "risk": said.risk,
+        "aspects": list(said.services),
         "scored_at": said.at,
         "published_at": said.at,
     }
