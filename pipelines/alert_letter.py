@@ -134,14 +134,18 @@ def headline(alert: Alert, spoken: Words) -> str:
 
 def where(incident: Incident, settings: Settings, spoken: Words) -> str:
     """What an incident is about: subject, subject and topic, or source."""
-    alert = incident.alert
-    if alert.subject_id is None:
-        return spoken.say("forms.source", name=plain(alert.scope))
+    return about(incident.alert.subject_id, incident.alert.scope, settings, spoken)
+
+
+def about(subject_id: str | None, scope: str, settings: Settings, spoken: Words) -> str:
+    """The name of a subject, of a subject and topic, or of a source where there is no subject."""
+    if subject_id is None:
+        return spoken.say("forms.source", name=plain(scope))
     labels = {s.id: s.label for s in settings.subjects}
-    label = plain(labels.get(alert.subject_id, alert.subject_id))
-    if alert.scope == "all":
+    label = plain(labels.get(subject_id, subject_id))
+    if scope == "all":
         return label
-    return spoken.say("forms.topic", subject=label, topic=scopes.label(alert.scope, spoken.locale))
+    return spoken.say("forms.topic", subject=label, topic=scopes.label(scope, spoken.locale))
 
 
 def span(minutes: float, spoken: Words) -> str:

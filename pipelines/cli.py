@@ -491,6 +491,14 @@ def query(context: typer.Context) -> None:
 
 
 @app.command(context_settings=_PASSED)
+def alerts(context: typer.Context) -> None:
+    """Alerts: see, acknowledge, silence, judge them. `vigie alerts --help` lists how."""
+    from pipelines.alerts_cli import alerts_app
+
+    alerts_app(context.args, prog_name="vigie alerts")
+
+
+@app.command(context_settings=_PASSED)
 def models(context: typer.Context) -> None:
     """Models: compare, train and watch them; checkpoints. `vigie models --help` lists how."""
     from pipelines.models_commands import models_app  # half a second that no other command needs

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pipelines import alert_letter, evidence, explanation, oncall, rules, warehouse
+from pipelines import alert_letter, alert_record, evidence, explanation, oncall, rules, warehouse
 from pipelines.alert import Alert, fingerprint
 from pipelines.evidence import Evidence
 from pipelines.explanation import Shown
@@ -259,9 +259,11 @@ def _write(
         nobody=nobody,
     )
     name = f"{incident.fingerprint}:{incident.incident_id}"
+    written = alert_letter.letter(occasion)
+    alert_record.keep(connection, occasion, told, written)
     enqueue(
         connection,
-        alert_letter.letter(occasion),
+        written,
         kind=told.kind,
         key=f"{name}:{told.kind}:{told.sequence}",
         settings=settings,

@@ -17,6 +17,20 @@ def on_call(settings: Settings, *, at: datetime) -> tuple[Recipient, ...]:
     return _on_shift(settings, at) or _expected(settings) or _last_resort(settings)
 
 
+def chain(settings: Settings, *, at: datetime) -> tuple[tuple[Recipient, ...], ...]:
+    """Who is told of a critical alert at `at`, step by step: on call, second, head.
+
+    Nobody stands in two steps, and a step may be empty. The second are the others who get alerts,
+    the head is whoever directs communication.
+    """
+    first = on_call(settings, at=at)
+    told = {r.email for r in first}
+    second = tuple(r for r in _expected(settings) if r.email not in told)
+    told |= {r.email for r in second}
+    head = _chosen(settings, lambda r: r.role == "director" and r.email not in told)
+    return first, second, head
+
+
 def trouble(settings: Settings, *, at: datetime) -> str | None:
     """What is wrong with who is told: 'nobody' is named, or 'off_shift' on a rota; else None."""
     if not _on_shift(settings, at):

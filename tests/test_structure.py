@@ -19,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
-        *("orchestrator", "query_cli", "coverage_commands", "rules_cli"),
+        *("orchestrator", "query_cli", "coverage_commands", "rules_cli", "alerts_cli"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -49,6 +49,7 @@ PARTS = {
     "baseline": ("baseline", "holidays", "rules", "scopes"),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
+        *("alert_actions", "alert_record", "post_mortem", "quality"),
         *("oncall", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),

@@ -1,7 +1,7 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
---   source_hour, canary_heard, incident_event, incident, outbox, attention. Run by:
---   pipelines/retention.py.
+--   source_hour, canary_heard, incident_event, incident, alert_evidence, incident_ack, silence,
+--   alert_label, outbox_incident, outbox, attention. Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
 delete from hourly
@@ -18,10 +18,26 @@ delete from source_hour
 where source_hour.hour_at < cast($count_before as timestamptz);
 delete from canary_heard
 where canary_heard.heard_at < cast($count_before as timestamptz);
+delete from outbox_incident
+where outbox_incident.told_at < cast($count_before as timestamptz);
 delete from outbox
 where outbox.created_at < cast($count_before as timestamptz);
+delete from silence
+where silence.since_at < cast($count_before as timestamptz);
+delete from alert_label
+where alert_label.labelled_at < cast($count_before as timestamptz);
+delete from incident_ack
+where exists (
+    select 1
+    from incident
+    where
+        incident.incident_id = incident_ack.incident_id
+        and incident.opened_at < cast($count_before as timestamptz)
+);
 delete from incident_event
 where incident_event.changed_at < cast($count_before as timestamptz);
+delete from alert_evidence
+where alert_evidence.made_at < cast($count_before as timestamptz);
 delete from incident
 where incident.opened_at < cast($count_before as timestamptz);
 delete from attention

@@ -70,6 +70,22 @@ def test_with_nobody_named_the_operator_and_the_director_are_told() -> None:
     assert told(recipients=()) == []
 
 
+def test_the_chain_goes_from_who_is_on_call_to_a_second_and_to_the_head() -> None:
+    rota = (shift("b@v.example", "2026-11-20", "2026-11-22"),)
+    found = settings(Path("/nowhere"), recipients=(*MODERATORS, DIRECTOR, OPERATOR), rota=rota)
+    steps = oncall.chain(found, at=AS_OF)
+    assert [[r.email for r in step] for step in steps] == [
+        ["b@v.example"],
+        ["a@v.example"],
+        ["d@v.example"],
+    ]
+
+
+def test_nobody_stands_in_two_steps_of_the_chain() -> None:
+    found = settings(Path("/nowhere"), recipients=(DIRECTOR,))
+    assert [len(step) for step in oncall.chain(found, at=AS_OF)] == [1, 0, 0]
+
+
 def test_what_is_wrong_with_the_rota_has_a_name() -> None:
     past = (shift("a@v.example", "2026-11-01", "2026-11-02"),)
     today = (shift("a@v.example", "2026-11-20", "2026-11-20"),)

@@ -70,6 +70,10 @@ def home(tmp_path: Path) -> Path:
         for row in (
             "gap values ('masto', $at, $at, 'told', 'r', $at, null, null)",
             "canary_heard values ('c', 'masto', 'm', $at, $at)",
+            "outbox_incident values ('sent', 'i2', $at)",
+            "incident_ack values ('i1', $at, 'A')",
+            "silence values ('s', 'f', 'i1', $at, $at, 'A', 'r', null, null)",
+            "alert_label values ('l', 'i1', 'r', '1', null, 'false_alarm', null, '', 'A', $at)",
         ):
             connection.execute(f"insert into {row}", {"at": SEEN})
         connection.execute(

@@ -1,0 +1,287 @@
+"""What a person does about an incident: acknowledge, silence, judge. Nothing here sends a mail.
+
+Each action is one transaction, writes its line in the log (`incident_event`: who, when, why), and
+done again changes nothing. The board's links and `vigie alerts` call the same functions. The
+clock and the person are arguments; who they are is for the caller to make sure of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pipelines import warehouse
+from pipelines.errors import VigieError
+from pipelines.warehouse import Connection
+from pipelines.wording import plain
+
+Verdict = Literal["false_alarm", "wrong_tone", "wrong_topic"]
+TONES = ("negative", "neutral", "positive", "undetermined")
+LONGEST_SILENCE = timedelta(days=7)
+_NAME, _REASON = 120, 500  # characters at most
+# What the log calls a judgement. 'false' is what the digest and its readers know.
+_LOGGED = {"false_alarm": "false", "wrong_tone": "wrong_tone", "wrong_topic": "wrong_topic"}
+
+
+class ActionError(VigieError):
+    """An action that cannot be done as it was asked; its message says what to do instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What an action did; `is_new` is False where it was so already and nothing was changed."""
+
+    incident_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A silence that holds: of which trouble, until when (aware UTC), by whom and why."""
+
+    silence_id: str
+    fingerprint: str
+    until_at: datetime
+    actor: str
+    reason: str
+
+
+def acknowledge(
+    connection: Connection, incident_id: str, *, actor: str, at: datetime, reason: str = ""
+) -> Done:
+    """Note that `actor` has the incident in hand: no reminder and no escalation from now on.
+
+    It lapses by itself when the incident gets worse or begins anew.
+    """
+    who, why = _name(actor), _text(reason)
+    with warehouse.transaction(connection):
+        found = _incident(connection, incident_id)
+        return Done(incident_id=incident_id, is_new=_acknowledge(connection, found, who, why, at))
+
+
+def silence(
+    connection: Connection,
+    incident_id: str,
+    *,
+    actor: str,
+    reason: str,
+    until: datetime,
+    at: datetime,
+) -> Done:
+    """Hold every mail about the trouble of an incident until `until`, seven days off at most.
+
+    Another end, person or reason takes the place of the silence before; rules go on, and record.
+    """
+    who, why, end = _name(actor), _text(reason), _end(until, at)
+    if len(why) < 3:
+        raise ActionError("a silence needs a reason: say in a few words why nobody need be told")
+    with warehouse.transaction(connection):
+        found = _incident(connection, incident_id)
+        held = silences(connection, as_of=at, fingerprint=found["fingerprint"])
+        if any((s.until_at, s.actor, s.reason) == (end, who, why) for s in held):
+            return Done(incident_id=incident_id, is_new=False)
+        _end_silences(connection, held, who, at)
+        row = {"made_at": at, "actor": who, "reason": why, "until_at": end}
+        name = _digest(found["fingerprint"], at.isoformat(), end.isoformat(), who, why)
+        row |= {"silence_id": name, "incident_id": incident_id}
+        row |= {"fingerprint": found["fingerprint"]}
+        warehouse.run(connection, "writes/silence_add", row)
+        _log(connection, found, "silenced", who, why, at)
+    return Done(incident_id=incident_id, is_new=True)
+
+
+def unsilence(
+    connection: Connection, incident_id: str, *, actor: str, at: datetime, reason: str = ""
+) -> Done:
+    """End the silence of an incident's trouble; nothing where there is none."""
+    who, why = _name(actor), _text(reason)
+    with warehouse.transaction(connection):
+        found = _incident(connection, incident_id)
+        held = silences(connection, as_of=at, fingerprint=found["fingerprint"])
+        _end_silences(connection, held, who, at)
+        if held:
+            _log(connection, found, "unsilenced", who, why, at)
+    return Done(incident_id=incident_id, is_new=bool(held))
+
+
+def judge(
+    connection: Connection,
+    incident_id: str,
+    verdict: Verdict,
+    *,
+    actor: str,
+    at: datetime,
+    mention_id: str | None = None,
+    better: str | None = None,
+    note: str = "",
+) -> Done:
+    """Label an alert, or one message in it, as wrongly told; a label changes no rule or model.
+
+    `better` is the right tone (of TONES) or the right topic's id; `mention_id` the message meant.
+    Who calls an alert false has seen it: it is acknowledged as well.
+    """
+    who, why = _name(actor), _text(note)
+    _check_verdict(verdict, mention_id, better)
+    with warehouse.transaction(connection):
+        found = _incident(connection, incident_id)
+        is_new = _label(connection, found, verdict, who, why, at, mention_id, better)
+        if verdict == "false_alarm":
+            _acknowledge(connection, found, who, why or "false_alarm", at)
+    return Done(incident_id=incident_id, is_new=is_new)
+
+
+def silences(
+    connection: Connection, *, as_of: datetime, fingerprint: str | None = None
+) -> tuple[Silence, ...]:
+    """The silences that hold at `as_of`, of one trouble or of all."""
+    asked = {"as_of": as_of, "fingerprint": fingerprint}
+    rows = warehouse.run(connection, "writes/silence_active", asked).fetchall()
+    return tuple(
+        Silence(
+            silence_id=name,
+            fingerprint=of,
+            until_at=until.astimezone(UTC),
+            actor=actor,
+            reason=reason,
+        )
+        for name, of, until, actor, reason in rows
+    )
+
+
+def resolve(connection: Connection, named: str) -> str:
+    """The id of the one incident whose id begins with `named` (four characters or more)."""
+    start = named.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{4,64}", start):
+        raise ActionError(
+            f"{plain(named)[:40]!r} is no incident's id: write four or more of the letters and "
+            "digits that `vigie alerts list` shows first"
+        )
+    found = connection.execute(
+        "select incident_id from incident where starts_with(incident_id, $start) limit 2",
+        {"start": start},
+    ).fetchall()
+    if len(found) == 1:
+        return str(found[0][0])
+    what = "more than one incident begins with" if found else "no incident begins with"
+    raise ActionError(f"{what} {start!r}: `vigie alerts list --all` shows every one")
+
+
+def _incident(connection: Connection, incident_id: str) -> dict[str, Any]:
+    found = warehouse.run(connection, "writes/action_subject", {"incident_id": incident_id})
+    names = [column[0] for column in found.description or ()]
+    row = found.fetchone()
+    if row is None:
+        raise ActionError(
+            f"there is no incident {plain(incident_id)[:40]!r}: `vigie alerts list` shows those "
+            "there are"
+        )
+    return dict(zip(names, row, strict=True))
+
+
+def _acknowledge(
+    connection: Connection, found: dict[str, Any], actor: str, reason: str, at: datetime
+) -> bool:
+    if found["acked_at"] is not None:
+        return False
+    row = {"incident_id": found["incident_id"], "made_at": at, "actor": actor}
+    warehouse.run(connection, "writes/incident_ack", row)
+    _log(connection, found, "acked", actor, reason, at)
+    return True
+
+
+def _end_silences(
+    connection: Connection, held: tuple[Silence, ...], actor: str, at: datetime
+) -> None:
+    for each in held:
+        row = {"silence_id": each.silence_id, "made_at": at, "actor": actor}
+        warehouse.run(connection, "writes/silence_end", row)
+
+
+def _label(
+    connection: Connection,
+    found: dict[str, Any],
+    verdict: Verdict,
+    actor: str,
+    note: str,
+    at: datetime,
+    mention_id: str | None,
+    better: str | None,
+) -> bool:
+    """Write a judgement; False where this person has said the same of the same before."""
+    name = _digest(found["incident_id"], verdict, mention_id or "", better or "", actor)
+    known = connection.execute("select 1 from alert_label where label_id = $name", {"name": name})
+    if known.fetchone() is not None:
+        return False
+    row = {key: found[key] for key in ("incident_id", "rule_id", "rule_version")}
+    row |= {"label_id": name, "mention_id": mention_id, "verdict": verdict, "better": better}
+    row |= {"note": note, "actor": actor, "made_at": at}
+    warehouse.run(connection, "writes/alert_label_add", row)
+    _log(connection, found, _LOGGED[verdict], actor, note, at)
+    return True
+
+
+def _log(
+    connection: Connection,
+    found: dict[str, Any],
+    to: str,
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    event = {
+        "incident_id": found["incident_id"],
+        "changed_at": at,
+        "state_from": found["state"],
+        "state_to": to,
+        "reason": reason,
+        "actor": actor,
+    }
+    warehouse.run(connection, "writes/incident_event_add", event)
+
+
+def _check_verdict(verdict: Verdict, mention_id: str | None, better: str | None) -> None:
+    if verdict not in _LOGGED:
+        raise ActionError(
+            f"there is no verdict {plain(verdict)[:40]!r}: choose one of {', '.join(_LOGGED)}"
+        )
+    if verdict == "wrong_tone" and better is not None and better not in TONES:
+        raise ActionError(
+            f"there is no tone {plain(better)[:40]!r}: choose one of {', '.join(TONES)}"
+        )
+    if any(value is not None and len(value) > _NAME for value in (mention_id, better)):
+        raise ActionError("a message's id or a topic is longer than any there is: check it")
+
+
+def _name(actor: str) -> str:
+    """Who acts, on one line; ActionError where nobody is named."""
+    name = plain(actor)
+    if not name or len(name) > _NAME:
+        raise ActionError(f"say who acts, in {_NAME} characters at most: a name or a mail address")
+    return name
+
+
+def _text(reason: str) -> str:
+    text = plain(reason)
+    if len(text) > _REASON:
+        raise ActionError(f"a reason has {_REASON} characters at most: this one has {len(text)}")
+    return text
+
+
+def _end(until: datetime, at: datetime) -> datetime:
+    if until <= at:
+        raise ActionError(
+            f"the silence would end {until:%Y-%m-%d %H:%M}, which is over: choose a later end"
+        )
+    if until - at > LONGEST_SILENCE:
+        raise ActionError(
+            f"a silence ends within seven days, {at + LONGEST_SILENCE:%Y-%m-%d %H:%M} (UTC) at the "
+            "latest: choose an earlier end, and silence again then if need be"
+        )
+    return until.astimezone(UTC)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]

@@ -1,0 +1,177 @@
+"""What people do about an incident: once, logged with who and why, and never by accident."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines import alert_actions, notify
+from pipelines.alert_actions import ActionError
+from tests.pipelines.test_incidents import alert
+from tests.pipelines.watched import AS_OF, empty, settings
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+WHO = "Claire Astreinte"
+
+
+@pytest.fixture
+def connection() -> duckdb.DuckDBPyConnection:
+    """A warehouse with one critical incident that fires."""
+    made = empty()
+    notify.record(made, [alert(severity="critical")], settings=town(), as_of=AS_OF)
+    return made
+
+
+def town() -> Any:
+    return settings(Path("/nowhere"))
+
+
+def only(connection: duckdb.DuckDBPyConnection) -> str:
+    [(name,)] = connection.execute("select incident_id from incident").fetchall()
+    return str(name)
+
+
+def logged(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    """State, person and reason of every line of the log but those of the rules."""
+    return connection.execute(
+        "select state_to, actor, reason from incident_event where actor <> 'rule'"
+        " order by changed_at, state_to"
+    ).fetchall()
+
+
+def silenced(connection: duckdb.DuckDBPyConnection, **changes: Any) -> bool:
+    given = {"actor": WHO, "reason": "travaux annoncés", "until": AS_OF + DAY, "at": AS_OF}
+    return alert_actions.silence(connection, only(connection), **(given | changes)).is_new
+
+
+def test_an_acknowledgement_counts_once_and_keeps_who_came_first(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    name = only(connection)
+    first = alert_actions.acknowledge(connection, name, actor=WHO, at=AS_OF, reason="j'appelle")
+    again = alert_actions.acknowledge(connection, name, actor="Un autre", at=AS_OF + MINUTE)
+    assert (first.is_new, again.is_new) == (True, False)
+    assert logged(connection) == [("acked", WHO, "j'appelle")]
+    [row] = connection.execute("from incident_ack").fetchall()
+    assert (row[0], row[2]) == (name, WHO)
+
+
+def test_a_silence_holds_until_its_end_and_is_made_once(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    assert silenced(connection)
+    assert not silenced(connection, at=AS_OF + MINUTE)
+    [held] = alert_actions.silences(connection, as_of=AS_OF + DAY - MINUTE)
+    assert (held.actor, held.reason, held.until_at) == (WHO, "travaux annoncés", AS_OF + DAY)
+    assert alert_actions.silences(connection, as_of=AS_OF + DAY) == ()
+    assert logged(connection) == [("silenced", WHO, "travaux annoncés")]
+
+
+def test_another_silence_takes_the_place_of_the_one_before(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    silenced(connection)
+    assert silenced(connection, until=AS_OF + 2 * DAY, at=AS_OF + MINUTE)
+    [held] = alert_actions.silences(connection, as_of=AS_OF + 2 * MINUTE)
+    assert held.until_at == AS_OF + 2 * DAY
+
+
+def test_a_silence_can_be_ended_and_what_held_then_is_still_known(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    silenced(connection)
+    ended = [
+        alert_actions.unsilence(connection, only(connection), actor=WHO, at=AS_OF + 5 * MINUTE)
+        for _ in range(2)
+    ]
+    assert [done.is_new for done in ended] == [True, False]
+    assert alert_actions.silences(connection, as_of=AS_OF + 6 * MINUTE) == ()
+    assert len(alert_actions.silences(connection, as_of=AS_OF + 4 * MINUTE)) == 1
+    assert [state for state, *_ in logged(connection)] == ["silenced", "unsilenced"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"actor": " \u202e "}, "say who acts"),
+        ({"actor": "x" * 200}, "say who acts"),
+        ({"reason": " "}, "needs a reason"),
+        ({"reason": "x" * 501}, "500 characters"),
+        ({"until": AS_OF}, "is over"),
+        ({"until": AS_OF + 7 * DAY + MINUTE}, "within seven days"),
+    ],
+)
+def test_a_silence_needs_a_person_a_reason_and_an_end_within_seven_days(
+    connection: duckdb.DuckDBPyConnection, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ActionError, match=said):
+        silenced(connection, **changes)
+    assert logged(connection) == []
+
+
+def test_a_judgement_is_a_row_with_who_when_and_of_which_version(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    name = only(connection)
+    given: dict[str, Any] = {"actor": WHO, "at": AS_OF, "mention_id": "m1", "better": "neutral"}
+    done = [
+        alert_actions.judge(connection, name, "wrong_tone", note="ironie", **given)
+        for _ in range(2)
+    ]
+    assert [each.is_new for each in done] == [True, False]
+    [row] = connection.execute("select * exclude (label_id) from alert_label").fetchall()
+    *row, at = row
+    assert row == [name, "volume_surge", "1", "m1", "wrong_tone", "neutral", "ironie", WHO]
+    assert at == AS_OF
+    assert logged(connection) == [("wrong_tone", WHO, "ironie")]
+
+
+def test_who_calls_an_alert_false_has_it_in_hand(connection: duckdb.DuckDBPyConnection) -> None:
+    alert_actions.judge(connection, only(connection), "false_alarm", actor=WHO, at=AS_OF)
+    assert [state for state, *_ in logged(connection)] == ["acked", "false"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "changes", "said"),
+    [
+        ("true", {}, "no verdict 'true'"),
+        ("wrong_tone", {"better": "angry"}, "no tone 'angry'"),
+        ("wrong_topic", {"better": "T" * 200}, "longer than any"),
+    ],
+)
+def test_a_judgement_that_is_none_is_refused(
+    connection: duckdb.DuckDBPyConnection, verdict: Any, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ActionError, match=said):
+        alert_actions.judge(connection, only(connection), verdict, actor=WHO, at=AS_OF, **changes)
+
+
+def test_an_incident_that_is_none_is_named_with_what_to_do(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    with pytest.raises(ActionError, match=r"no incident 'nope'.*vigie alerts list"):
+        alert_actions.acknowledge(connection, "nope", actor=WHO, at=AS_OF)
+
+
+def test_an_action_is_there_with_its_line_in_the_log_or_not_at_all(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def _breaks(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(alert_actions, "_log", _breaks)
+    with pytest.raises(KeyboardInterrupt):
+        silenced(connection)
+    assert alert_actions.silences(connection, as_of=AS_OF) == ()
+
+
+def test_words_of_a_person_are_one_plain_line(connection: duckdb.DuckDBPyConnection) -> None:
+    alert_actions.acknowledge(
+        connection, only(connection), actor="Cl\u202eaire\n", at=AS_OF, reason="vu\r\nBcc: x\x1b[2J"
+    )
+    assert logged(connection) == [("acked", "Claire", "vu Bcc: x[2J")]

@@ -1,0 +1,148 @@
+"""`vigie alerts …` as a moderator types it: what it shows and does, in eighty columns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import alerts_cli, notify, run, warehouse
+from pipelines.alerts_cli import alerts_app
+from pipelines.errors import VigieError
+from tests.pipelines.test_incidents import alert
+from tests.pipelines.test_query_cli import TOML
+from tests.pipelines.watched import AS_OF
+
+WHO = ("--by", "Claire Astreinte")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with one critical alert that fires."""
+    (tmp_path / "vigie.toml").write_text(TOML.format(query="tram"))
+    monkeypatch.setenv("VIGIE_PSEUDONYM_KEY", "5e" * 32)
+    monkeypatch.setattr(alerts_cli.out, "width", 80)
+    house = run.house(tmp_path)
+    warehouse.prepare(house.settings)
+    with warehouse.opened(tmp_path) as connection:
+        found = alert(severity="critical", subject_id="transports")
+        notify.record(connection, [found], settings=house.settings, as_of=AS_OF)
+    return tmp_path
+
+
+def said(home: Path, *words: str) -> str:
+    """What a command prints, on one line; no line of it is wider than eighty columns."""
+    result = CliRunner().invoke(alerts_app, [*words, "--home", str(home)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+    return " ".join(result.output.replace("\u00a0", " ").split())
+
+
+def refused(home: Path, *words: str) -> str:
+    with pytest.raises(VigieError) as raised:
+        CliRunner().invoke(alerts_app, [*words, "--home", str(home)], catch_exceptions=False)
+    return str(raised.value)
+
+
+def short(home: Path) -> str:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        [(name,)] = connection.execute("select incident_id from incident").fetchall()
+    return str(name)[:8]
+
+
+def test_the_alerts_that_are_open_are_listed_in_the_institutions_language(home: Path) -> None:
+    shown = said(home, "list")
+    for word in (short(home), "en cours", "critique", "Transports · Afflux", "11:25"):
+        assert word in shown
+    assert "vigie alerts ack" in shown
+
+
+def test_without_an_alert_the_list_says_so(home: Path) -> None:
+    with warehouse.opened(home) as connection:
+        connection.execute("delete from incident")
+    assert said(home, "list") == "Aucune alerte en cours."
+
+
+def test_an_alert_is_taken_in_hand_once_and_shows_by_whom(home: Path) -> None:
+    name = short(home)
+    assert "Claire Astreinte a l’alerte" in said(home, "ack", name[:4], *WHO)
+    assert "déjà en main (Claire Astreinte)" in said(home, "ack", name, "--by", "Un autre")
+    assert "en cours, en main" in said(home, "list")
+    shown = said(home, "show", name)
+    assert "En main : Claire Astreinte" in shown
+    assert "volume_surge critical level=1.50" in shown
+
+
+def test_a_silence_is_made_until_a_moment_of_the_local_clock_or_for_hours(home: Path) -> None:
+    name = short(home)
+    told = said(home, "silence", name, "--for", "4", "--reason", "travaux annoncés", *WHO)
+    assert "est en sourdine jusqu’au" in told
+    assert "Sourdine : jusqu’au" in said(home, "show", name)
+    assert "travaux annoncés" in said(home, "show", name)
+    assert "est levée" in said(home, "unsilence", name, *WHO)
+    assert "n’est pas en sourdine" in said(home, "unsilence", name, *WHO)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--for", "4", "--until", "2026-11-21T08:00"), "--until 2026-11-21T08:00 or with --for"),
+        ((), "--until 2026-11-21T08:00 or with --for"),
+        (("--until", "2020-01-01T08:00"), "is over"),
+        (("--until", "2999-01-01T08:00"), "within seven days"),
+    ],
+)
+def test_a_silence_without_a_sensible_end_is_refused(
+    home: Path, words: tuple[str, ...], told: str
+) -> None:
+    assert told in refused(home, "silence", short(home), "--reason", "travaux", *words, *WHO)
+
+
+def test_judgements_are_noted_and_change_nothing_by_themselves(home: Path) -> None:
+    name = short(home)
+    assert "C’est noté" in said(home, "false-alarm", name, *WHO, "--reason", "un mème")
+    assert "déjà noté" in said(home, "false-alarm", name, *WHO)
+    assert "C’est noté" in said(home, "wrong-tone", name, "--message", "m1", "--better", "neutral")
+    assert "C’est noté" in said(home, "wrong-topic", name, "--message", "m1", "--better", "T09")
+    assert "jugée fausse" in said(home, "show", name)
+
+
+@pytest.mark.parametrize("named", ["xyz", "abc", "", "../x", "ffffffff"])
+def test_an_alert_that_is_none_is_told_with_what_to_do(home: Path, named: str) -> None:
+    assert "vigie alerts list" in refused(home, "ack", named, *WHO)
+
+
+def test_what_a_person_writes_is_no_markup_for_the_terminal(home: Path) -> None:
+    name = short(home)
+    said(home, "ack", name, "--by", "[red]Eve[/]\x1b[2J", "--reason", "[bold]x[/]")
+    shown = said(home, "show", name)
+    assert "[red]Eve[/]" in shown
+    assert "\x1b" not in shown
+
+
+def test_in_english_where_the_institution_speaks_it(home: Path) -> None:
+    path = home / "vigie.toml"
+    path.write_text(path.read_text().replace('kind = "commune"', 'kind = "commune"\nlocale = "en"'))
+    assert "firing critical" in said(home, "list")
+
+
+def test_the_command_line_loads_the_alerts_only_when_asked() -> None:
+    asked = "import sys, pipelines.cli; sys.exit('pipelines.alerts_cli' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    import tomllib
+
+    folder = Path(alerts_cli.__file__).with_name("templates")
+
+    def keys(locale: str) -> dict[str, Any]:
+        texts = tomllib.loads((folder / f"alerts.{locale}.toml").read_text(encoding="utf-8"))
+        return {part: sorted(found) for part, found in texts.items()}
+
+    assert keys("fr") == keys("en")
