@@ -24,6 +24,7 @@ from pipelines import charts, coverage_words, rules, scopes
 from pipelines.alert import Alert
 from pipelines.evidence import Evidence, Message
 from pipelines.incidents import (
+    ESCALATION,
     JOIN,
     OPENINGS_A_DAY,
     REPEAT,
@@ -31,24 +32,32 @@ from pipelines.incidents import (
     Incident,
 )
 from pipelines.letter import Letter
-from pipelines.settings import Settings
+from pipelines.settings import Recipient, Settings
 from pipelines.wording import Words, plain, words
 
 log = logging.getLogger(__name__)
 
 QUOTE_LIMIT = 280
+SHOWN_ID = 8  # characters of an incident's id: what `vigie alerts` asks for
 CRISIS_TOPIC = "T20"
 CRISIS_SHARE = 0.1  # of the mentions of the window, for the crisis procedure to be proposed
 LATE_OPENING = timedelta(minutes=30)
-_BANNERS = {"resolved": "resolved", "held_for_morning": "night", "unstable": "unstable"}
+_BANNERS = {
+    "resolved": "resolved",
+    "held_for_morning": "night",
+    "unstable": "unstable",
+    "escalation": "unanswered",
+}
 _TONES = ("negative", "neutral", "positive", "undetermined")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """All that one letter is made from; `others` are the incidents that fire beside this one.
+    """All that one letter is made from; `others` are the incidents that fire beside this one,
+    `joined` those of which the letter tells as well.
 
-    `nobody` is None, 'nobody' when no one is named for alerts, or 'off_shift'.
+    `chain` is who is told of a critical one step by step. `nobody` is None, 'nobody' when no one is
+    named for alerts, or 'off_shift'.
     """
 
     incident: Incident
@@ -57,7 +66,9 @@ class Occasion:
     settings: Settings
     as_of: datetime
     others: Sequence[Incident] = ()
+    joined: Sequence[tuple[Incident, Decision]] = ()
     nobody: str | None = None
+    chain: Sequence[Sequence[Recipient]] = ()
 
 
 def letter(occasion: Occasion) -> Letter:
@@ -101,7 +112,11 @@ def subject(occasion: Occasion, spoken: Words) -> str:
         headline=_headline(occasion, spoken),
         institution=institution,
     )
-    return plain(line.removesuffix(f" · {institution}") if institution in about else line)
+    line = line.removesuffix(f" · {institution}") if institution in about else line
+    if occasion.joined:
+        alerts = spoken.count("alerts", len(occasion.joined))
+        line = spoken.say("more", line=line, alerts=alerts)
+    return plain(line)
 
 
 def _status(occasion: Occasion) -> str:
@@ -204,6 +219,7 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "todo": [] if is_over else _todo(occasion, rule, spoken),
         "end": _end(occasion, rule, spoken, is_over=is_over),
         "others": [] if is_over else _others(occasion, spoken),
+        "joined": [_joined(each, occasion, spoken) for each in occasion.joined],
         "rule": _rule(incident, spoken),
     }
 
@@ -232,6 +248,7 @@ def _reason(occasion: Occasion, spoken: Words) -> str:
         span=_lasted(occasion, spoken),
         peak=headline(incident.peak, spoken),
         limit=OPENINGS_A_DAY,
+        id=incident.incident_id[:SHOWN_ID],
     )
 
 
@@ -433,12 +450,43 @@ def _end(occasion: Occasion, rule: rules.Rule, spoken: Words, *, is_over: bool) 
     if is_over:
         end = occasion.incident.resolved_at or occasion.as_of
         return [spoken.say("end.closed", moment=spoken.moment(end + JOIN))]
-    next_at = occasion.as_of + REPEAT[occasion.incident.severity]
-    return [
+    lines = [
         spoken.say("end.resolves", resolves=rule.say("Resolves", spoken.locale)),
         spoken.text("end.next"),
-        spoken.say("end.repeat", moment=spoken.moment(next_at)),
     ]
+    if occasion.decision.reason == "unstable":
+        return lines
+    return [*lines, *_next_letters(occasion, spoken)]
+
+
+def _next_letters(occasion: Occasion, spoken: Words) -> list[str]:
+    """When people hear of it again: the escalation of a critical one, and the reminder."""
+    incident = occasion.incident
+    if incident.acked_at is not None:
+        who, moment = plain(incident.acked_by or ""), spoken.moment(incident.acked_at)
+        return [spoken.say("end.acked", who=who, moment=moment)]
+    next_at = occasion.as_of + REPEAT[incident.severity]
+    lines = [spoken.say("end.repeat", moment=spoken.moment(next_at))]
+    if incident.severity != "critical":
+        return lines
+    since = incident.alarm.since if incident.alarm else occasion.as_of
+    for name, wait, people in zip(("second", "head"), ESCALATION, occasion.chain[1:], strict=False):
+        if people and since + wait > occasion.as_of:
+            lines.append(spoken.say(f"end.{name}", time=spoken.time(since + wait)))
+    return [*lines, spoken.say("end.ack", id=incident.incident_id[:SHOWN_ID])]
+
+
+def _joined(each: tuple[Incident, Decision], occasion: Occasion, spoken: Words) -> str:
+    """One line about an incident of which the letter tells beside its first."""
+    incident, decision = each
+    alone = replace(occasion, incident=incident, decision=decision)
+    return spoken.say(
+        "also.joined",
+        status=spoken.text(f"status.{_status(alone)}"),
+        where=where(incident, occasion.settings, spoken),
+        headline=_headline(alone, spoken),
+        id=incident.incident_id[:SHOWN_ID],
+    )
 
 
 def _others(occasion: Occasion, spoken: Words) -> list[str]:

@@ -13,9 +13,10 @@ import duckdb
 import msgspec
 
 from pipelines import rules, warehouse
+from pipelines.alert import Alert
 from pipelines.alert_letter import Occasion
 from pipelines.evidence import Message
-from pipelines.incidents import Told
+from pipelines.incidents import Incident, Told
 from pipelines.letter import Letter
 
 PICTURE = "curve"
@@ -24,9 +25,19 @@ PICTURE = "curve"
 def keep(
     connection: duckdb.DuckDBPyConnection, occasion: Occasion, told: Told, letter: Letter
 ) -> None:
-    """Record what `letter` rests on; belongs in the caller's transaction, twice adds nothing."""
-    row = _row(occasion, told, letter)
-    alert = occasion.incident.alert
+    """Record what `letter` rests on; belongs in the caller's transaction, twice adds nothing.
+
+    Of an incident that stands in the letter beside another: what its rule said, without a curve or
+    messages, for the letter shows none.
+    """
+    _add(connection, occasion.incident.alert, _row(occasion, told, letter))
+    for other, decision in occasion.joined:
+        if other.told is not None:
+            row = _bare(other, other.told, decision.reason, occasion)
+            _add(connection, other.alert, row)
+
+
+def _add(connection: duckdb.DuckDBPyConnection, alert: Alert, row: dict[str, Any]) -> None:
     text = {
         "rule_sha256": row["rule_sha256"],
         "rule_id": alert.rule_id,
@@ -38,16 +49,26 @@ def keep(
     warehouse.run(connection, "writes/alert_evidence_add", row)
 
 
-def _row(occasion: Occasion, told: Told, letter: Letter) -> dict[str, Any]:
-    incident, found = occasion.incident, occasion.evidence
+def _bare(incident: Incident, told: Told, reason: str, occasion: Occasion) -> dict[str, Any]:
     return {
         "incident_id": incident.incident_id,
         "sequence": told.sequence,
         "made_at": occasion.as_of,
         "kind": told.kind,
-        "reason": occasion.decision.reason,
+        "reason": reason,
         "rule_sha256": rules.read(incident.alert.rule_id).sha256,
         "alert": _json(incident.alert),
+        "curve": None,
+        "picture": None,
+        "messages": "[]",
+        "networks": "{}",
+        "tone": "{}",
+    }
+
+
+def _row(occasion: Occasion, told: Told, letter: Letter) -> dict[str, Any]:
+    found = occasion.evidence
+    return _bare(occasion.incident, told, occasion.decision.reason, occasion) | {
         "curve": _json(found.curve) if found.curve else None,
         "picture": letter.images.get(PICTURE),
         "messages": _json([_message(message) for message in found.messages]),

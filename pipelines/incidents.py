@@ -6,14 +6,19 @@
     cooling   below the level of leaving, for less than an hour
     resolved  below for an hour; a new rise within six hours joins the same incident
 
+Beside its state an incident has marks: acked, silenced, planned, inhibited, no_data, warming_up.
 Severity is an attribute; during an incident it only rises. The same moment again changes
 nothing, and a moment before the last one seen changes nothing either.
+
+Whom to tell is `tell`: a pure function of what was told last, the incident, what stands around it
+and the moment. Its reasons are in docs/alerts.md; a test holds the two together.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -23,7 +28,9 @@ from pipelines.explanation import Shown
 from pipelines.holidays import is_holiday
 
 State = Literal["ok", "pending", "firing", "cooling", "resolved"]
-Kind = Literal["firing", "update", "resolved", "night", "unstable", "inhibited"]
+Mark = Literal["acked", "silenced", "planned", "inhibited", "no_data", "warming_up"]
+Kind = Literal["firing", "update", "resolved", "night", "unstable", "inhibited", "silenced"]
+To = Literal["readers", "missed", "second", "head", "second_and_head"]
 
 FOR = {"warning": timedelta(minutes=10), "critical": timedelta(0)}
 COOLING = timedelta(minutes=60)
@@ -32,19 +39,37 @@ REPEAT = {"warning": timedelta(hours=12), "critical": timedelta(hours=4)}
 TIMES_LAST_TOLD = 2.0
 QUIET = (time(22), time(7))  # local; warnings wait for the morning
 OPENINGS_A_DAY = 4  # more is flapping
+CALM = timedelta(hours=12)  # after which what was flapping begins anew
+GROUP_WAIT = {"warning": timedelta(minutes=2), "critical": timedelta(seconds=30)}
+GROUP_INTERVAL = timedelta(minutes=15)
+ESCALATION = (timedelta(minutes=15), timedelta(minutes=30))  # to the second, to the head
 MAILS_AN_HOUR = {"warning": 6, "critical": 12}  # to one person; what is more waits
 RANK = {"warning": 1, "critical": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """The last letter about an incident, or the reason why none was needed (`inhibited`)."""
+    """The last letter about an incident, or why none was needed (`inhibited`, `silenced`).
+
+    `thread` is the key of the letter that opened its conversation. `missed` are the addresses that
+    had had too many mails to get this one.
+    """
 
     at: datetime
     kind: Kind
     severity: Severity
     peak: float  # the highest rate until then, in the rule's unit a minute
     sequence: int
+    thread: str | None = None
+    missed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Since when somebody should have taken a critical incident in hand; escalations so far."""
+
+    since: datetime
+    step_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +79,7 @@ class Incident:
     `alert` is what the rule last said above the level of leaving, `last_fired_at` when, and
     `evaluated_at` when it was last asked. `peak` is what it said at the highest rate. `shown` is
     why the messages of its first and last letters had their tone, as it was told then.
+    `firing_at` is when it last began to fire, `blind_at` when its sources were last not read.
     """
 
     incident_id: str
@@ -69,14 +95,45 @@ class Incident:
     told: Told | None = None
     shown: tuple[Shown, ...] = ()
     opening_count: int = 0  # how often it began to fire in the last 24 hours
+    firing_at: datetime | None = None
+    blind_at: datetime | None = None
+    acked_at: datetime | None = None
+    acked_by: str | None = None
+    alarm: Alarm | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether to tell of an incident now, and why."""
+    """Whether to tell of an incident now, why, and whom: its readers, or some beside them."""
 
     reason: str
     is_sent: bool
+    to: To = "readers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What stands around an incident when it is decided whether to tell of it.
+
+    `since_last` is how long ago the rules were run before; `group_told_at` when the same readers
+    last had a letter of that severity. `is_inhibited`: a greater incident tells it, or its source
+    is late; `is_flooded`: every reader has had too many mails in an hour; `is_missed_free`: one
+    who had, has no more. `is_leaving`: a letter about something new goes to the same readers now,
+    and what is new as well goes with it. Within `joins` of a letter twice as much is no news.
+    """
+
+    since_last: timedelta = timedelta(minutes=5)
+    group_told_at: Mapping[str, datetime] = field(default_factory=dict)
+    is_inhibited: bool = False
+    is_silenced: bool = False
+    is_planned: bool = False
+    is_flooded: bool = False
+    is_missed_free: bool = False
+    is_leaving: bool = False
+    joins: timedelta = timedelta(0)
+    has_second: bool = True
+    has_head: bool = True
 
 
 def step(
@@ -86,11 +143,13 @@ def step(
     fingerprint: str,
     as_of: datetime,
     since_last: timedelta,
+    is_blind: bool = False,
 ) -> Incident | None:
     """The incident after an evaluation at `as_of`; None where there is none.
 
     `alert` is what the rule says now, None when it says nothing. `since_last` is how long ago the
     rules were last run: where that is longer than a warning has to last, it need not last.
+    `is_blind`: what is said is not being read, so that silence is no calm and ends nothing.
     """
     if last is not None and as_of < last.evaluated_at:
         return last
@@ -99,12 +158,16 @@ def step(
         return _opened(alert, fingerprint, as_of, since_last) if alert and level >= ENTER else last
     seen = _seen(last, alert, as_of) if alert and level >= LEAVE else last
     seen = replace(seen, evaluated_at=as_of)
+    if is_blind and level < LEAVE and seen.state in ("firing", "cooling"):
+        return replace(seen, blind_at=as_of)
     state, resolved_at = _next(seen, level, as_of, since_last)
     return replace(seen, state=state, resolved_at=resolved_at)
 
 
 def _is_over(last: Incident, as_of: datetime) -> bool:
     if last.state == "resolved" and last.resolved_at is not None:
+        if last.told is not None and last.told.kind == "unstable":
+            return as_of - last.last_fired_at > CALM
         return as_of - last.resolved_at > JOIN
     return last.state == "ok"
 
@@ -153,7 +216,7 @@ def _next(
         return "firing", None
     if seen.state == "resolved" or level >= LEAVE:
         return seen.state, seen.resolved_at
-    if as_of - seen.last_fired_at >= COOLING:
+    if as_of - max(seen.last_fired_at, seen.blind_at or seen.last_fired_at) >= COOLING:
         return "resolved", as_of
     return "cooling", None
 
@@ -171,47 +234,113 @@ def tell(
     as_of: datetime,
     *,
     zone: ZoneInfo,
-    is_inhibited: bool = False,
+    around: Around = Around(),
 ) -> Decision:
-    """Whether people should hear of an incident at `as_of`, and the reason by its name.
+    """Whether and whom to tell of an incident at `as_of`, and the reason by its name.
 
-    The quiet hours are those of `zone`. `is_inhibited`: a greater incident already tells it.
+    The quiet hours are those of `zone`. The same arguments always give the same answer.
     """
     if incident.state in ("ok", "pending"):
-        return Decision(reason="not_confirmed", is_sent=False)
-    if is_inhibited and incident.state != "resolved":
-        return Decision(reason="inhibited", is_sent=False)
-    if is_quiet(as_of, zone) and incident.severity == "warning":
-        return Decision(reason="quiet_hours", is_sent=False)
+        return _no("not_confirmed")
+    if around.is_silenced:
+        return _no("silenced")
+    if around.is_planned:
+        return _no("planned_event")
+    if around.is_inhibited and incident.state != "resolved":
+        return _no("inhibited")
+    if incident.severity == "warning" and is_quiet(as_of, zone):
+        return _no("quiet_hours")
     if incident.state == "resolved":
-        return _tell_the_end(last)
-    if incident.opening_count > OPENINGS_A_DAY:
-        return Decision(reason="unstable", is_sent=last is None or last.kind != "unstable")
-    return _tell_the_course(last, incident, as_of)
+        return _held(_tell_the_end(last), incident, as_of, around)
+    if to := _escalation(incident, as_of, around):
+        return Decision(reason="escalation", is_sent=True, to=to)
+    return _held(_tell_the_course(last, incident, as_of, around), incident, as_of, around)
+
+
+def _no(reason: str) -> Decision:
+    return Decision(reason=reason, is_sent=False)
+
+
+def _yes(reason: str) -> Decision:
+    return Decision(reason=reason, is_sent=True)
 
 
 def _tell_the_end(last: Told | None) -> Decision:
     if last is None:
-        return Decision(reason="held_for_morning", is_sent=True)
-    if last.kind in ("inhibited", "resolved", "night", "unstable"):
-        return Decision(reason=f"already_{last.kind}", is_sent=False)
-    return Decision(reason="resolved", is_sent=True)
+        return _yes("held_for_morning")
+    if last.kind not in ("firing", "update"):
+        return _no(f"already_{last.kind}")
+    return _yes("resolved")
 
 
-def _tell_the_course(last: Told | None, incident: Incident, as_of: datetime) -> Decision:
-    if last is None or last.kind == "inhibited":
-        return Decision(reason="first", is_sent=True)
+def _tell_the_course(
+    last: Told | None, incident: Incident, as_of: datetime, around: Around
+) -> Decision:
+    if last is not None and last.kind == "unstable":
+        return _tell_the_unstable(last, incident)
+    if incident.opening_count > OPENINGS_A_DAY:
+        return _yes("unstable")
+    if last is None or last.kind in ("inhibited", "silenced"):
+        return _yes("first")
     if incident.state == "cooling":
-        return Decision(reason="cooling", is_sent=False)
-    if last.kind in ("resolved", "night", "unstable"):
-        return Decision(reason="back_again", is_sent=True)
+        return _no("cooling")
+    if last.kind in ("resolved", "night"):
+        return _yes("back_again")
+    return _tell_the_news(last, incident, as_of, around)
+
+
+def _tell_the_unstable(last: Told, incident: Incident) -> Decision:
+    """The digest only, until it has been calm; but for what is graver, or no longer flaps."""
     if RANK[incident.severity] > RANK[last.severity]:
-        return Decision(reason="severity_up", is_sent=True)
-    if rate(incident.peak) >= TIMES_LAST_TOLD * last.peak:
-        return Decision(reason="volume_doubled", is_sent=True)
-    if as_of - last.at >= REPEAT[incident.severity]:
-        return Decision(reason="repeat", is_sent=True)
-    return Decision(reason="unchanged", is_sent=False)
+        return _yes("severity_up")
+    if incident.state == "firing" and incident.opening_count == 0:
+        return _yes("repeat")  # it has fired for a day without a break
+    return _no("still_unstable")
+
+
+def _tell_the_news(last: Told, incident: Incident, as_of: datetime, around: Around) -> Decision:
+    if RANK[incident.severity] > RANK[last.severity]:
+        return _yes("severity_up")
+    is_doubled = rate(incident.peak) >= TIMES_LAST_TOLD * last.peak
+    if is_doubled and as_of - last.at >= around.joins:
+        return _yes("volume_doubled")
+    if around.is_missed_free:
+        return Decision(reason="rest", is_sent=True, to="missed")
+    if as_of - last.at < REPEAT[incident.severity]:
+        return _no("unchanged")
+    return _no("acked") if incident.acked_at else _yes("repeat")
+
+
+def _escalation(incident: Incident, as_of: datetime, around: Around) -> To | None:
+    """Who has to hear that nobody has taken a critical incident in hand; None when nobody has."""
+    alarm = incident.alarm
+    if alarm is None or incident.acked_at is not None:
+        return None
+    due = sum(as_of - alarm.since >= wait for wait in ESCALATION)
+    is_second = around.has_second and alarm.step_count < 1 <= due
+    is_head = around.has_head and alarm.step_count < 2 <= due
+    if is_second and is_head:
+        return "second_and_head"
+    return "second" if is_second else "head" if is_head else None
+
+
+def _held(decision: Decision, incident: Incident, as_of: datetime, around: Around) -> Decision:
+    """The decision, or why a letter that is due waits to be one with others."""
+    if not decision.is_sent or decision.to != "readers":
+        return decision
+    if around.is_flooded:
+        return _no("rate_limit")
+    if around.is_leaving and decision.reason == "first":
+        return decision
+    wait = GROUP_WAIT[incident.severity]
+    waited = max(as_of - (incident.firing_at or incident.opened_at), around.since_last)
+    if decision.reason == "first" and waited < wait:
+        return _no("group_wait")
+    graver = ("critical",) if incident.severity == "critical" else ("critical", "warning")
+    times = [around.group_told_at[each] for each in graver if each in around.group_told_at]
+    if times and as_of - max(times) < GROUP_INTERVAL:
+        return _no("group_interval")
+    return decision
 
 
 def is_quiet(at: datetime, zone: ZoneInfo) -> bool:

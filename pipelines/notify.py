@@ -8,22 +8,44 @@ letters over. Doing the same moment again adds nothing. Nothing here asks what t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import msgspec
 
-from pipelines import alert_letter, alert_record, evidence, explanation, oncall, rules, warehouse
+from pipelines import (
+    alert_letter,
+    alert_record,
+    evidence,
+    explanation,
+    oncall,
+    rules,
+    surroundings,
+    warehouse,
+)
 from pipelines.alert import Alert, fingerprint
 from pipelines.evidence import Evidence
 from pipelines.explanation import Shown
-from pipelines.incidents import MAILS_AN_HOUR, Decision, Incident, Kind, Told, rate, step, tell
+from pipelines.incidents import (
+    RANK,
+    Alarm,
+    Around,
+    Decision,
+    Incident,
+    Kind,
+    Mark,
+    Told,
+    rate,
+    step,
+    tell,
+)
 from pipelines.letter import Letter
 from pipelines.outbox import Delivered, deliver, enqueue
 from pipelines.settings import Recipient, Settings
+from pipelines.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +56,9 @@ _KINDS: Mapping[str, Kind] = {
     "held_for_morning": "night",
     "resolved": "resolved",
     "unstable": "unstable",
-    "inhibited": "inhibited",
 }
+# What tells a reader most stands first in a letter about several incidents.
+_LEADS = ("first", "severity_up", "back_again", "escalation", "volume_doubled", "repeat", "rest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +73,20 @@ class Kept:
     evaluated_at: datetime
     told: Told | None
     shown: tuple[Shown, ...] = ()
+    firing_at: datetime | None = None
+    blind_at: datetime | None = None
+    alarm: Alarm | None = None
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An incident, what was decided about it, and who reads about it."""
+
+    incident: Incident
+    decision: Decision
+    readers: tuple[Recipient, ...]
+    nobody: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +106,22 @@ def record(
 ) -> Recorded:
     """Bring the incidents to what the rules said at `as_of`, and put the letters in the outbox.
 
-    One transaction. The same `as_of` again changes nothing; an earlier one neither.
+    One transaction. The same `as_of` again changes nothing; an earlier one neither. Incidents that
+    the same people are to hear of at one moment are one letter.
     """
     with warehouse.transaction(connection):
+        around = surroundings.read(connection, settings, as_of=as_of)
         before = _open_incidents(connection, as_of)
-        after = _stepped(before, alerts, settings, as_of, _since_last(connection, as_of))
-        for incident in after:
-            _write_change(connection, before.get(incident.fingerprint), incident, as_of)
-        told = [_told(connection, i, after, settings=settings, as_of=as_of) for i in after]
+        after = [
+            _marked(connection, before.get(i.fingerprint), i, around, as_of)
+            for i in _stepped(before, alerts, settings, as_of, around)
+        ]
+        after = _with_inhibited(connection, after, around, as_of)
+        due = _decided(after, around, settings=settings, as_of=as_of)
+        told, letters = _tell_all(connection, due, around, settings=settings, as_of=as_of)
         for incident in told:
             warehouse.run(connection, "writes/incident_merge", _row(incident))
         connection.execute("delete from incident where state = 'ok'")
-    letters = sum(_sequence(i) for i in told) - sum(_sequence(i) for i in after)
     log.info("incidents.recorded count=%d letters=%d", len(told), letters)
     return Recorded(incidents=tuple(told), letter_count=letters)
 
@@ -120,16 +161,11 @@ def _incident(row: dict[str, Any]) -> Incident:
         evaluated_at=kept.evaluated_at,
         told=kept.told,
         shown=kept.shown,
+        firing_at=kept.firing_at,
+        blind_at=kept.blind_at,
+        alarm=kept.alarm,
+        marks=kept.marks,
     )
-
-
-def _since_last(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> timedelta:
-    """How long before `as_of` the run before it ended; the ordinary five minutes when unknown."""
-    row = connection.execute(
-        "select max(until_at) from intake where until_at < $as_of", {"as_of": as_of}
-    ).fetchone()
-    last = row[0] if row else None
-    return as_of - last if last else timedelta(minutes=5)
 
 
 def _stepped(
@@ -137,22 +173,149 @@ def _stepped(
     alerts: Sequence[Alert],
     settings: Settings,
     as_of: datetime,
-    since_last: timedelta,
+    around: Surroundings,
 ) -> list[Incident]:
     """Every incident that is there at `as_of`, in a stable order."""
     now = {fingerprint(settings.institution.id, alert): alert for alert in alerts}
     stepped = (
-        step(before.get(name), now.get(name), fingerprint=name, as_of=as_of, since_last=since_last)
+        step(
+            before.get(name),
+            now.get(name),
+            fingerprint=name,
+            as_of=as_of,
+            since_last=around.since_last,
+            is_blind=around.is_blind and _is_about_people(before.get(name)),
+        )
         for name in sorted({*before, *now})
     )
-    return [_counted(before.get(i.fingerprint), i) for i in stepped if i is not None]
+    return [_counted(before.get(i.fingerprint), i, as_of) for i in stepped if i is not None]
 
 
-def _counted(last: Incident | None, now: Incident) -> Incident:
+def _is_about_people(incident: Incident | None) -> bool:
+    return incident is not None and incident.alert.subject_id is not None
+
+
+def _counted(last: Incident | None, now: Incident, as_of: datetime) -> Incident:
     """The incident with this opening counted, if this is one."""
-    was_firing = last is not None and (last.incident_id, last.state) == (now.incident_id, "firing")
-    count = last.opening_count if last and last.incident_id == now.incident_id else 0
-    return replace(now, opening_count=count + (now.state == "firing" and not was_firing))
+    is_same = last is not None and last.incident_id == now.incident_id
+    count = last.opening_count if last and is_same else 0
+    was_up = last is not None and is_same and last.state in ("firing", "cooling")
+    is_opening = now.state == "firing" and not (was_up and last and last.state == "firing")
+    firing_at = now.firing_at if was_up or not is_opening else as_of
+    return replace(now, opening_count=count + is_opening, firing_at=firing_at)
+
+
+# --- what stands beside a state
+
+
+def _marked(
+    connection: duckdb.DuckDBPyConnection,
+    last: Incident | None,
+    now: Incident,
+    around: Surroundings,
+    as_of: datetime,
+) -> Incident:
+    """The incident with its marks, every change of state and of mark in the log."""
+    if as_of < now.evaluated_at:
+        return now
+    _write_change(connection, last, now, as_of)
+    now = _lapsed(connection, last, now, as_of)
+    event = around.planned(now)
+    held: dict[Mark, bool] = {
+        "acked": now.acked_at is not None,
+        "silenced": now.fingerprint in around.silenced,
+        "planned": event is not None,
+        "no_data": around.is_blind and now.alert.subject_id is not None,
+        "warming_up": now.alert.is_warming_up,
+    }
+    marks = tuple(mark for mark, is_held in held.items() if is_held)
+    for mark in ("silenced", "planned", "no_data", "warming_up"):
+        reason = event.label if event and mark == "planned" else ""
+        _write_mark(connection, now, mark, (mark in now.marks, mark in marks), reason, as_of)
+    kept = tuple(mark for mark in now.marks if mark == "inhibited")
+    return replace(now, marks=(*marks, *kept))
+
+
+def _lapsed(
+    connection: duckdb.DuckDBPyConnection, last: Incident | None, now: Incident, as_of: datetime
+) -> Incident:
+    """The incident as nobody's any more where it has got worse or begins anew since."""
+    if now.state == "resolved":
+        return replace(now, alarm=None)
+    if last is None or last.incident_id != now.incident_id or now.acked_at is None:
+        return now
+    is_worse = RANK[now.severity] > RANK[last.severity]
+    if not is_worse and not (last.state == "resolved" and now.state == "firing"):
+        return now
+    warehouse.run(connection, "writes/incident_unack", {"incident_id": now.incident_id})
+    reason = "severity_up" if is_worse else "back_again"
+    _write_event(connection, now, (now.state, "unacked"), reason, "rule", as_of)
+    return replace(now, acked_at=None, acked_by=None, alarm=None)
+
+
+def _with_inhibited(
+    connection: duckdb.DuckDBPyConnection,
+    incidents: Sequence[Incident],
+    around: Surroundings,
+    as_of: datetime,
+) -> list[Incident]:
+    """The incidents, those marked that another tells better or whose source is late."""
+    found = []
+    for incident in incidents:
+        is_held = _is_inhibited(incident, incidents, around)
+        if as_of < incident.evaluated_at:
+            found.append(incident)
+            continue
+        was_held = "inhibited" in incident.marks
+        _write_mark(connection, incident, "inhibited", (was_held, is_held), "", as_of)
+        rest = tuple(mark for mark in incident.marks if mark != "inhibited")
+        found.append(replace(incident, marks=(*rest, "inhibited") if is_held else rest))
+    return found
+
+
+def _is_inhibited(incident: Incident, incidents: Sequence[Incident], around: Surroundings) -> bool:
+    if incident.state not in ("firing", "cooling"):
+        return False
+    if around.is_source_impaired(incident):
+        return True
+    return any(_inhibits(other, incident) for other in incidents)
+
+
+def _write_mark(
+    connection: duckdb.DuckDBPyConnection,
+    incident: Incident,
+    mark: Mark,
+    was_and_is: tuple[bool, bool],
+    reason: str,
+    as_of: datetime,
+) -> None:
+    """A line in the log where a mark comes or goes; a silence has its own when a person made it."""
+    was, now = was_and_is
+    if was == now or incident.state in ("ok", "pending") or (mark == "silenced" and now):
+        return
+    actor = "vigie.toml" if mark == "planned" else "rule"
+    _write_event(
+        connection, incident, (incident.state, mark if now else f"not_{mark}"), reason, actor, as_of
+    )
+
+
+def _write_event(
+    connection: duckdb.DuckDBPyConnection,
+    incident: Incident,
+    change: tuple[str, str],
+    reason: str,
+    actor: str,
+    as_of: datetime,
+) -> None:
+    event = {
+        "incident_id": incident.incident_id,
+        "changed_at": as_of,
+        "state_from": change[0],
+        "state_to": change[1],
+        "reason": reason,
+        "actor": actor,
+    }
+    warehouse.run(connection, "writes/incident_event_add", event)
 
 
 def _write_change(
@@ -163,68 +326,269 @@ def _write_change(
     severity_from = now.severity if last is None or is_new else last.severity
     if state_from == now.state and severity_from == now.severity:
         return
-    event = {
-        "incident_id": now.incident_id,
-        "changed_at": as_of,
-        "state_from": state_from,
-        "state_to": now.state,
-        "reason": "severity_up" if state_from == now.state else _why(now),
-        "actor": "rule",
-    }
-    warehouse.run(connection, "writes/incident_event_add", event)
+    reason = "severity_up" if state_from == now.state else _why(now)
+    _write_event(connection, now, (state_from, now.state), reason, "rule", as_of)
 
 
 def _why(now: Incident) -> str:
     return f"{now.alert.rule_id} {now.severity} level={now.alert.level:.2f}"
 
 
-def _told(
-    connection: duckdb.DuckDBPyConnection,
+# --- whom to tell
+
+
+def _decided(
+    incidents: Sequence[Incident], around: Surroundings, *, settings: Settings, as_of: datetime
+) -> list[Due]:
+    """What is decided about every incident; what is new joins a letter that leaves now anyway."""
+    due = [_due(i, incidents, around, settings=settings, as_of=as_of) for i in incidents]
+    leaving = {_tells(each.incident) for each in due if each.decision.reason == "first"}
+    return [
+        _due(each.incident, incidents, around, leaving, settings=settings, as_of=as_of)
+        if each.decision.reason in ("group_wait", "group_interval")
+        else each
+        for each in due
+    ]
+
+
+def _tells(incident: Incident) -> str:
+    return rules.read(incident.alert.rule_id).tells
+
+
+def _due(
     incident: Incident,
     beside: Sequence[Incident],
+    around: Surroundings,
+    leaving: Collection[str] = (),
     *,
     settings: Settings,
     as_of: datetime,
-) -> Incident:
-    """The incident with what people are told of it now; its letter is in the outbox."""
+) -> Due:
+    """What is decided about an incident now, and for whom."""
     if as_of < incident.evaluated_at or incident.alert.rule_id not in rules.names():
         # Already seen from later on; or of a rule that is gone, and ends without a word.
-        return incident
+        passed = Decision(reason="passed", is_sent=False)
+        return Due(incident=incident, decision=passed, readers=(), nobody=None)
+    readers, nobody = _readers(incident, around, settings, as_of)
+    _, second, head = around.chain
+    facts = Around(
+        since_last=around.since_last,
+        group_told_at=_group_told_at(incident, beside),
+        is_inhibited="inhibited" in incident.marks,
+        is_silenced="silenced" in incident.marks,
+        is_planned="planned" in incident.marks,
+        is_flooded=not any(around.has_room(r, incident.severity) for r in readers)
+        and readers != (),
+        is_missed_free=any(
+            around.has_room(r, incident.severity) for r in _missed(incident, readers)
+        ),
+        is_leaving=_tells(incident) in leaving,
+        joins=rules.read(incident.alert.rule_id).joins,
+        has_second=bool(second),
+        has_head=bool(head),
+    )
     zone = settings.institution.zone
-    is_inhibited = any(_inhibits(other, incident) for other in beside)
-    decision = tell(incident.told, incident, as_of, zone=zone, is_inhibited=is_inhibited)
+    decision = tell(incident.told, incident, as_of, zone=zone, around=facts)
     log.info("incident.decided id=%s reason=%s", incident.incident_id, decision.reason)
-    if decision.is_sent and _is_flooded(connection, incident, settings, as_of):
-        log.warning("incident.waits id=%s reason=rate_limit", incident.incident_id)
+    if decision.to not in ("readers", "missed"):
+        readers = _escalated(decision, around)
+    return Due(incident=incident, decision=decision, readers=readers, nobody=nobody)
+
+
+def _missed(incident: Incident, readers: Sequence[Recipient]) -> tuple[Recipient, ...]:
+    missed = incident.told.missed if incident.told else ()
+    return tuple(reader for reader in readers if reader.email in missed)
+
+
+def _escalated(decision: Decision, around: Surroundings) -> tuple[Recipient, ...]:
+    """Who is told beside those on call."""
+    _, second, head = around.chain
+    found = {"second": second, "head": head, "second_and_head": (*second, *head)}
+    return tuple(found[decision.to])
+
+
+def _group_told_at(incident: Incident, beside: Sequence[Incident]) -> dict[str, datetime]:
+    """When the readers of an incident last had a letter about any, by its severity."""
+    tells = _tells(incident)
+    found: dict[str, datetime] = {}
+    for other in beside:
+        told, rule_id = other.told, other.alert.rule_id
+        if told is None or not told.sequence or rule_id not in rules.names():
+            continue
+        if rules.read(rule_id).tells == tells:
+            found[told.severity] = max(told.at, found.get(told.severity, told.at))
+    return found
+
+
+def _tell_all(
+    connection: duckdb.DuckDBPyConnection,
+    due: Sequence[Due],
+    around: Surroundings,
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> tuple[list[Incident], int]:
+    """Every incident with what people are told of it now, and how many letters there are."""
+    told = {each.incident.incident_id: _unsent(each, as_of) for each in due}
+    count = 0
+    for group in _groups(due):
+        readers, missed = _free(group, around)
+        if missed and not readers:
+            log.warning("incident.waits id=%s reason=rate_limit", group[0].incident.incident_id)
+            continue
+        count += 1
+        around = around.after(readers)
+        for incident in _tell_group(
+            connection, group, due, (readers, missed), around, settings=settings, as_of=as_of
+        ):
+            told[incident.incident_id] = incident
+    return list(told.values()), count
+
+
+def _groups(due: Sequence[Due]) -> list[list[Due]]:
+    """What goes into one letter each, the gravest first: all that is new for the same readers, and
+    what follows in one conversation."""
+    groups: dict[tuple[str, ...], list[Due]] = {}
+    for each in sorted((d for d in due if d.decision.is_sent), key=_rank):
+        last = each.incident.told
+        thread = _thread(each.incident) if last and last.sequence else ""
+        tells = _tells(each.incident)
+        is_night = "night" if each.decision.reason == "held_for_morning" else ""
+        groups.setdefault((each.decision.to, tells, thread, is_night), []).append(each)
+    return list(groups.values())
+
+
+def _rank(due: Due) -> tuple[object, ...]:
+    """What stands first in a letter: the graver, the newer, the stronger."""
+    incident, reason = due.incident, due.decision.reason
+    place = _LEADS.index(reason) if reason in _LEADS else len(_LEADS)
+    return -RANK[incident.severity], place, -incident.alert.level, incident.fingerprint
+
+
+def _unsent(due: Due, as_of: datetime) -> Incident:
+    """The incident of which nobody is told; why not is kept where nobody was told before."""
+    incident, reason = due.incident, due.decision.reason
+    kinds: dict[str, Kind] = {"inhibited": "inhibited", "silenced": "silenced"}
+    kinds["planned_event"] = "silenced"
+    if reason not in kinds or incident.told is not None:
         return incident
-    told = _telling(incident, decision, as_of)
-    if decision.is_sent:
-        found = _write(connection, incident, told, beside, decision, settings=settings, as_of=as_of)
-        incident = _with_shown(incident, told, found)
-    elif decision.reason != "inhibited" or incident.told is not None:
-        return incident
-    return replace(incident, told=told)
+    return replace(incident, told=_telling(incident, as_of, kind=kinds[reason], sequence=0))
 
 
-def _is_flooded(
-    connection: duckdb.DuckDBPyConnection, incident: Incident, settings: Settings, as_of: datetime
-) -> bool:
-    """Whether a reader has had so many alert mails in an hour that this one waits.
+def _tell_group(
+    connection: duckdb.DuckDBPyConnection,
+    group: Sequence[Due],
+    beside: Sequence[Due],
+    readers: tuple[Sequence[Recipient], tuple[str, ...]],
+    around: Surroundings,
+    *,
+    settings: Settings,
+    as_of: datetime,
+) -> list[Incident]:
+    """Put one letter about all of a group in the outbox; the incidents as told."""
+    lead, (free, missed) = group[0], readers
+    told = [_now_told(each, lead, missed, as_of) for each in group]
+    joined = [(i, each.decision) for i, each in zip(told[1:], group[1:], strict=True)]
+    grouped = {each.incident.incident_id for each in group}
+    others = [
+        each.incident
+        for each in beside
+        if _is_beside(each.incident) and each.incident.incident_id not in grouped
+    ]
+    occasion = alert_letter.Occasion(
+        incident=lead.incident,
+        decision=lead.decision,
+        evidence=_evidence(connection, lead.incident, settings=settings, as_of=as_of),
+        settings=settings,
+        as_of=as_of,
+        others=others,
+        nobody=lead.nobody,
+        joined=joined,
+        chain=around.chain,
+    )
+    _post(connection, occasion, told[0], free, as_of)
+    return [_with_shown(told[0], lead, occasion.evidence, as_of), *told[1:]]
 
-    Nothing is lost: the incident is not told, so the next evaluation decides again.
-    """
-    readers, _ = _readers(incident, settings, as_of)
-    counted = connection.execute(
-        "select recipient, count(*) from outbox where incident_id is not null"
-        " and created_at > $since group by recipient",
-        {"since": as_of - timedelta(hours=1)},
-    ).fetchall()
-    sent = dict(counted)
-    return any(sent.get(r.email, 0) >= MAILS_AN_HOUR[incident.severity] for r in readers)
+
+def _free(
+    group: Sequence[Due], around: Surroundings
+) -> tuple[tuple[Recipient, ...], tuple[str, ...]]:
+    """Who gets a group's letter, and the addresses of those who had too many to get it."""
+    severity = group[0].incident.severity
+    listed: dict[str, Recipient] = {}
+    for each in group:
+        readers = each.readers
+        if each.decision.to == "missed":
+            readers = _missed(each.incident, readers)
+        listed |= {reader.email: reader for reader in readers}
+    free = {r.email: r for r in listed.values() if around.has_room(r, severity)}
+    return tuple(free.values()), tuple(email for email in listed if email not in free)
 
 
-def _sequence(incident: Incident) -> int:
-    return incident.told.sequence if incident.told else 0
+def _post(
+    connection: duckdb.DuckDBPyConnection,
+    occasion: alert_letter.Occasion,
+    told: Incident,
+    readers: Sequence[Recipient],
+    as_of: datetime,
+) -> None:
+    """One letter in the outbox, under a key that the same evaluation makes again."""
+    reason, incident = occasion.decision.reason, occasion.incident
+    if told.told is None or not readers:
+        log.error("incident.nobody_to_tell id=%s reason=%s", incident.incident_id, reason)
+        return
+    kind = reason if reason in ("escalation", "rest") else told.told.kind
+    letter = alert_letter.letter(occasion)
+    alert_record.keep(connection, occasion, told.told, letter)
+    enqueue(
+        connection,
+        letter,
+        kind=kind,
+        key=f"{incident.fingerprint}:{incident.incident_id}:{kind}:{told.told.sequence}",
+        settings=occasion.settings,
+        recipients=readers,
+        as_of=as_of,
+        incident_id=incident.incident_id,
+        thread=told.told.thread,
+        reason=reason,
+    )
+    lead = {"lead_id": incident.incident_id, "as_of": as_of, "kind": kind}
+    lead["recipients"] = [reader.email for reader in readers]
+    for other, _ in occasion.joined:
+        row = lead | {"incident_id": other.incident_id}
+        warehouse.run(connection, "writes/outbox_about", row)
+
+
+def _now_told(due: Due, lead: Due, missed: tuple[str, ...], as_of: datetime) -> Incident:
+    """An incident after a letter about it, in the thread that it has or that of the letter."""
+    incident, last = due.incident, due.incident.told
+    sequence = (last.sequence if last else 0) + 1
+    thread = _thread(incident) if last and last.sequence else _thread(lead.incident)
+    if last is not None and due.decision.reason == "escalation":
+        since = incident.alarm.since if incident.alarm else as_of
+        alarm = Alarm(since=since, step_count=1 if due.decision.to == "second" else 2)
+        return replace(incident, alarm=alarm, told=replace(last, sequence=sequence, thread=thread))
+    if last is not None and due.decision.to == "missed":
+        told = replace(last, sequence=sequence, thread=thread, missed=missed)
+        return replace(incident, told=told)
+    kind = _KINDS.get(due.decision.reason, "update")
+    told = _telling(incident, as_of, kind=kind, sequence=sequence, thread=thread, missed=missed)
+    return replace(incident, told=told, alarm=_alarm(incident, kind, as_of))
+
+
+def _alarm(incident: Incident, kind: Kind, as_of: datetime) -> Alarm | None:
+    """Since when somebody should have a critical incident in hand: its first critical letter."""
+    is_open = incident.severity == "critical" and kind in ("firing", "update")
+    if not is_open or incident.acked_at is not None:
+        return None
+    return incident.alarm or Alarm(since=as_of)
+
+
+def _thread(incident: Incident) -> str:
+    """The key of the letter that opened an incident's conversation, or that opens it."""
+    if incident.told is not None and incident.told.thread:
+        return incident.told.thread
+    return f"{incident.fingerprint}:{incident.incident_id}:firing:1"
 
 
 def _inhibits(other: Incident, incident: Incident) -> bool:
@@ -235,45 +599,6 @@ def _inhibits(other: Incident, incident: Incident) -> bool:
         and other.alert.rule_id in rules.read(incident.alert.rule_id).inhibited_by
         and other.alert.subject_id == incident.alert.subject_id
     )
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    incident: Incident,
-    told: Told,
-    beside: Sequence[Incident],
-    decision: Decision,
-    *,
-    settings: Settings,
-    as_of: datetime,
-) -> Evidence:
-    """Put the letter in the outbox; what it rests on."""
-    recipients, nobody = _readers(incident, settings, as_of)
-    occasion = alert_letter.Occasion(
-        incident=incident,
-        decision=decision,
-        evidence=_evidence(connection, incident, settings=settings, as_of=as_of),
-        settings=settings,
-        as_of=as_of,
-        others=[o for o in beside if _is_beside(o, incident)],
-        nobody=nobody,
-    )
-    name = f"{incident.fingerprint}:{incident.incident_id}"
-    written = alert_letter.letter(occasion)
-    alert_record.keep(connection, occasion, told, written)
-    enqueue(
-        connection,
-        written,
-        kind=told.kind,
-        key=f"{name}:{told.kind}:{told.sequence}",
-        settings=settings,
-        recipients=recipients,
-        as_of=as_of,
-        incident_id=incident.incident_id,
-        thread=f"{name}:firing:1",
-        reason=decision.reason,
-    )
-    return occasion.evidence
 
 
 def _evidence(
@@ -287,41 +612,50 @@ def _evidence(
     return evidence.gather(connection, incident, as_of=as_of, zone=zone, load=load)
 
 
-def _with_shown(incident: Incident, told: Told, found: Evidence) -> Incident:
+def _with_shown(incident: Incident, due: Due, found: Evidence, as_of: datetime) -> Incident:
     """The incident with why the messages of this letter had their tone, kept as it was told."""
     known = (message.reasons for message in found.messages)
     messages = tuple(each for each in known if each and (each.words or each.terms))
     if not messages:
         return incident
-    every = (*incident.shown, Shown(at=told.at, kind=told.kind, messages=messages))
+    kind = _KINDS.get(due.decision.reason, "update")
+    every = (*incident.shown, Shown(at=as_of, kind=kind, messages=messages))
     return replace(incident, shown=(*every[:1], *every[1:][1 - MOST_SHOWN :]))
 
 
-def _is_beside(other: Incident, incident: Incident) -> bool:
-    is_known = other.alert.rule_id in rules.names()
-    return is_known and other.state == "firing" and other is not incident
+def _is_beside(other: Incident) -> bool:
+    return other.alert.rule_id in rules.names() and other.state == "firing"
 
 
 def _readers(
-    incident: Incident, settings: Settings, as_of: datetime
+    incident: Incident, around: Surroundings, settings: Settings, as_of: datetime
 ) -> tuple[tuple[Recipient, ...], str | None]:
     """Who is told, and what is wrong with the rota if anything is."""
     if rules.read(incident.alert.rule_id).tells == "operators":
-        return oncall.operators(settings) or oncall.on_call(settings, at=as_of), None
-    readers = oncall.on_call(settings, at=as_of)
+        return oncall.operators(settings) or around.chain[0], None
+    readers = around.chain[0]
     if not readers:
         log.error("incident.nobody_to_tell id=%s", incident.incident_id)
     return readers, oncall.trouble(settings, at=as_of)
 
 
-def _telling(incident: Incident, decision: Decision, as_of: datetime) -> Told:
-    before = incident.told.sequence if incident.told else 0
+def _telling(
+    incident: Incident,
+    as_of: datetime,
+    *,
+    kind: Kind,
+    sequence: int,
+    thread: str | None = None,
+    missed: tuple[str, ...] = (),
+) -> Told:
     return Told(
         at=as_of,
-        kind=_KINDS.get(decision.reason, "update"),
+        kind=kind,
         severity=incident.severity,
         peak=rate(incident.peak),
-        sequence=before + (1 if decision.is_sent else 0),
+        sequence=sequence,
+        thread=thread,
+        missed=missed,
     )
 
 
@@ -332,6 +666,10 @@ def _row(incident: Incident) -> dict[str, Any]:
         evaluated_at=incident.evaluated_at,
         told=incident.told,
         shown=incident.shown,
+        firing_at=incident.firing_at,
+        blind_at=incident.blind_at,
+        alarm=incident.alarm,
+        marks=incident.marks,
     )
     return {
         "incident_id": incident.incident_id,

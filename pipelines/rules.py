@@ -30,8 +30,9 @@ class Rule:
     """A rule as its header describes it. `spoken` is by name and locale: `("Label", "fr")`.
 
     `inhibited_by` names rules of the same subject that tell the same trouble better; `tells` is
-    'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news.
-    `sha256` is that of the file, 64 hex digits: what was asked, to the letter.
+    'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news. `is_drop`: it
+    tells that a source brings less (scope is its name), and says nothing while that source is late
+    or cut short. `sha256` is that of the file, 64 hex digits: what was asked, to the letter.
     """
 
     rule_id: str
@@ -44,6 +45,7 @@ class Rule:
     joins: timedelta
     sha256: str
     spoken: Mapping[tuple[str, str], str]
+    is_drop: bool = False
 
     def say(self, name: str, locale: str) -> str:
         """What the header says under `name` in `locale`."""
@@ -80,6 +82,7 @@ def read(name: str) -> Rule:
         joins=_minutes(name, header.get("Joins", "0 minutes")),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
+        is_drop=header.get("Drop", "no") == "yes",
     )
 
 

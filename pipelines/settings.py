@@ -187,6 +187,28 @@ class Shift(Part):
     to_on: date
 
 
+class Event(Part):
+    """Something planned that explains much talk, such as an election night or a strike.
+
+    From `start` to `end` no mail is sent about its `subjects` (all where none is named); what
+    happens is still recorded. A moment without a zone is one of the institution's clock.
+    """
+
+    label: Label
+    start: datetime
+    end: datetime
+    subjects: tuple[Identifier, ...] = ()
+
+    def holds(self, at: datetime, zone: ZoneInfo) -> bool:
+        """Whether the event goes on at the instant `at`, by the clock of `zone`."""
+        start, end = (m if m.tzinfo else m.replace(tzinfo=zone) for m in (self.start, self.end))
+        return start <= at < end
+
+    def concerns(self, subject_id: str) -> bool:
+        """Whether talk of a subject is explained by it."""
+        return not self.subjects or subject_id in self.subjects
+
+
 class Mail(Part):
     """The mail server. The password stands in the variable that `password_env` names."""
 
@@ -265,6 +287,7 @@ class Settings(Part):
     relays: tuple[Relay, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     rota: tuple[Shift, ...] = ()
+    events: tuple[Event, ...] = ()
     canaries: tuple[Canary, ...] = ()
     mail: Mail = Mail()
     retention: Retention = Retention()
@@ -490,6 +513,7 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
         "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
         "models": Models, "net": Net, "budget": Caps, "canaries": Canary,
+        "events": Event,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)

@@ -222,6 +222,7 @@ def faults(document: Document) -> Iterator[Fault]:
         _recipients,
         _rota,
         _canaries,
+        _events,
         _mail,
         _models,
     ):
@@ -455,6 +456,32 @@ def _canaries(document: Document) -> Iterator[Fault]:
             if name not in known:
                 remedy = f"no source has this name: {near(name, known)}there is {', '.join(known)}"
                 yield document.fault(("canaries", index, "sources"), name, remedy)
+
+
+def _events(document: Document) -> Iterator[Fault]:
+    """Planned events that end before they start, that never end, or of a subject that is none."""
+    known = [s["id"] for _, s in document.tables("subjects") if isinstance(s.get("id"), str)]
+    for index, event in document.tables("events"):
+        start, end = event.get("start"), event.get("end")
+        if isinstance(start, datetime) and isinstance(end, datetime):
+            if (start.tzinfo is None) != (end.tzinfo is None):
+                remedy = "write the zone of both start and end, or of neither"
+                yield document.fault(("events", index, "end"), end, remedy)
+            elif end <= start:
+                remedy = f"the event would end before it starts ({start}): correct one of the two"
+                yield document.fault(("events", index, "end"), end, remedy)
+            elif end - start > _LONGEST_EVENT:
+                remedy = "an event lasts seven days at most: nobody would be told for so long"
+                yield document.fault(("events", index, "end"), end, remedy)
+        for subject in _texts(event.get("subjects")):
+            if subject not in known:
+                remedy = f"no subject has this id: {near(subject, known)}there is "
+                yield document.fault(
+                    ("events", index, "subjects"), subject, remedy + ", ".join(known)
+                )
+
+
+_LONGEST_EVENT = timedelta(days=7)
 
 
 def _mail(document: Document) -> Iterator[Fault]:

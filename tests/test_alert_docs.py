@@ -17,8 +17,14 @@ def test_a_rule_is_documented(name: str) -> None:
     assert re.search(rf"^\| `{name}` \|", DOCS, re.MULTILINE)
 
 
-def test_every_reason_of_a_mail_is_documented() -> None:
+def test_every_reason_to_tell_or_not_is_documented_and_no_other() -> None:
     source = Path(rules.__file__).with_name("incidents.py").read_text(encoding="utf-8")
-    sent = set(re.findall(r'reason="(\w+)", is_sent=True', source))
-    assert len(sent) == 7
-    assert all(f"`{reason}`" in DOCS for reason in {*sent, "unstable"})
+    told = set(re.findall(r'_yes\("(\w+)"\)|reason="(\w+)", is_sent=True', source))
+    kept = set(re.findall(r'_no\((?:f)?"(\w+?)_?["{]', source))
+    sent = {one or other for one, other in told}
+    assert {"first", "escalation", "unstable"} < sent
+    assert {"acked", "silenced", "quiet_hours", "already"} < kept
+    part = DOCS.partition("## Whom to tell, and why")[2].partition("\n## ")[0]
+    yes, _, no = part.partition("| Nobody is told because")
+    assert set(re.findall(r"^\| `(\w+)`", yes, re.MULTILINE)) == sent
+    assert set(re.findall(r"^\| `(\w+)`", no, re.MULTILINE)) == kept

@@ -50,7 +50,7 @@ PARTS = {
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *("alert_actions", "alert_record", "post_mortem", "quality"),
-        *("oncall", "outbox", "channels"),
+        *("surroundings", "oncall", "outbox", "channels"),
     ),
     "digest": ("digest", "page", "brief", "stories", "risk", "outlook", "cues"),
     "wording": ("wording",),

@@ -1,18 +1,31 @@
 -- Purpose: every alert there was: what fired, for how long, who was quick to answer.
 -- Published: yes.
--- Grain: one row per incident. Reads: incident, incident_event, outbox.
+-- Grain: one row per incident. Reads: incident, incident_event, outbox, outbox_incident.
 -- Units: times are UTC; `ack_minutes` from the first mail to the first acknowledgement.
 -- Caveat: says whether somebody acknowledged, never who. Figures of the burst stand in the mail
 --   and in the digest, where small ones are held back.
 create or replace view alert_log as
-with told as (
+with letter as (
     select
         outbox.incident_id,
-        min(outbox.sent_at) as first_mail_at,
-        count(outbox.sent_at) as mail_count
+        outbox.sent_at
     from outbox
     where outbox.incident_id is not null
-    group by outbox.incident_id
+    union all
+    select
+        outbox_incident.incident_id,
+        outbox.sent_at
+    from outbox_incident
+    inner join outbox on outbox_incident.outbox_key = outbox.outbox_key
+),
+
+told as (
+    select
+        letter.incident_id,
+        min(letter.sent_at) as first_mail_at,
+        count(letter.sent_at) as mail_count
+    from letter
+    group by letter.incident_id
 ),
 
 acked as (

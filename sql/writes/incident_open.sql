@@ -1,7 +1,8 @@
 -- Purpose: the incidents that an evaluation at $as_of may change or still has to tell.
--- Grain: one row per fingerprint, its newest incident. Reads: incident, incident_event.
--- Read by: pipelines/notify.py.
--- Caveat: a resolved one stays for 12 hours: it may come back, or wait for the morning.
+-- Grain: one row per fingerprint, its newest incident.
+-- Reads: incident, incident_event, incident_ack. Read by: pipelines/notify.py.
+-- Caveat: a resolved one stays for 12 hours, since it may come back; and for three days while its
+--   end is not told: a warning waits over two holidays for the morning.
 with opening as (
     select
         incident_id,
@@ -26,7 +27,12 @@ recent as (
             order by opened_at desc, incident_id asc
         ) as age_rank
     from incident
-    where coalesce(resolved_at, $as_of) >= $as_of - interval 12 hour
+    where
+        coalesce(resolved_at, $as_of) >= $as_of - interval 12 hour
+        or (
+            resolved_at >= $as_of - interval 3 day
+            and coalesce(evidence ->> '$.told.kind', 'none') in ('none', 'firing', 'update')
+        )
 )
 
 select
@@ -38,8 +44,11 @@ select
     recent.last_fired_at,
     recent.resolved_at,
     recent.evidence,
+    incident_ack.acked_at,
+    incident_ack.acked_by,
     coalesce(opening.opening_count, 0) as opening_count
 from recent
 left join opening on recent.incident_id = opening.incident_id
+left join incident_ack on recent.incident_id = incident_ack.incident_id
 where recent.age_rank = 1
 order by recent.fingerprint;

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.alert import Alert, fingerprint
-from pipelines.incidents import Decision, Incident, Told, is_quiet, step, tell
+from pipelines.incidents import Around, Decision, Incident, Told, is_quiet, step, tell
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
@@ -209,11 +209,9 @@ def told(**changes: Any) -> Told:
     return Told(**(values | changes))
 
 
-def decided(
-    last: Told | None, what: Incident, *, hours: float = 1, is_inhibited: bool = False
-) -> Decision:
+def decided(last: Told | None, what: Incident, *, hours: float = 1, **around: Any) -> Decision:
     as_of = NOON + timedelta(hours=hours)
-    return tell(last, what, as_of, zone=PARIS, is_inhibited=is_inhibited)
+    return tell(last, what, as_of, zone=PARIS, around=Around(**around))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +256,7 @@ def test_people_are_told(last: Told | None, what: Incident, hours: float, reason
             1,
             "already_inhibited",
         ),
-        (told(kind="unstable"), incident(opening_count=5), 1, "unstable"),
+        (told(kind="unstable"), incident(opening_count=5), 1, "still_unstable"),
     ],
 )
 def test_people_are_left_alone(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -133,9 +134,9 @@ def test_an_incident_runs_its_course_in_one_thread(
     connection: duckdb.DuckDBPyConnection, town: Settings
 ) -> None:
     recorded(connection, town, [critical(observed=40.0)])
-    recorded(connection, town, [critical(observed=90.0)], AS_OF + STEP)
-    recorded(connection, town, [], AS_OF + 2 * STEP)
-    recorded(connection, town, [], AS_OF + 65 * MINUTE)
+    recorded(connection, town, [critical(observed=90.0)], AS_OF + 15 * MINUTE)
+    recorded(connection, town, [], AS_OF + 20 * MINUTE)
+    recorded(connection, town, [], AS_OF + 75 * MINUTE)
     found = mails(connection)
     assert [kind for kind, _ in found] == ["firing", "update", "resolved"]
     first, *rest = [mail for _, mail in found]
@@ -143,7 +144,7 @@ def test_an_incident_runs_its_course_in_one_thread(
     assert {mail["References"] for mail in rest} == {first["Message-ID"]}
     assert {mail["In-Reply-To"] for mail in rest} == {first["Message-ID"]}
     assert rest[-1]["Subject"] == (
-        "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 1 h 05 · Valmorin"
+        "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 1 h 15 · Valmorin"
     )
     states = connection.execute(
         "select state_from, state_to from incident_event order by changed_at"
@@ -264,16 +265,71 @@ def test_a_silent_source_is_told_to_the_operators(
     )
 
 
-def test_nobody_gets_more_than_twelve_mails_an_hour_and_the_rest_follow(
+def test_a_storm_is_one_mail_that_names_every_alert(
     connection: duckdb.DuckDBPyConnection, town: Settings
 ) -> None:
-    storm = [critical(scope=f"T{number:02d}", rule_id="topic_surge") for number in range(1, 21)]
+    storm = [critical(scope=f"T{number:02d}", rule_id="topic_surge") for number in range(1, 20)]
     recorded(connection, town, storm)
-    assert len(mails(connection)) == 12
     recorded(connection, town, storm, AS_OF + STEP)
-    assert len(mails(connection)) == 12
-    recorded(connection, town, storm, AS_OF + 61 * MINUTE)
-    assert len(mails(connection)) == 20
+    [(_, mail)] = mails(connection)
+    assert "(+18 alertes)" in mail["Subject"]
+    assert _plain(mail).count("CRITIQUE · Eau : ") == 18
+    told = connection.execute("from alert_log").fetchall()
+    assert len(told) == 19
+
+
+def test_what_comes_after_a_mail_waits_a_quarter_of_an_hour_and_is_joined(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    recorded(connection, town, [critical()])
+    more = [critical(), critical(subject_id="ville")]
+    recorded(connection, town, more, AS_OF + STEP)
+    assert len(mails(connection)) == 1
+    more.append(critical(scope="T09", rule_id="topic_surge"))
+    for minutes in (10, 15):
+        recorded(connection, town, more, AS_OF + minutes * MINUTE)
+    found = mails(connection)
+    assert len(found) == 2
+    assert "(+1 alerte)" in found[1][1]["Subject"]
+    assert found[1][1]["References"] is None
+
+
+def test_two_alerts_told_in_one_mail_go_on_and_end_in_its_thread(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    both = [critical(), critical(subject_id="ville")]
+    recorded(connection, town, both)
+    recorded(connection, town, both[:1], AS_OF + 20 * MINUTE)
+    recorded(connection, town, both[:1], AS_OF + 80 * MINUTE)
+    recorded(connection, town, [], AS_OF + 90 * MINUTE)
+    recorded(connection, town, [], AS_OF + 140 * MINUTE)
+    (_, first), *rest = [(k, m) for k, m in mails(connection) if k != "escalation"]
+    assert [kind for kind, _ in rest] == ["resolved", "resolved"]
+    assert {mail["References"] for _, mail in rest} == {first["Message-ID"]}
+
+
+def _told_apart(connection: duckdb.DuckDBPyConnection, town: Settings, count: int) -> list[Alert]:
+    """Warnings that have all been told in conversations of their own, a quarter apart."""
+    alerts = [alert(scope=f"T{n:02d}", rule_id="topic_surge") for n in range(1, count + 1)]
+    for n in range(count):
+        for minutes in (0, 10, 15):
+            at = AS_OF - (count - n + 4) * 16 * MINUTE + minutes * MINUTE
+            recorded(connection, town, alerts[: n + 1], at)
+    return alerts
+
+
+def test_nobody_gets_more_than_six_mails_about_warnings_an_hour_and_the_rest_follow(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    alerts = _told_apart(connection, town, 8)
+    assert kinds(connection).count("firing") == 8
+    worse = [replace(each, observed=400.0) for each in alerts]
+    recorded(connection, town, worse)
+    assert len(mails(connection)) == 8 + 6
+    recorded(connection, town, worse, AS_OF + STEP)
+    assert len(mails(connection)) == 8 + 6
+    recorded(connection, town, worse, AS_OF + 61 * MINUTE)
+    assert len(mails(connection)) == 8 + 8
 
 
 def test_an_alert_that_flickers_is_called_unstable_once(

@@ -219,7 +219,7 @@ ONE = [
      'canaries "matin"', 41, "planted_at"),
     ("[mail]\n", CANARY.replace("daily_at = 09:00:00", "planted_at = [2026-11-26T09:00:00]")
      + WORD + "[mail]\n", 'canaries "matin" planted_at', 43, "write its zone"),
-    ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is budget, canaries, institution, mail"),
+    ("[mail]\n", "[web]\n[mail]\n", "web", 41, "there is budget, canaries, events, institution"),
     ('kind = "commune"', 'kind = "commune"\nterritory = ["37261"]', "institution.territory", 5,
      "such as commune:37261"),
     ('path = "inbox/*.csv"', 'path = "inbox/*.csv"\n[sources.options]\nx = 1',
