@@ -168,10 +168,11 @@ def _write_page(desk: Desk, row: dict[str, Any], changes: list[dict[str, Any]], 
     )
     try:
         with aside.written_aside(path) as fresh:
+            fresh.touch(mode=0o600)
             fresh.write_text(html, encoding="utf-8")
     except OSError as error:
         raise VigieError(f"{path} cannot be written ({error.strerror}): name another") from error
-    out.print(words(f"{path} is written. It quotes people: do not publish it."), soft_wrap=True)
+    out.print(words(desk.spoken.text("page.written")))
 
 
 def _facts(desk: Desk, row: dict[str, Any]) -> Iterator[tuple[str, str]]:

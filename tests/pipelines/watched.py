@@ -88,22 +88,24 @@ def say(connection: duckdb.DuckDBPyConnection, said: Iterable[Said]) -> None:
     rows = list(said)
     numbers = [f"{i}-{row.at.isoformat()}-{row.text}" for i, row in enumerate(rows)]
     mentions = pa.Table.from_pylist(
-        [_mention(row, number) for row, number in zip(rows, numbers, strict=True)],
+        [mention_row(row, number) for row, number in zip(rows, numbers, strict=True)],
         schema=MENTION_SCHEMA,
     )
-    _append(connection, "mention", mentions)
-    scores = [_score(row, number) for row, number in zip(rows, numbers, strict=True)]
+    append(connection, "mention", mentions)
+    scores = [score_row(row, number) for row, number in zip(rows, numbers, strict=True)]
     if scores:
-        _append(connection, "score", pa.Table.from_pylist(scores))
+        append(connection, "score", pa.Table.from_pylist(scores))
 
 
-def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+def append(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Add rows to a table, by the names of their columns."""
     connection.register("fresh_rows", rows)
     connection.execute(f"insert into {table} by name from fresh_rows")
     connection.unregister("fresh_rows")
 
 
-def _mention(said: Said, number: str) -> dict[str, Any]:
+def mention_row(said: Said, number: str) -> dict[str, Any]:
+    """A mention as the table holds it."""
     values: dict[str, Any] = dict.fromkeys(MENTION_SCHEMA.names)
     values.update(
         mention_id=mention_id(said.network, number),
@@ -141,7 +143,8 @@ def _mention(said: Said, number: str) -> dict[str, Any]:
     return values
 
 
-def _score(said: Said, number: str) -> dict[str, Any]:
+def score_row(said: Said, number: str) -> dict[str, Any]:
+    """Its score."""
     return {
         "mention_id": mention_id(said.network, number),
         "scorer_id": "test",
@@ -191,7 +194,7 @@ def quiet_history(
                         "author_count": count,
                     }
                 )
-    _append(connection, "hourly", pa.Table.from_pylist(rows))
+    append(connection, "hourly", pa.Table.from_pylist(rows))
 
 
 def crowd(
