@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from models.taxonomy import taxonomy
-from pipelines import charts, coverage_words, links, rules
+from pipelines import charts, coverage_words, links, rules, scopes
 from pipelines.alert import Alert
 from pipelines.evidence import Evidence, Message
 from pipelines.incidents import (
@@ -152,6 +151,7 @@ def headline(alert: Alert, spoken: Words) -> str:
         low=_number(alert.low, spoken),
         high=_number(alert.high, spoken),
         share=_percent(alert.share, spoken),
+        authors=_number(alert.author_count, spoken),
         window=span(alert.window_minutes, spoken),
         observed_span=span(alert.observed, spoken),
         expected_span=span(alert.expected or 0, spoken),
@@ -171,15 +171,7 @@ def about(subject_id: str | None, scope: str, settings: Settings, spoken: Words)
     label = plain(labels.get(subject_id, subject_id))
     if scope == "all":
         return label
-    return spoken.say("forms.topic", subject=label, topic=topic_label(scope, spoken.locale))
-
-
-def topic_label(topic_id: str, locale: str) -> str:
-    """The name of a topic; its id when the taxonomy has none of that id."""
-    topic = next((t for t in taxonomy() if t.id == topic_id), None)
-    if topic is None:
-        return topic_id
-    return topic.label_fr if locale == "fr" else topic.label_en
+    return spoken.say("forms.topic", subject=label, topic=scopes.label(scope, spoken.locale))
 
 
 def span(minutes: float, spoken: Words) -> str:
@@ -309,7 +301,7 @@ def _facts(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
         subject_only = replace(incident, alert=replace(alert, scope="all"))
         facts = [("subject", where(subject_only, settings, spoken))]
         if alert.scope != "all":
-            facts.append(("topic", topic_label(alert.scope, spoken.locale)))
+            facts.append(("topic", scopes.label(alert.scope, spoken.locale)))
         facts += [
             ("place", plain(institution.place or institution.name)),
             ("window", _window(incident, spoken)),
@@ -430,7 +422,7 @@ def _networks(evidence: Evidence, spoken: Words) -> list[dict[str, Any]]:
 
 def _topics(evidence: Evidence, spoken: Words) -> list[str]:
     largest = list(evidence.topics.items())[:3]
-    return [f"{topic_label(t, spoken.locale)} {spoken.percent(s)}" for t, s in largest]
+    return [f"{scopes.label(t, spoken.locale)} {spoken.percent(s)}" for t, s in largest]
 
 
 def _tone(occasion: Occasion, spoken: Words) -> list[str]:

@@ -16,10 +16,21 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines import alert_actions, alert_letter, house, rules, warehouse, wording
+from pipelines import (
+    alert_actions,
+    alert_letter,
+    aside,
+    house,
+    post_mortem,
+    quality as judging,
+    rules,
+    warehouse,
+    wording,
+)
 from pipelines.alert_actions import Done
 from pipelines.console import HERE, Home, out, table, words
 from pipelines.errors import VigieError
+from pipelines.quality import Judged
 from pipelines.settings import Settings
 from pipelines.warehouse import Connection
 from pipelines.wording import Words
@@ -124,16 +135,44 @@ def _label(rule_id: str, locale: str) -> str:
 
 
 @alerts_app.command()
-def show(alert: Named, home: Home = HERE) -> None:
+def show(
+    alert: Named,
+    home: Home = HERE,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page to look back with: FILE.html.")
+    ] = None,
+) -> None:
     """One alert: what it is about, who has it in hand, and every change with who and why."""
     with _desk(home, is_read=True) as desk:
         name = alert_actions.resolve(desk.connection, alert)
         [row] = _listed(desk, since=LONG_AGO, incident_id=name)
         changes = _rows(desk, "alerts_changes", incident_id=name)
+        if page is not None:
+            _write_page(desk, row, changes, page)
+            return
     for label, value in _facts(desk, row):
         out.print(words(f"{desk.spoken.text(f'show.{label}')} : {value}"))
     heads = desk.spoken.text("show.heads").split(" | ")
     out.print("", table(heads, [_change(desk, change) for change in changes]), sep="\n")
+
+
+def _write_page(desk: Desk, row: dict[str, Any], changes: list[dict[str, Any]], path: Path) -> None:
+    """A page for a look back, readable by its owner alone: it quotes people."""
+    html = post_mortem.page(
+        post_mortem.gather(desk.connection, row["incident_id"]),
+        what=_what(desk, row),
+        facts=[(desk.spoken.text(f"show.{label}"), value) for label, value in _facts(desk, row)],
+        changes=[_change(desk, change) for change in changes],
+        settings=desk.settings,
+        as_of=desk.now,
+    )
+    try:
+        with aside.written_aside(path) as fresh:
+            fresh.touch(mode=0o600)
+            fresh.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise VigieError(f"{path} cannot be written ({error.strerror}): name another") from error
+    out.print(words(desk.spoken.text("page.written")))
 
 
 def _facts(desk: Desk, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -161,6 +200,70 @@ def _change(desk: Desk, row: dict[str, Any]) -> tuple[str, ...]:
         spoken.text("show.rule") if row["actor"] == "rule" else row["actor"],
         row["reason"],
     )
+
+
+# --- quality
+
+
+@alerts_app.command()
+def quality(home: Home = HERE) -> None:
+    """How often each rule was right by what moderators said, week by week, and what to change."""
+    with _desk(home, is_read=True) as desk:
+        alerts = judging.read(desk.connection, as_of=desk.now)
+    spoken = desk.spoken
+    if not alerts:
+        out.print(words(spoken.text("quality.none")))
+        return
+    rows = [row for rule, own in judging.by_rule(alerts).items() for row in _weeks(rule, own, desk)]
+    out.print(table(spoken.text("quality.heads").split(" | "), rows))
+    if not any(a.is_false or a.is_right for a in alerts):
+        out.print(words(spoken.text("quality.unjudged")))
+        return
+    for rule, own in judging.by_rule(alerts).items():
+        for line in _proposal(rule, own, desk):
+            out.print(words(line))
+    out.print(words(spoken.text("quality.nothing")))
+
+
+def _weeks(rule: str, own: list[Judged], desk: Desk) -> Iterator[tuple[str, ...]]:
+    spoken = desk.spoken
+    yield (rule, spoken.text("quality.all"), *_shares(judging.precision(own), spoken))
+    for monday, found in judging.by_week(own):
+        yield ("", spoken.short_day(monday), *_shares(found, spoken))
+
+
+def _shares(found: judging.Precision, spoken: Words) -> tuple[str, ...]:
+    counts = (str(found.told), str(found.judged), str(found.false))
+    if found.share is None:
+        return (*counts, "–", "–")
+    band = f"{spoken.percent(found.low)} – {spoken.percent(found.high)}"
+    return (*counts, spoken.percent(found.share), band)
+
+
+def _proposal(rule: str, own: list[Judged], desk: Desk) -> Iterator[str]:
+    """What a higher threshold would have changed, in a sentence, and each alert it would lose."""
+    spoken, count = desk.spoken, judging.precision(own).judged
+    if count < judging.LEAST_JUDGED:
+        yield spoken.say("quality.few", rule=rule, n=count, least=judging.LEAST_JUDGED)
+        return
+    found = judging.propose(own)
+    if found is None:
+        yield spoken.say("quality.keep", rule=rule)
+        return
+    yield spoken.say(
+        "quality.proposal",
+        rule=rule,
+        factor=found.factor,
+        days=(desk.now - own[0].opened_at).days + 1,
+        spared=len(found.spared),
+        lost=len(found.lost),
+        unjudged=len(found.unjudged),
+        before=_shares(found.before, spoken)[3],
+        after=_shares(found.after, spoken)[3],
+    )
+    for each in found.unjudged:
+        moment = spoken.moment(each.opened_at)
+        yield spoken.say("quality.lost", id=each.incident_id[:SHOWN_ID], moment=moment)
 
 
 # --- actions

@@ -562,6 +562,14 @@ def models(context: typer.Context) -> None:
     models_app(context.args, prog_name="vigie models")
 
 
+@app.command(context_settings=_PASSED)
+def rules(context: typer.Context) -> None:
+    """Alert rules: list them, run the cases beside each. `vigie rules --help` lists how."""
+    from pipelines.rules_cli import rules_app
+
+    rules_app(context.args, prog_name="vigie rules")
+
+
 def main() -> None:
     """The entry point: errors that a person can act on come without a traceback."""
     logging.basicConfig(level=os.environ.get("VIGIE_LOG", "WARNING"), format="%(message)s")

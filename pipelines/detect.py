@@ -2,25 +2,33 @@
 
 A rule is one SQL file: its header says what a person should know of it, its first CTE holds its
 numbers, its columns are those of `pipelines.alert.Alert`. Adding a rule is adding a file. Rules
-read `signal`, the windows with their baseline, and any table of the warehouse; they are given
-`$as_of` and must not read what was published at or after it.
+read `signal`, the windows of subjects and topics with their baseline, `signal_act`, the same of
+acts and of complaints about a service (scopes with a colon), `spread`, what is passed on
+(`pipelines/spreads.py`), and any table of the warehouse; they are given `$as_of` and must not read
+what was published at or after it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import msgspec
+import pyarrow.compute as pc
 
-from pipelines import surge, warehouse
+from pipelines import spreads, surge, warehouse
 from pipelines.alert import COLUMNS, Alert
 from pipelines.errors import WarehouseError
 from pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
+
+TABLES = ("signal", "signal_act", "spread")
 
 
 def detect(
@@ -30,13 +38,30 @@ def detect(
 
     Changes nothing in the warehouse; the same warehouse and moment give the same alerts.
     """
-    zone = settings.institution.zone
-    connection.register("signal", surge.signals(connection, as_of=as_of, zone=zone))
-    try:
+    with read(connection, as_of=as_of, zone=settings.institution.zone):
         names = warehouse.sql_names("alerts")
         return [alert for name in names for alert in evaluate(connection, name, as_of=as_of)]
+
+
+@contextmanager
+def read(
+    connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: ZoneInfo
+) -> Iterator[None]:
+    """What rules read beside the warehouse at `as_of`, there until the block ends: `TABLES`."""
+    found = surge.signals(connection, as_of=as_of, zone=zone)
+    is_act = pc.match_substring(found["scope"], ":")
+    tables = (
+        found.filter(pc.invert(is_act)),
+        found.filter(is_act),
+        spreads.signals(connection, as_of=as_of),
+    )
+    for name, table in zip(TABLES, tables, strict=True):
+        connection.register(name, table)
+    try:
+        yield
     finally:
-        connection.unregister("signal")
+        for name in TABLES:
+            connection.unregister(name)
 
 
 def evaluate(connection: duckdb.DuckDBPyConnection, name: str, *, as_of: datetime) -> list[Alert]:

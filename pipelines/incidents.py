@@ -120,7 +120,7 @@ class Around:
     last had a letter of that severity. `is_inhibited`: a greater incident tells it, or its source
     is late; `is_flooded`: every reader has had too many mails in an hour; `is_missed_free`: one
     who had, has no more. `is_leaving`: a letter about something new goes to the same readers now,
-    and what is new as well goes with it.
+    and what is new as well goes with it. Within `joins` of a letter twice as much is no news.
     """
 
     since_last: timedelta = timedelta(minutes=5)
@@ -131,6 +131,7 @@ class Around:
     is_flooded: bool = False
     is_missed_free: bool = False
     is_leaving: bool = False
+    joins: timedelta = timedelta(0)
     has_second: bool = True
     has_head: bool = True
 
@@ -300,7 +301,8 @@ def _tell_the_unstable(last: Told, incident: Incident) -> Decision:
 def _tell_the_news(last: Told, incident: Incident, as_of: datetime, around: Around) -> Decision:
     if RANK[incident.severity] > RANK[last.severity]:
         return _yes("severity_up")
-    if rate(incident.peak) >= TIMES_LAST_TOLD * last.peak:
+    is_doubled = rate(incident.peak) >= TIMES_LAST_TOLD * last.peak
+    if is_doubled and as_of - last.at >= around.joins:
         return _yes("volume_doubled")
     if around.is_missed_free:
         return Decision(reason="rest", is_sent=True, to="missed")

@@ -18,6 +18,7 @@ import msgspec
 
 from pipelines import (
     alert_letter,
+    alert_record,
     evidence,
     explanation,
     links,
@@ -383,6 +384,7 @@ def _due(
             around.has_room(r, incident.severity) for r in _missed(incident, readers)
         ),
         is_leaving=_tells(incident) in leaving,
+        joins=rules.read(incident.alert.rule_id).joins,
         has_second=bool(second),
         has_head=bool(head),
     )
@@ -538,9 +540,11 @@ def _post(
         return
     kind = reason if reason in ("escalation", "rest") else told.told.kind
     offered = links.offer(occasion.settings, incident.incident_id, as_of=as_of)
+    letter = alert_letter.letter(replace(occasion, links=offered.links))
+    alert_record.keep(connection, occasion, told.told, letter)
     enqueue(
         connection,
-        alert_letter.letter(replace(occasion, links=offered.links)),
+        letter,
         kind=kind,
         key=f"{incident.fingerprint}:{incident.incident_id}:{kind}:{told.told.sequence}",
         settings=occasion.settings,

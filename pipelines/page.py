@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from models.taxonomy import taxonomy
-from pipelines import charts, coverage_words, rules
+from pipelines import charts, coverage_words, rules, scopes
 from pipelines.brief import (
     ActionKind,
     Digest,
@@ -135,7 +134,7 @@ def _incident_values(digest: Digest, spoken: Words) -> dict[str, str]:
 def about(incident: IncidentLine, spoken: Words) -> str:
     """What an incident is about: its subject and its topic."""
     scope = incident.scope
-    topic = spoken.text("alerts.all") if scope == "all" else topic_label(scope, spoken.locale)
+    topic = spoken.text("alerts.all") if scope == "all" else scopes.label(scope, spoken.locale)
     return ", ".join(filter(None, (incident.subject, topic)))
 
 
@@ -154,7 +153,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "alts": alts,
         "change": change(digest.risk.level, digest.previous_level),
         "reason": reason(digest, spoken),
-        "label": lambda topic: topic_label(topic, spoken.locale),
+        "label": lambda topic: scopes.label(topic, spoken.locale),
         "network": lambda origin: network(origin, spoken),
         "origins": lambda found: origins(found, spoken),
         "own_parts": lambda own, kind: own_parts(own, kind, spoken),
@@ -165,7 +164,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "unsent": lambda lines: unsent(lines, spoken),
         "shown_topics": [line for line in digest.topics if not line.is_suppressed][:_TOPIC_LINES],
         "held_topics": [
-            topic_label(line.topic_id, spoken.locale)
+            scopes.label(line.topic_id, spoken.locale)
             for line in digest.topics
             if line.is_suppressed
         ],
@@ -257,14 +256,6 @@ def network(origin: str, spoken: Words) -> str:
     return spoken.text(key) if "." not in origin and spoken.has(key) else plain(origin)
 
 
-def topic_label(topic_id: str, locale: str) -> str:
-    """The name of a topic; its id when the taxonomy no longer has it."""
-    topic = next((t for t in taxonomy() if t.id == topic_id), None)
-    if topic is None:
-        return topic_id
-    return topic.label_fr if locale == "fr" else topic.label_en
-
-
 def origins(found: Mapping[str, int], spoken: Words) -> str:
     """The three largest origins with their share of the messages."""
     total = sum(found.values())
@@ -297,7 +288,7 @@ def why(story: Story, spoken: Words) -> list[tuple[str, str]]:
         ("when", _when(story, spoken)),
         ("where", origins(story.origins, spoken)),
         ("tone", _story_tone(story, spoken)),
-        ("topics", " · ".join(topic_label(topic, spoken.locale) for topic in story.topics)),
+        ("topics", " · ".join(scopes.label(topic, spoken.locale) for topic in story.topics)),
         ("terms", plain(", ".join(story.terms))),
     ]
     return [(spoken.text(f"stories.{key}"), text) for key, text in parts if text]
@@ -436,7 +427,7 @@ def _tones(digest: Digest, spoken: Words) -> Picture:
 
 def _topics(digest: Digest, spoken: Words) -> Picture:
     lines = [line for line in digest.topics if not line.is_suppressed][:_TOPIC_BARS]
-    labels = [topic_label(line.topic_id, spoken.locale) for line in lines]
+    labels = [scopes.label(line.topic_id, spoken.locale) for line in lines]
     is_known = any(line.usual_count is not None for line in lines)
     png = charts.topic_bars(
         labels,

@@ -2,15 +2,17 @@
 
 A header is lines of `-- Name: value`; a line that begins with more space goes on with the value
 above. What people read stands there in both languages (`Label fr`, `Label en`), so that a new
-rule is one new file. A headline may name {observed}, {expected}, {low}, {high}, {share},
+rule is one new file. A headline may name {observed}, {expected}, {low}, {high}, {share}, {authors},
 {window}, and {observed_span} and {expected_span} for minutes told as a length of time.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 
 from pipelines import warehouse
@@ -28,15 +30,20 @@ class Rule:
     """A rule as its header describes it. `spoken` is by name and locale: `("Label", "fr")`.
 
     `inhibited_by` names rules of the same subject that tell the same trouble better; `tells` is
-    'on_call' or 'operators'. `is_drop`: it tells that a source brings less (scope is its name), and
-    says nothing while that source is late or cut short.
+    'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news. `is_drop`: it
+    tells that a source brings less (scope is its name), and says nothing while that source is late
+    or cut short. `sha256` is that of the file, 64 hex digits: what was asked, to the letter.
     """
 
     rule_id: str
     version: str
+    severity: str
+    window: str
     purpose: str
     inhibited_by: tuple[str, ...]
     tells: str
+    joins: timedelta
+    sha256: str
     spoken: Mapping[tuple[str, str], str]
     is_drop: bool = False
 
@@ -53,7 +60,8 @@ def names() -> list[str]:
 @lru_cache(maxsize=64)
 def read(name: str) -> Rule:
     """The rule of `sql/alerts/<name>.sql`; WarehouseError names what its header lacks."""
-    header = _header(warehouse.sql(f"alerts/{name}"))
+    text = warehouse.sql(f"alerts/{name}")
+    header = _header(text)
     wanted = [*FACTS, *(f"{part} {locale}" for part in SPOKEN for locale in LOCALES)]
     if missing := [part for part in wanted if part not in header]:
         raise WarehouseError(
@@ -66,12 +74,26 @@ def read(name: str) -> Rule:
     return Rule(
         rule_id=name,
         version=header["Version"],
+        severity=header["Severity"],
+        window=header["Window"],
         purpose=header["Purpose"],
         inhibited_by=tuple(header.get("Inhibited by", "").replace(",", " ").split()),
         tells=header.get("Tells", "on_call").replace(" ", "_"),
+        joins=_minutes(name, header.get("Joins", "0 minutes")),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
         spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
         is_drop=header.get("Drop", "no") == "yes",
     )
+
+
+def _minutes(name: str, text: str) -> timedelta:
+    number, _, unit = text.partition(" ")
+    if not (number.isdecimal() and unit == "minutes"):
+        raise WarehouseError(
+            f"sql/alerts/{name}.sql says 'Joins: {text}': write a number of minutes, as "
+            "'-- Joins: 60 minutes'"
+        )
+    return timedelta(minutes=int(number))
 
 
 def _header(text: str) -> dict[str, str]:

@@ -10,6 +10,6 @@ where
     and published_at < $until
     and not is_own
     and list_contains(subject_ids, $subject_id)
-    and ($scope = 'all' or list_contains(topics, $scope))
+    and ($scope = 'all' or list_contains(scopes, $scope))
 group by step_index
 order by step_index;

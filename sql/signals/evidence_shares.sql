@@ -12,6 +12,6 @@ where
     and published_at < $until
     and not is_own
     and list_contains(subject_ids, $subject_id)
-    and ($scope = 'all' or list_contains(topics, $scope))
+    and ($scope = 'all' or list_contains(scopes, $scope))
 group by all
 order by mention_count desc, network asc, sentiment asc;

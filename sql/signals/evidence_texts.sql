@@ -25,7 +25,7 @@ with spoken as (
         and published_at < $until
         and not is_own
         and list_contains(subject_ids, $subject_id)
-        and ($scope = 'all' or list_contains(topics, $scope))
+        and ($scope = 'all' or list_contains(scopes, $scope))
         and (text <> '' or title is not null)
 )
 

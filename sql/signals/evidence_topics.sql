@@ -11,7 +11,7 @@ with said as (
         and published_at < $until
         and not is_own
         and list_contains(subject_ids, $subject_id)
-        and ($scope = 'all' or list_contains(topics, $scope))
+        and ($scope = 'all' or list_contains(scopes, $scope))
 ),
 
 topic as (

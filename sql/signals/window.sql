@@ -1,5 +1,5 @@
 -- Purpose: what was said in the windows that end at $as_of, for rules to compare with a baseline.
--- Grain: one row per window (15, 60, 1440 minutes), subject and scope ('all' or a topic id) in
+-- Grain: one row per window (15, 60, 1440 minutes), subject and scope ('all' or one of `scopes`) in
 --   which anything was said.
 -- Reads: mention_scored, mention (only the last day of each). Read by: pipelines/baseline.py.
 -- Units: `mention_count` is raw; `text_count` counts copies (same text_hash) once, and so do the
@@ -12,7 +12,7 @@ with spoken as (
         text_hash,
         subject_ids,
         published_at,
-        list_prepend('all', coalesce(topics, [])) as scopes,
+        list_prepend('all', scopes) as scopes,
         coalesce(sentiment, 'undetermined') as sentiment,
         coalesce(like_count, 0) + coalesce(reply_count, 0) + coalesce(share_count, 0) as engagement
     from mention_scored

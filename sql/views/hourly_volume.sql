@@ -1,7 +1,7 @@
 -- Purpose: how many messages named each subject in each hour.
 -- Published: yes.
 -- Grain: one row per hour (UTC), subject and scope with a mention. Reads: hourly.
--- Units: counts; `scope` is 'all' or a topic id.
+-- Units: counts; `scope` is 'all', a topic id, act:…, risk:… or service:… (complaints).
 -- Caveat: an hour without a row is an hour without a mention. Scopes overlap: never add them up.
 --   Fewer than ten pseudonyms: held back, figures are null.
 create or replace view hourly_volume as
@@ -24,4 +24,4 @@ cross join thresholds;
 comment on view hourly_volume is
 'One row per hour (UTC), subject and scope with a mention. Scopes overlap: never add them up. '
 'Figures of fewer than ten pseudonyms are null.';
-comment on column hourly_volume.scope is 'all, or a topic id.';
+comment on column hourly_volume.scope is 'all, a topic id, act:…, risk:… or service:… (complaint).';

@@ -4,8 +4,10 @@
 -- Reads: mention, score, institution. Read by: every other view, sql/alerts, the digest.
 -- Units: times are UTC; `day_on` is the day at the institution; shares and `p_…` are 0..1.
 -- Caveat: holds no author, on purpose: a message has a topic, a person never has one. Readers of
---   tone and volume leave out `is_own`, what the institution itself posted. Filter on
---   `published_at`, not on `day_on`: only the former lets DuckDB skip the rest of history.
+--   tone and volume leave out `is_own`, what the institution itself posted. `scopes` is what an
+--   alert may be about: topic ids, act:claim, act:gather, risk:illicit, and service:… of what is
+--   complained of; sql/writes/refresh_hourly.sql counts the same. Filter on `published_at`, not on
+--   `day_on`: only the former lets DuckDB skip the rest of history.
 create or replace view mention_scored as
 select
     mention.mention_id,
@@ -53,7 +55,20 @@ select
             mention.published_at
         ) as date
     ) as day_on,
-    timezone('UTC', date_trunc('hour', timezone('UTC', mention.published_at))) as hour_at
+    timezone('UTC', date_trunc('hour', timezone('UTC', mention.published_at))) as hour_at,
+    list_concat(
+        coalesce(score.topics, []),
+        if(list_contains(score.acts, 'claim'), ['act:claim'], []),
+        if(list_contains(score.acts, 'gather'), ['act:gather'], []),
+        if(score.risk = 'illicit suspected', ['risk:illicit'], []),
+        list_transform(
+            list_filter(
+                if(list_contains(score.acts, 'complaint'), score.aspects, []),
+                lambda a: not suffix(a, ':positive')  -- noqa: RF02
+            ),
+            lambda a: 'service:' || split_part(a, ':', 1)  -- noqa: RF02
+        )
+    ) as scopes
 from mention
 left join score
     on

@@ -2,7 +2,8 @@
 -- Grain: one row per erased post. Reads: erased_key (mention_id, source, native_id, published_at,
 --   null for a post that was never stored). Run by: pipelines/erasure.py.
 -- Writes: tombstone, touched_moment, mention, mention_version, mention_metric, recheck, score,
---   heard, canary_heard, quarantine, outbox, incident.
+--   heard, canary_heard, quarantine, outbox, incident,
+--   alert_evidence.
 -- Caveat: mails sent since the first sight of an erased post may quote it, so they are emptied, and
 --   so are the words of messages that incidents keep since then (`shown` in `evidence`).
 merge into tombstone
@@ -27,6 +28,13 @@ where
     json_array_length(incident.evidence, '$.shown') > 0
     and coalesce(incident.resolved_at, incident.last_fired_at)
     >= (select min(erased_key.first_seen_at) from erased_key);
+
+update alert_evidence set messages = '[]'
+where exists (
+    select 1
+    from erased_key
+    where contains(alert_evidence.messages, erased_key.mention_id)
+);
 
 delete from quarantine
 where exists (

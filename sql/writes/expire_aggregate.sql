@@ -1,7 +1,7 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
---   source_hour, canary_heard, incident_event, incident, incident_ack, silence, alert_label,
---   outbox_incident, outbox, link_use, attention. Run by: pipelines/retention.py.
+--   source_hour, canary_heard, incident_event, incident, alert_evidence, incident_ack, silence,
+--   alert_label, outbox_incident, outbox, link_use, attention. Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
 delete from hourly
@@ -38,6 +38,8 @@ where exists (
 );
 delete from incident_event
 where incident_event.changed_at < cast($count_before as timestamptz);
+delete from alert_evidence
+where alert_evidence.made_at < cast($count_before as timestamptz);
 delete from incident
 where incident.opened_at < cast($count_before as timestamptz);
 delete from attention

@@ -2,8 +2,9 @@
 -- Grain: one row per subject, scope and hour (UTC) with a mention. Writes: hourly.
 -- Reads: mention, score, touched_hour. Units: `$since` to `$until`, half open (UTC).
 -- Caveat: what the institution itself posted does not count. A mention counts once for each of
---   its subjects, and under 'all' and each of its topics: never add scopes or subjects up. The
---   number of pseudonyms is kept so that small aggregates can be held back; no author is kept.
+--   its subjects, and under 'all' and each of its `scopes` (those of mention_scored): never add
+--   scopes or subjects up. The number of pseudonyms is kept so that small aggregates can be held
+--   back; no author is kept.
 -- (noqa: the linter does not know `by name`.)
 create or replace temp table fresh_hourly as
 with counted as (
@@ -12,7 +13,19 @@ with counted as (
         mention.author_key,
         score.sentiment,
         unnest(mention.subject_ids) as subject_id,
-        list_prepend('all', coalesce(score.topics, [])) as scopes
+        list_prepend('all', list_concat(
+            coalesce(score.topics, []),
+            if(list_contains(score.acts, 'claim'), ['act:claim'], []),
+            if(list_contains(score.acts, 'gather'), ['act:gather'], []),
+            if(score.risk = 'illicit suspected', ['risk:illicit'], []),
+            list_transform(
+                list_filter(
+                    if(list_contains(score.acts, 'complaint'), score.aspects, []),
+                    lambda a: not suffix(a, ':positive')  -- noqa: RF02
+                ),
+                lambda a: 'service:' || split_part(a, ':', 1)  -- noqa: RF02
+            )
+        )) as scopes
     from mention
     left join score
         on mention.published_at = score.published_at and mention.mention_id = score.mention_id

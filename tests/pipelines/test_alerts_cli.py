@@ -146,3 +146,28 @@ def test_both_languages_have_the_same_texts() -> None:
         return {part: sorted(found) for part, found in texts.items()}
 
     assert keys("fr") == keys("en")
+
+
+def test_a_page_to_look_back_is_written_for_its_owner(home: Path) -> None:
+    path = home / "retour.html"
+    assert "ne la publiez pas" in said(home, "show", short(home), "--page", str(path))
+    assert path.stat().st_mode & 0o077 == 0
+    html = path.read_text(encoding="utf-8")
+    for word in ("Transports · Afflux de mentions", "Qui a été prévenu", "volume_surge, version"):
+        assert word in html.replace("\u00a0", " ")
+
+
+def test_a_page_that_cannot_be_written_is_named(home: Path) -> None:
+    (home / "file").write_text("")
+    told = refused(home, "show", short(home), "--page", str(home / "file" / "x.html"))
+    assert "cannot be written" in told
+    assert "name another" in told
+
+
+def test_quality_shows_what_was_judged_and_changes_nothing(home: Path) -> None:
+    assert "Personne n’a encore jugé" in said(home, "quality")
+    said(home, "false-alarm", short(home), *WHO)
+    shown = said(home, "quality")
+    assert "volume_surge en tout 1 1 1 0 %" in shown
+    assert "volume_surge : 1 alertes jugées, il en faut 10" in shown
+    assert "Rien ne change tout seul" in shown

@@ -72,6 +72,35 @@ def test_english_contractions_deny_too() -> None:
     assert _members(text, text.replace("is safe", "isn't safe")) == [(0,), (1,)]
 
 
+CLAIM_EN = (
+    "A friend at the council says the water of the old town is poisoned since the fire of the "
+    "warehouse and they are hiding it from us"
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CLAIM_EN.replace("is poisoned", "is not poisoned"),
+        CLAIM_EN.replace("is poisoned", "isn’t poisoned"),
+        CLAIM_EN.replace("is poisoned", "was never poisoned"),
+        f"False: {CLAIM_EN}",
+        f"{CLAIM_EN}. This was denied today",
+        CLAIM_EN.replace("fire", "fire of 12 May"),
+    ],
+)
+def test_an_english_claim_is_never_merged_with_its_negation(other: str) -> None:
+    assert _members(CLAIM_EN, other) == [(0,), (1,)]
+    assert _members(CLAIM_EN, f"RT {CLAIM_EN} !!!", other) == [(0, 1), (2,)]
+
+
+def test_texts_made_to_fill_one_bucket_cost_no_more_than_their_number() -> None:
+    texts = [f"{CLAIM} {' '.join(f'mot{n * k % 997}' for k in range(14))}" for n in range(4_000)]
+    started = time.perf_counter()
+    copies.groups(texts)
+    assert time.perf_counter() - started < 10
+
+
 def test_a_short_text_has_copies_only_word_for_word() -> None:
     assert _members("Bravo la mairie", "bravo, la mairie !", "Bravo la ville") == [(0, 1), (2,)]
 

@@ -146,6 +146,12 @@ def test_a_quarter_of_an_hour_and_an_hour_compare_by_their_rates() -> None:
     assert decided(last, incident(peak=alert(observed=210.0))).reason == "volume_doubled"
 
 
+def test_a_raid_within_the_hour_of_its_letter_is_no_news_and_after_it_is() -> None:
+    raid, hour = incident(peak=alert(observed=210.0)), timedelta(minutes=60)
+    assert not decided(told(), raid, hours=0.9, joins=hour).is_sent
+    assert decided(told(), raid, hours=1, joins=hour).reason == "volume_doubled"
+
+
 @pytest.mark.parametrize("minute", range(0, 200, 5))
 def test_the_same_moment_again_changes_nothing(minute: int) -> None:
     levels = {0: 1.5, 30: 0.1, 60: 1.3, 90: 0.0}

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from models.acts import ACTS
 from pipelines import warehouse
 from pipelines.mention import MENTION_SCHEMA, mention_id, text_hash
 from pipelines.settings import Institution, Mail, Recipient, Settings, Shift, SourceBlock, Subject
@@ -36,6 +37,9 @@ class Said:
     shares: int | None = None
     url: str | None = None
     precision: str = "second"
+    acts: tuple[str, ...] = ()
+    risk: str | None = None
+    services: tuple[str, ...] = ()
 
 
 def settings(home: Path, **changes: Any) -> Settings:
@@ -84,22 +88,24 @@ def say(connection: duckdb.DuckDBPyConnection, said: Iterable[Said]) -> None:
     rows = list(said)
     numbers = [f"{i}-{row.at.isoformat()}-{row.text}" for i, row in enumerate(rows)]
     mentions = pa.Table.from_pylist(
-        [_mention(row, number) for row, number in zip(rows, numbers, strict=True)],
+        [mention_row(row, number) for row, number in zip(rows, numbers, strict=True)],
         schema=MENTION_SCHEMA,
     )
-    _append(connection, "mention", mentions)
-    scores = [_score(row, number) for row, number in zip(rows, numbers, strict=True)]
+    append(connection, "mention", mentions)
+    scores = [score_row(row, number) for row, number in zip(rows, numbers, strict=True)]
     if scores:
-        _append(connection, "score", pa.Table.from_pylist(scores))
+        append(connection, "score", pa.Table.from_pylist(scores))
 
 
-def _append(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+def append(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Add rows to a table, by the names of their columns."""
     connection.register("fresh_rows", rows)
     connection.execute(f"insert into {table} by name from fresh_rows")
     connection.unregister("fresh_rows")
 
 
-def _mention(said: Said, number: str) -> dict[str, Any]:
+def mention_row(said: Said, number: str) -> dict[str, Any]:
+    """A mention as the table holds it."""
     values: dict[str, Any] = dict.fromkeys(MENTION_SCHEMA.names)
     values.update(
         mention_id=mention_id(said.network, number),
@@ -137,7 +143,8 @@ def _mention(said: Said, number: str) -> dict[str, Any]:
     return values
 
 
-def _score(said: Said, number: str) -> dict[str, Any]:
+def score_row(said: Said, number: str) -> dict[str, Any]:
+    """Its score."""
     return {
         "mention_id": mention_id(said.network, number),
         "scorer_id": "test",
@@ -147,6 +154,10 @@ def _score(said: Said, number: str) -> dict[str, Any]:
         "sentiment": said.sentiment,
         "topics": list(said.topics),
         "topic_p": [0.9] * len(said.topics),
+        "acts": list(said.acts),
+        "act_p": [0.9 if act in said.acts else 0.0 for act in ACTS],
+        "risk": said.risk,
+        "aspects": list(said.services),
         "scored_at": said.at,
         "published_at": said.at,
     }
@@ -183,7 +194,7 @@ def quiet_history(
                         "author_count": count,
                     }
                 )
-    _append(connection, "hourly", pa.Table.from_pylist(rows))
+    append(connection, "hourly", pa.Table.from_pylist(rows))
 
 
 def crowd(

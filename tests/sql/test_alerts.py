@@ -1,130 +1,59 @@
-"""Each rule of sql/alerts: rows given, rows expected, and the contract that all of them keep."""
+"""Each rule of sql/alerts: the cases beside it, and the contract that all of them keep."""
 
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
-import pyarrow as pa
 import pytest
 
-from pipelines import detect, rules, surge
+from pipelines import detect, rule_cases, rules
 from pipelines.alert import COLUMNS, Alert
-from pipelines.errors import WarehouseError
-from tests.pipelines.watched import AS_OF, crowd, empty, quiet_history, say
+from pipelines.errors import VigieError, WarehouseError
+from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
 
 PARIS = ZoneInfo("Europe/Paris")
-CASES = Path(__file__).parent / "alerts"
-DEFAULTS: dict[str, Any] = {
-    "window_minutes": 60,
-    "subject_id": "eau",
-    "scope": "all",
-    "mention_count": 16,
-    "text_count": 16,
-    "author_count": 16,
-    "scored_count": 16,
-    "negative_count": 4,
-    "message_ids": ["m1"],
-    "negative_message_ids": ["m2"],
-    "expected": 16.0,
-    "low": 8.0,
-    "high": 26.0,
-    "score": 0.3,
-    "day_mean": 384.0,
-    "negative_share": 0.25,
-    "negative_share_low": 0.12,
-    "negative_share_high": 0.45,
-    "negative_share_expected": 0.25,
-    "topic_share": 0.05,
-    "topic_share_low": 0.01,
-    "topic_share_high": 0.1,
-    "topic_share_expected": 0.05,
-    "is_warming_up": False,
-    "burst": None,
-    "is_flood": False,
-}
+CASES = [
+    pytest.param(rule, case, id=f"{rule}: {case['name']}")
+    for rule in rules.names()
+    for case in rule_cases.cases(rule)
+]
 
 
-def cases() -> list[Any]:
-    return [
-        pytest.param(path.stem, case, id=f"{path.stem}: {case['name']}")
-        for path in sorted(CASES.glob("*.toml"))
-        for case in tomllib.loads(path.read_text(encoding="utf-8"))["case"]
-    ]
-
-
-def signal_of(connection: duckdb.DuckDBPyConnection) -> pa.Schema:
-    """The schema of `signal` as it is made, so that no case invents a column."""
-    made = surge.signals(connection, as_of=AS_OF, zone=PARIS)
-    schema: pa.Schema = made.schema
-    return schema
-
-
-def given(connection: duckdb.DuckDBPyConnection, case: dict[str, Any]) -> None:
-    rows = [DEFAULTS | row for row in case.get("given", ())]
-    connection.register("signal", pa.Table.from_pylist(rows, schema=signal_of(connection)))
-    for name in ("mastodon", "presse"):
-        connection.execute("insert into source_block values ($name, 'x', 5, 180)", {"name": name})
-    for reading in case.get("readings", ()):
-        for minutes in range(reading["to"], reading["from"] + 1, reading["every"]):
-            read(connection, reading, minutes)
-
-
-def read(connection: duckdb.DuckDBPyConnection, reading: dict[str, Any], minutes: int) -> None:
-    until = AS_OF - timedelta(minutes=minutes)
-    row = {
-        "run_id": f"{until:%Y%m%dT%H%M%SZ}",
-        "source": reading["source"],
-        "since": until - timedelta(minutes=5),
-        "until": until,
-        "status": reading.get("status", "ok"),
-        "accepted": reading["accepted"],
-    }
-    connection.execute(
-        "insert into intake select $run_id, $source, 'x', $since, $until, $status, $accepted,"
-        " $accepted, $accepted, 0, 0, 0, 0, false, null, null, null, null, $until",
-        row,
-    )
-
-
-@pytest.mark.parametrize(("rule", "case"), cases())
+@pytest.mark.parametrize(("rule", "case"), CASES)
 def test_the_rule_says(rule: str, case: dict[str, Any]) -> None:
-    connection = empty()
-    given(connection, case)
-    said = [asdict(alert) for alert in detect.evaluate(connection, rule, as_of=AS_OF)]
-    said.sort(key=lambda row: (row["subject_id"] or "", row["scope"]))
-    wanted = case["expected"]
-    assert len(said) == len(wanted)
-    for row, expected in zip(said, wanted, strict=True):
-        found = {name: row[name] for name in expected}
-        assert found == {
-            name: pytest.approx(value, abs=1e-3) if isinstance(value, float) else value
-            for name, value in expected.items()
-        }
+    assert rule_cases.trouble(rule, case) is None
 
 
-def test_every_rule_has_its_cases() -> None:
-    assert sorted(path.stem for path in CASES.glob("*.toml")) == rules.names()
+@pytest.mark.parametrize("rule", rules.names())
+def test_every_rule_has_cases_that_speak_and_cases_that_are_quiet(rule: str) -> None:
+    spoken = [bool(case["expected"]) for case in rule_cases.cases(rule)]
+    assert set(spoken) == {True, False}
+
+
+def _everything() -> list[Said]:
+    rumour = "URGENT ne buvez plus l'eau du robinet, elle est contaminée, faites tourner à tous"
+    call = "Rassemblement samedi à 14 h devant la mairie contre la fermeture de la piscine"
+    return [
+        *crowd(120, sentiment="negative", topics=("T20",)),
+        *crowd(20, text=rumour, acts=("claim",), network="bluesky"),
+        *crowd(20, text=call, acts=("gather",), network="lemmy"),
+        *crowd(2, text="On va vous brûler", acts=("threat",), risk="illicit suspected"),
+        *crowd(90, text="Plus d'eau rue {number}", acts=("complaint",), services=("water",)),
+    ]
 
 
 @pytest.mark.parametrize("rule", rules.names())
 def test_a_rule_returns_alerts_under_its_own_name_and_version(rule: str) -> None:
     connection = empty()
     quiet_history(connection, scopes=("all", "T20"))
-    say(connection, crowd(120, sentiment="negative", topics=("T20",)))
-    given(
-        connection,
-        {"readings": [{"source": "presse", "every": 60, "from": 9000, "to": 600, "accepted": 1}]},
-    )
-    connection.unregister("signal")
-    connection.register("signal", surge.signals(connection, as_of=AS_OF, zone=PARIS))
-    alerts = detect.evaluate(connection, rule, as_of=AS_OF)
+    say(connection, _everything())
+    reading = {"source": "presse", "every": 60, "from": 9000, "to": 600, "accepted": 1}
+    rule_cases.give(connection, {"readings": [reading]})
+    with detect.read(connection, as_of=AS_OF, zone=PARIS):
+        alerts = detect.evaluate(connection, rule, as_of=AS_OF)
     assert alerts
     for alert in alerts:
         assert isinstance(alert, Alert)
@@ -137,8 +66,16 @@ def test_a_rule_returns_alerts_under_its_own_name_and_version(rule: str) -> None
 @pytest.mark.parametrize("rule", rules.names())
 def test_a_rule_says_nothing_of_an_empty_warehouse(rule: str) -> None:
     connection = empty()
-    given(connection, {})
+    rule_cases.give(connection, {})
     assert detect.evaluate(connection, rule, as_of=AS_OF) == []
+
+
+def test_what_was_published_at_the_moment_or_later_is_not_read() -> None:
+    connection = empty()
+    quiet_history(connection, scopes=("all",))
+    say(connection, [Said(at=AS_OF, text="On va", acts=("threat",), risk="illicit suspected")])
+    with detect.read(connection, as_of=AS_OF, zone=PARIS):
+        assert detect.evaluate(connection, "threat", as_of=AS_OF) == []
 
 
 def test_a_rule_with_other_columns_is_named_with_what_is_wrong(
@@ -154,3 +91,40 @@ def test_a_rule_with_a_value_that_no_alert_has_is_named(monkeypatch: pytest.Monk
     monkeypatch.setattr("pipelines.warehouse.sql", lambda _: f"select {columns}")
     with pytest.raises(WarehouseError, match=r"sql/alerts/new\.sql returns a row that is no Alert"):
         detect.evaluate(empty(), "new", as_of=AS_OF)
+
+
+def test_a_case_that_fails_says_what_was_expected_and_what_was_found() -> None:
+    [case] = [c for c in rule_cases.cases("threat") if c["name"] == "one threat is enough"]
+    wrong = case | {"expected": [{"severity": "warning"}]}
+    told = rule_cases.trouble("threat", wrong)
+    assert told == "severity: 'warning' expected, 'critical' found"
+    assert rule_cases.trouble("threat", case | {"expected": []}) == (
+        "0 alerts expected, 1 made (risk:illicit 1.00)"
+    )
+
+
+def test_a_case_with_a_word_that_means_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tomllib.loads", lambda _: {"case": [{"name": "x", "givn": []}]})
+    with pytest.raises(VigieError, match="names 'givn'"):
+        rule_cases.cases("threat")
+
+
+def test_a_rule_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(VigieError, match="there is no rule 'oops': choose of call_to_gather"):
+        rule_cases.names(["oops"])
+
+
+def test_the_defaults_of_a_case_are_columns_of_what_rules_read() -> None:
+    connection = empty()
+    with detect.read(connection, as_of=AS_OF, zone=PARIS):
+        for name, row in (("signal", rule_cases.SIGNAL), ("spread", rule_cases.SPREAD)):
+            assert set(row) == set(connection.execute(f"from {name}").to_arrow_table().schema.names)
+    assert set(asdict(_alert())) == set(COLUMNS)
+
+
+def _alert() -> Alert:
+    connection = empty()
+    rule_cases.give(connection, rule_cases.cases("threat")[0])
+    return detect.evaluate(connection, "threat", as_of=AS_OF)[0]

@@ -1,0 +1,180 @@
+"""A look back at one alert: what happened, who was told when, what each letter showed.
+
+Everything stands in the warehouse as it was when the letters were made (`alert_record`); texts are
+shown only where the message is still kept, live and not expired, and are else told by their
+numbers. The page has no script and fetches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from pipelines import alert_letter, rules, warehouse
+from pipelines.alert import Alert
+from pipelines.settings import Settings
+from pipelines.wording import Words, plain, words
+
+Row = dict[str, Any]
+_MOMENT = timedelta(microseconds=1)
+_HIDDEN = ("message_ids", "parameters")  # of an alert: shown elsewhere, or one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostMortem:
+    """What the warehouse holds of an incident: rows of sql/queries/alert_*.sql.
+
+    `texts` has the messages that may still be shown, by mention id.
+    """
+
+    mails: Sequence[Row]
+    letters: Sequence[Row]
+    texts: Mapping[str, Row]
+
+
+def gather(connection: duckdb.DuckDBPyConnection, incident_id: str) -> PostMortem:
+    """All that is kept of an incident's letters; changes nothing."""
+    letters = _rows(connection, "alert_evidence", incident_id=incident_id)
+    for row in letters:
+        row["messages"] = json.loads(row["messages"])
+    return PostMortem(
+        mails=_rows(connection, "alert_mails", incident_id=incident_id),
+        letters=letters,
+        texts=_texts(connection, [m for row in letters for m in row["messages"]]),
+    )
+
+
+def _texts(
+    connection: duckdb.DuckDBPyConnection, messages: Sequence[Mapping[str, Any]]
+) -> dict[str, Row]:
+    if not messages:
+        return {}
+    times = [datetime.fromisoformat(m["published_at"]) for m in messages]
+    keys = sorted({m["mention_id"] for m in messages})
+    rows = _rows(connection, "alert_texts", keys=keys, since=min(times), until=max(times) + _MOMENT)
+    return {row["mention_id"]: row for row in rows}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> list[Row]:
+    found = warehouse.run(connection, f"queries/{name}", parameters)
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def page(
+    found: PostMortem,
+    *,
+    what: str,
+    facts: Sequence[tuple[str, str]],
+    changes: Sequence[Sequence[str]],
+    settings: Settings,
+    as_of: datetime,
+) -> str:
+    """The page as HTML, in the institution's language.
+
+    `what`, `facts` and `changes` are what `vigie alerts show` prints of the incident.
+    """
+    who = settings.institution
+    spoken = words(who.locale, who.zone, name="alerts")
+    moment = spoken.moment(as_of)
+    return (
+        _environment()
+        .get_template("incident.html.j2")
+        .render(
+            w=spoken,
+            what=plain(what),
+            facts=facts,
+            changes=changes,
+            mails=[_mail(row, settings, spoken) for row in found.mails],
+            letters=[_letter(row, found.texts, settings, spoken) for row in found.letters],
+            footer=spoken.say("page.footer", moment=moment, institution=plain(who.name)),
+        )
+    )
+
+
+def _mail(row: Row, settings: Settings, spoken: Words) -> tuple[str, ...]:
+    names = {r.email: r.name for r in settings.recipients}
+    sent = spoken.moment(row["sent_at"]) if row["sent_at"] else spoken.text("page.failing")
+    return (
+        spoken.moment(row["created_at"]),
+        sent,
+        plain(names.get(row["recipient"]) or row["recipient"]),
+        row["kind"],
+        row["reason"],
+    )
+
+
+def _letter(
+    row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words
+) -> dict[str, Any]:
+    alert = msgspec.json.decode(row["alert"], type=Alert)
+    sha = row["rule_sha256"]
+    rule = spoken.say("page.rule", rule=alert.rule_id, version=alert.rule_version, sha=sha[:16])
+    return {
+        "number": row["sequence"],
+        "moment": spoken.moment(row["made_at"]),
+        "headline": _headline(alert, settings),
+        "reason": row["reason"],
+        "picture": b64encode(row["picture"]).decode() if row["picture"] else None,
+        "messages": [_message(m, texts.get(m["mention_id"]), spoken) for m in row["messages"]],
+        "rule": rule,
+        "figures": _figures(alert),
+        "sql": row["rule_sql"],
+    }
+
+
+def _headline(alert: Alert, settings: Settings) -> str:
+    """The figures as the mail worded them; the numbers alone where the rule is gone."""
+    who = settings.institution
+    spoken = words(who.locale, who.zone, name="alert")
+    if alert.rule_id in rules.names():
+        return alert_letter.headline(alert, spoken)
+    return f"{alert.rule_id} : {spoken.number(alert.observed)}"
+
+
+def _message(kept: Mapping[str, Any], text: Row | None, spoken: Words) -> dict[str, Any]:
+    url = alert_letter.safe_link(text["url"]) if text else None
+    told = " — ".join(filter(None, (text["title"], text["text"]))) if text else ""
+    return {
+        "quote": alert_letter.shortened(plain(told), alert_letter.QUOTE_LIMIT),
+        "network": plain(kept["network"]),
+        "moment": spoken.moment(datetime.fromisoformat(kept["published_at"])),
+        "copied": spoken.say("page.copies", n=kept["copy_count"], origins=kept["origin_count"]),
+        "url": url,
+        "host": urlsplit(url).hostname if url else None,
+    }
+
+
+def _figures(alert: Alert) -> list[tuple[str, str]]:
+    """Every figure of the alert with the thresholds of its rule, as they were."""
+    values = msgspec.to_builtins(alert)
+    used = {f"thresholds.{k}": v for k, v in json.loads(alert.parameters).items()}
+    told = {k: v for k, v in values.items() if k not in _HIDDEN and v is not None}
+    return [(name, _told(value)) for name, value in (told | used).items()]
+
+
+def _told(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return plain(str(value))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pipelines", "templates"),
+        autoescape=select_autoescape(("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,46 @@
+"""`vigie rules …`: the rules there are, and their given/expected cases."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines import rule_cases, rules
+from pipelines.console import out, table, words
+
+rules_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Alert rules: list them, run the cases beside each (docs/alerts.md).",
+)
+Locale = Annotated[str, typer.Option(help="fr or en: the language of the labels.")]
+
+
+@rules_app.command("list")
+def list_(locale: Locale = "fr") -> None:
+    """Every rule: its version, severity, window, and what people read."""
+    rows = []
+    for name in rules.names():
+        rule = rules.read(name)
+        label = rule.say("Label", "en" if locale == "en" else "fr")
+        rows.append((name, rule.version, label, rule.severity, rule.window, rule.tells))
+    out.print(table(("rule", "version", "label", "severity", "window", "told to"), rows))
+
+
+@rules_app.command("test")
+def run(
+    rule: Annotated[list[str] | None, typer.Argument(help="Rules. Default: all.")] = None,
+) -> None:
+    """Run the cases beside each rule (sql/alerts/<rule>.toml); 1 where one fails."""
+    failed = count = 0
+    for name in rule_cases.names(rule or ()):
+        for outcome in rule_cases.run(name):
+            count += 1
+            if outcome.trouble:
+                failed += 1
+                out.print("[red]✗[/]", words(f"{name}: {outcome.case}: {outcome.trouble}"))
+    out.print(f"{count - failed} of {count} cases pass")
+    if failed:
+        raise typer.Exit(1)

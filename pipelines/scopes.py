@@ -1,0 +1,39 @@
+"""What a rule may be about within a subject, by its id in `scope`, and how people call it.
+
+`all`, a topic id (`T09`), `act:gather`, `risk:illicit`, or `service:water`: complaints about it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+
+from models import lexicons
+from models.taxonomy import taxonomy
+
+_WORDS = {
+    "act:claim": {"fr": "Affirmations à vérifier", "en": "Claims to check"},
+    "act:gather": {"fr": "Appels à se rassembler", "en": "Calls to gather"},
+    "risk:illicit": {"fr": "Contenus présumés illicites", "en": "Suspected illicit content"},
+}
+
+
+@lru_cache(maxsize=256)
+def label(scope: str, locale: str) -> str:
+    """The name of a scope in 'fr' or 'en'; its id where nothing of that id is known any more."""
+    if scope in _WORDS:
+        return _WORDS[scope][locale]
+    kind, _, name = scope.partition(":")
+    if kind == "service" and name in _services():
+        return str(lexicons.described(f"aspects/{name}")["label"][locale])
+    topic = next((t for t in taxonomy() if t.id == scope), None)
+    if topic is None:
+        return scope
+    return topic.label_fr if locale == "fr" else topic.label_en
+
+
+@lru_cache(maxsize=1)
+def _services() -> frozenset[str]:
+    """The services there are; a scope is data, and never a path."""
+    folder = files("models") / "aspects"
+    return frozenset(f.name.removesuffix(".toml") for f in folder.iterdir())

@@ -1,0 +1,115 @@
+"""How often rules were right, and the threshold that their judges would have wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, strategies as st
+
+from pipelines import quality
+from pipelines.quality import Judged
+from tests.pipelines.watched import AS_OF, empty
+
+FIRST = datetime(2026, 11, 2, 9, tzinfo=UTC)  # a Monday
+
+
+def judged(*levels: float, is_false: bool = False, is_right: bool = False) -> list[Judged]:
+    return [
+        Judged(
+            incident_id=f"{is_false}{is_right}{n}{level}",
+            rule_id="volume_surge",
+            rule_version="1",
+            opened_at=FIRST + timedelta(days=n),
+            level=level,
+            is_false=is_false,
+            is_right=is_right,
+        )
+        for n, level in enumerate(levels)
+    ]
+
+
+def test_precision_is_of_those_judged_with_its_interval() -> None:
+    told = [*judged(1, 1, 1, is_false=True), *judged(2, 2, 2, 2, 2, 2, is_right=True), *judged(1)]
+    found = quality.precision(told)
+    assert (found.told, found.judged, found.false) == (10, 9, 3)
+    assert found.share == pytest.approx(2 / 3)
+    assert (found.low, found.high) == pytest.approx((0.354, 0.879), abs=2e-3)
+
+
+def test_nothing_judged_has_no_precision_and_any_may_be() -> None:
+    found = quality.precision(judged(1, 1))
+    assert (found.share, found.low, found.high) == (None, 0.0, 1.0)
+
+
+def test_weeks_begin_on_monday() -> None:
+    weeks = list(quality.by_week(judged(*[1.0] * 9, is_right=True)))
+    assert [(day, found.told) for day, found in weeks] == [
+        (date(2026, 11, 2), 7),
+        (date(2026, 11, 9), 2),
+    ]
+
+
+def test_the_least_factor_that_spares_most_and_loses_no_right_one_is_proposed() -> None:
+    told = [
+        *judged(1.0, 1.1, 1.2, 2.5, is_false=True),
+        *judged(1.5, 1.8, 2.0, 3.0, 3.0, 4.0, is_right=True),
+        *judged(1.05, 1.9),
+    ]
+    found = quality.propose(told)
+    assert found is not None
+    assert found.factor == 1.25
+    assert [a.level for a in found.spared] == [1.0, 1.1, 1.2]
+    assert (found.lost, [a.level for a in found.unjudged]) == ((), [1.05])
+    assert found.after.share == pytest.approx(6 / 7)
+
+
+def test_nothing_is_proposed_that_would_lose_a_right_alert() -> None:
+    told = [*judged(*[2.0] * 5, is_false=True), *judged(*[1.1] * 5, is_right=True)]
+    assert quality.propose(told) is None
+
+
+def test_nothing_is_proposed_on_few_judgements() -> None:
+    assert quality.propose(judged(*[1.0] * 9, is_false=True)) is None
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.6, 9), st.sampled_from("fru")), min_size=1, max_size=60),
+)
+def test_a_proposal_never_loses_a_right_alert(rows: Sequence[tuple[float, str]]) -> None:
+    told = [a for level, k in rows for a in judged(level, is_false=k == "f", is_right=k == "r")]
+    found = quality.propose(told)
+    assert found is None or (found.spared and not found.lost and found.factor > 0)
+
+
+def test_an_alert_taken_in_hand_is_right_unless_it_is_called_false() -> None:
+    connection = empty()
+    for name in ("a", "b", "c"):
+        row = {"id": name, "at": AS_OF}
+        connection.execute(
+            "insert into incident values ($id, $id, 'threat', '1', 'eau', 'all', 'critical',"
+            " 'resolved', $at, $at, $at, 1, null, '{}')",
+            row,
+        )
+        connection.execute(
+            "insert into alert_evidence values ($id, 1, $at, 'firing', 'first', 'x',"
+            " '{\"level\": 1.5}', null, null, '[]', '{}', '{}')",
+            row,
+        )
+    for name in ("a", "b"):
+        connection.execute(
+            "insert into incident_event values ($id, $at, 'firing', 'acked', '', 'x')",
+            {"id": name, "at": AS_OF},
+        )
+    connection.execute(
+        "insert into alert_label values ('l', 'b', 'threat', '1', null, 'false_alarm', null, '',"
+        " 'x', $at)",
+        {"at": AS_OF},
+    )
+    found = quality.read(connection, as_of=AS_OF + timedelta(days=1))
+    assert [(a.incident_id, a.is_false, a.is_right, a.level) for a in found] == [
+        ("a", False, True, 1.5),
+        ("b", True, False, 1.5),
+        ("c", False, False, 1.5),
+    ]
