@@ -1,6 +1,6 @@
 -- Purpose: how many rows of each source block another row of the same key replaces.
 -- Grain: one row per source block. Reads: the Parquet file of accepted mentions (`$path`).
--- Read by: pipelines/run.py.
+-- Read by: pipelines/run/accepting.py.
 -- Caveat: of rows with one key the last stays, as in writes/stage_mention: what a source is said to
 --   have given is what stands under its name.
 with numbered as (

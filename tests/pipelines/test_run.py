@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import accept as acceptance, detect, privacy, run, warehouse
-from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited
+from pipelines import accept as acceptance, detect, normalise, privacy, run, warehouse
+from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited, SourceError
 from pipelines.limits import Daily, Limit
 from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
@@ -130,14 +130,14 @@ def test_a_fault_of_ours_in_one_source_stops_no_other(
 ) -> None:
     privacy.new_key(tmp_path)
     second = '\n[[sources]]\nname = "autre"\nkind = "feed"\nurl = "{url}/rss.xml"\n'
-    whole = run.normalise.normalise
+    whole = normalise.normalise
 
-    def normalise(parsed: Any, *, block: Any, **more: Any) -> Any:
+    def broken(parsed: Any, *, block: Any, **more: Any) -> Any:
         if block.name == "journal":
             raise KeyError("a fault of ours")
         return whole(parsed, block=block, **more)
 
-    monkeypatch.setattr(run.normalise, "normalise", normalise)
+    monkeypatch.setattr(normalise, "normalise", broken)
     with serving(lambda _: Answer(200, {"content-type": "application/rss+xml"}, RSS)) as peer:
         toml = TOML.replace("\n[[recipients]]", second + "\n[[recipients]]").format(url=peer.url)
         (tmp_path / "vigie.toml").write_text(toml, encoding="utf-8")
@@ -157,7 +157,7 @@ def test_a_source_that_fails_is_asked_again_in_the_next_run(tmp_path: Path) -> N
         house = _house(tmp_path, peer.url)
         now = datetime.now(UTC).replace(microsecond=0)
         for minutes in (0, 5):
-            with pytest.raises(run.SourceError):
+            with pytest.raises(SourceError):
                 _ask(house, now + timedelta(minutes=minutes))
         assert len(peer.asked) == 2
 

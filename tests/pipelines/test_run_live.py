@@ -26,6 +26,7 @@ from pipelines import (
 from pipelines.errors import BudgetSpent, ContractBroken, RateLimited, SettingsError, SourceError
 from pipelines.house import House, house as read_house
 from pipelines.limits import Daily, Limit, Rolling
+from pipelines.run import readers, whole
 from pipelines.sources import Checkpoint, Held, Payload, Request, bluesky
 from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import ALICE, commit, uri, view
@@ -158,7 +159,7 @@ def test_what_a_failed_run_had_taken_up_is_taken_up_by_the_next(house: House) ->
 def test_a_run_takes_so_many_payloads_and_leaves_the_rest_to_the_next(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "TAKEN_PAYLOADS", 2)
+    monkeypatch.setattr(readers, "TAKEN_PAYLOADS", 2)
     for number in range(5):
         _land(house, _frame(f"p{number}"), seconds=number)
     assert [_live(house, seconds=n).get("inserted") for n in (5, 6, 7, 8)] == [2, 2, 1, None]
@@ -359,8 +360,8 @@ def test_rules_are_evaluated_although_readers_are_ahead_of_them(house: House) ->
     with warehouse.opened(house.home) as connection:
         assert load.cursors(connection) == {}
     with warehouse.opened(house.home) as connection:
-        assert not run._is_past(connection, NOW)
-        assert run._is_past(connection, NOW - timedelta(days=1))  # a back-fill: it wakes nobody
+        assert not run.is_overtaken(connection, NOW)
+        assert run.is_overtaken(connection, NOW - timedelta(days=1))  # a back-fill: it wakes nobody
     assert run.alert(house, as_of=NOW) == {"alerts": 0}
 
 
@@ -549,11 +550,11 @@ def test_what_breaks_beside_a_run_does_not_keep_the_rules_from_being_evaluated(
     def broken(*_: object, **__: object) -> None:
         raise KeyError("Jeanne, 06 12")
 
-    monkeypatch.setattr(run, step, broken)
+    monkeypatch.setattr(whole, step, broken)
     counts = run.watch(house, since=NOW, until=LATER, now=LATER)
     assert counts["live_failed" if step == "live" else "refreshed_failed"] == 1
     assert counts["alerts"] == 0
-    assert "KeyError at run.py:" in caplog.text
+    assert "KeyError at whole.py:" in caplog.text
     assert "Jeanne" not in caplog.text
 
 

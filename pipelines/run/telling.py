@@ -1,0 +1,138 @@
+"""What people are told: alerts, digests, failures; and the outbox."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pipelines import (
+    load as loading,
+    warehouse,
+)
+from pipelines.house import House as House, house as house
+from pipelines.http import Client
+from pipelines.run.names import run_id
+from pipelines.run.reading import AHEAD
+
+log = logging.getLogger(__name__)
+
+ROTA_SECONDS = 20.0  # for a calendar's server; its last good copy serves as well
+
+
+def alert(house: House, *, as_of: datetime) -> dict[str, int]:
+    """Run every rule at `as_of`, open and close incidents, put letters in the outbox.
+
+    A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
+    """
+    from pipelines import detect, handover, notify
+
+    _refresh_rota(house, now=as_of)
+    with warehouse.opened(house.home) as connection:
+        if is_overtaken(connection, as_of):
+            log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
+            return {"alerts": 0}
+        alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
+        notify.record(connection, alerts, settings=house.settings, as_of=as_of)
+        handover.record(connection, settings=house.settings, as_of=as_of)
+    log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
+    return {"alerts": len(alerts)}
+
+
+def _refresh_rota(house: House, *, now: datetime) -> None:
+    """Read the calendar of who is on call again, if it is time, before the warehouse is held."""
+    from pipelines import rota_copy
+
+    if not house.settings.on_call.has_calendar:
+        return
+    net = house.settings.net
+    with Client(
+        contact=net.contact,
+        allow_private=net.allow_private,
+        sleep=lambda _: None,
+        total_seconds=ROTA_SECONDS,
+    ) as client:
+        rota_copy.refresh(house.settings, secrets=house.secrets, client=client, now=now)
+
+
+def is_overtaken(connection: warehouse.Connection, as_of: datetime) -> bool:
+    """Whether a window that ends after `as_of` has been loaded; where every source is live, whether
+    readers are well past it."""
+    if moved := [position.run_id for position in loading.cursors(connection).values()]:
+        return max(moved) > run_id(as_of)
+    return any(h.until_at - as_of > AHEAD for h in loading.listened(connection).values())
+
+
+def deliver(house: House, *, now: datetime, is_asked: bool = False) -> dict[str, int]:
+    """Hand over what is due in the outbox, or all of it when a person asks; how many were sent,
+    failed, and wait."""
+    from pipelines import notify
+
+    settings, secrets = house.settings, house.secrets
+    return asdict(
+        notify.deliver(house.home, settings=settings, secrets=secrets, now=now, is_asked=is_asked)
+    )
+
+
+def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
+    """Make the digest of a local day, keep its page, put it in the outbox; the page.
+
+    None where nothing has ever been read: Airflow starts a new home with the digest of
+    yesterday, and nobody should hear of Vigie first by an empty page.
+    """
+    from pipelines import digest as digests, notify
+
+    settings = house.settings
+    warehouse.prepare(settings)
+    with warehouse.opened(house.home) as connection:
+        if not (loading.cursors(connection) or loading.listened(connection)):
+            log.warning("digest.skipped day=%s: nothing has been read yet", day)
+            return None
+        made = digests.build(connection, settings=settings, day=day, as_of=as_of)
+        locale = settings.institution.locale
+        letter = digests.render(made, locale=locale)
+        page = digests.save(house.home, made, letter, locale=locale)
+        readers = tuple(r for r in settings.recipients if "digest" in r.gets)
+        with warehouse.transaction(connection):
+            digests.remember(connection, made, made_at=as_of)
+            notify.enqueue(
+                connection,
+                letter,
+                kind="digest",
+                key=f"digest {day.isoformat()}",
+                settings=settings,
+                recipients=readers,
+                as_of=as_of,
+                reason="daily_digest",
+            )
+    return page
+
+
+def report_failure(
+    house: House, *, dag: str, task: str, run: str, error: str, now: datetime
+) -> None:
+    """Tell the operators by mail that a task has failed; once a task and quarter of a day.
+
+    A source that is down for a night would else be told of every five minutes.
+    """
+    from pipelines import notify
+
+    quarter = f"{now.astimezone(UTC):%Y-%m-%d} {now.astimezone(UTC).hour // 6}"
+    letter = notify.failure_letter(
+        dag=dag, task=task, run=run, error=error, settings=house.settings
+    )
+    readers = tuple(r for r in house.settings.recipients if "failures" in r.gets)
+    warehouse.prepare(house.settings)  # what failed may have been the first step of a new home
+    with warehouse.opened(house.home) as connection, warehouse.transaction(connection):
+        notify.enqueue(
+            connection,
+            letter,
+            kind="failure",
+            key=f"failure {dag} {task} {quarter}",
+            settings=house.settings,
+            recipients=readers,
+            as_of=now,
+            reason="task_failed",
+        )
+    deliver(house, now=now)

@@ -1,0 +1,137 @@
+"""Whole runs without Airflow: what `vigie watch` and `vigie backfill` do, step by step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from pipelines import warehouse
+from pipelines.errors import in_short
+from pipelines.house import House
+from pipelines.run.accepting import accept
+from pipelines.run.merging import load
+from pipelines.run.names import (
+    live_run,
+    planned,
+    refresh_run,
+    run_id,
+)
+from pipelines.run.readers import take
+from pipelines.run.reading import (
+    collect,
+    plan,
+    plan_backfill,
+    plan_refresh,
+    recheck,
+)
+from pipelines.run.scoring import score
+from pipelines.run.telling import (
+    alert,
+    deliver,
+    is_overtaken,
+)
+
+log = logging.getLogger(__name__)
+
+
+def live(house: House, *, now: datetime) -> dict[str, int]:
+    """Take up, accept, score and load what readers have landed; what changed. Without Airflow."""
+    run = live_run(now)
+    if not take(house, run, now=now):
+        return {}
+    accept(house, run)
+    score(house, run)
+    return load(house, run)
+
+
+def refresh(house: House, *, as_of: datetime) -> dict[str, int]:
+    """Look posts up again and load what has become of them; what changed. Without Airflow.
+
+    A source that fails is told in the log, and its posts are asked for again.
+    """
+    run = refresh_run(as_of)
+    names = plan_refresh(house, as_of=as_of)
+    for name in names:
+        try:
+            recheck(house, run, name)
+        except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
+            log.error("recheck.failed source=%s error=%s", name, in_short(error))
+    if not names:
+        return {}
+    accept(house, run)
+    score(house, run)
+    return load(house, run)
+
+
+def watch(
+    house: House,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    progress: Callable[[str], object] = log.debug,
+) -> dict[str, int]:
+    """One whole run without Airflow: plan, collect, accept, score, load, alert; its counts.
+
+    What readers have landed is loaded with it, and posts that are due are looked up again.
+
+    A source that fails never stops another; its error is logged and stands in the coverage. Nor do
+    these two stop the rules.
+    """
+    plan(house, since=since, until=until)
+    counts = _through_load(house, run_id(until), progress)
+    if house.live_blocks:
+        progress("live")
+        counts |= _beside("live", lambda: live(house, now=now))
+    with warehouse.opened(house.home, read_only=True) as connection:
+        is_past = is_overtaken(connection, until)
+    if not is_past:
+        progress("refresh")
+        counts |= _beside("refreshed", lambda: refresh(house, as_of=until))
+    progress("alert")
+    counts |= alert(house, as_of=until)
+    return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
+
+
+def _beside(name: str, step: Callable[[], dict[str, int]]) -> dict[str, int]:
+    """The counts of a step that fails by itself: the rules are evaluated all the same."""
+    try:
+        return {f"{name}_{key}": count for key, count in step().items()}
+    except Exception as error:  # as another DAG of Airflow would
+        log.error("step.failed step=%s error=%s", name, in_short(error))
+        return {f"{name}_failed": 1}
+
+
+def backfill(
+    house: House,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    names: Iterable[str] = (),
+    progress: Callable[[str], object] = log.debug,
+) -> dict[str, int]:
+    """Read the past again without Airflow (`plan_backfill`); its counts. Wakes nobody."""
+    run = plan_backfill(house, as_of=as_of, since=since, until=until, names=names)
+    if run is None:
+        return {"sources": 0, "sources_failed": 0}
+    return _through_load(house, run, progress)
+
+
+def _through_load(house: House, run: str, progress: Callable[[str], object]) -> dict[str, int]:
+    """Collect, accept, score and load a run that is planned; a failing source stops no other."""
+    counts = {"sources": 0, "sources_failed": 0}
+    for name in planned(house, run):
+        progress(f"collect {name}")
+        counts["sources"] += 1
+        try:
+            collect(house, run, name)
+        except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
+            counts["sources_failed"] += 1
+            log.error("source.failed source=%s error=%s", name, in_short(error))
+    for step in (accept, score, load):
+        progress(step.__name__)
+        found = step(house, run)
+        counts |= found if isinstance(found, dict) else {"scored": found}
+    return counts
