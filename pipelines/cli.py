@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 
 from pipelines import orchestrator
-from pipelines.console import HERE, Home, LangName, TextName, bar, print_unknown, table, words
+from pipelines.console import HERE, Home, LangName, TextName, bar, out, print_unknown, table, words
 from pipelines.errors import VigieError
 
 app = typer.Typer(
@@ -30,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Vigie: hear in public what is said of a public institution, lawfully.",
 )
-out = Console(highlight=False)
 When = Annotated[
     datetime | None,
     typer.Option(help="End of the window, for example 2026-10-01T16:00 (UTC). Default: now."),

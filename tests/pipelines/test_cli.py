@@ -107,8 +107,7 @@ def test_score_names_columns_and_tells_languages_that_are_none(tmp_path: Path) -
 def _run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["vigie", *words])
     monkeypatch.setenv("COLUMNS", "200")
-    for out in (cli.out, console.out):  # made at import, whatever the terminal was then
-        monkeypatch.setattr(out, "_width", 200)
+    monkeypatch.setattr(console.out, "_width", 200)  # made at import, whatever the terminal was
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 0
