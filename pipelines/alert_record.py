@@ -11,15 +11,25 @@ from typing import Any
 
 import duckdb
 import msgspec
+import pyarrow as pa
 
-from pipelines import rules, warehouse
-from pipelines.alert import Alert
+from pipelines import incident_rows, rules, warehouse
 from pipelines.alert_letter import Occasion
 from pipelines.evidence import Message
 from pipelines.incidents import Incident, Told
 from pipelines.letter import Letter
 
 PICTURE = "curve"
+_EVIDENCE = pa.schema(
+    [
+        ("incident_id", pa.string()),
+        ("sequence", pa.int32()),
+        ("made_at", pa.timestamp("us", tz="UTC")),
+        *((name, pa.string()) for name in ("kind", "reason", "rule_sha256", "alert", "curve")),
+        ("picture", pa.binary()),
+        *((name, pa.string()) for name in ("messages", "networks", "tone")),
+    ]
+)
 
 
 def keep(
@@ -30,23 +40,27 @@ def keep(
     Of an incident that stands in the letter beside another: what its rule said, without a curve or
     messages, for the letter shows none.
     """
-    _add(connection, occasion.incident.alert, _row(occasion, told, letter))
-    for other, decision in occasion.joined:
-        if other.told is not None:
-            row = _bare(other, other.told, decision.reason, occasion)
-            _add(connection, other.alert, row)
+    rows = [_row(occasion, told, letter)]
+    rows += [
+        _bare(other, other.told, decision.reason, occasion)
+        for other, decision in occasion.joined
+        if other.told is not None
+    ]
+    alerts = (occasion.incident.alert, *(other.alert for other, _ in occasion.joined))
+    for rule_id in sorted({alert.rule_id for alert in alerts}):
+        warehouse.run(connection, "writes/rule_text_add", _text(rule_id, occasion))
+    incident_rows.merge(connection, "alert_evidence_add", rows, _EVIDENCE)
 
 
-def _add(connection: duckdb.DuckDBPyConnection, alert: Alert, row: dict[str, Any]) -> None:
-    text = {
-        "rule_sha256": row["rule_sha256"],
-        "rule_id": alert.rule_id,
-        "rule_version": alert.rule_version,
-        "rule_sql": warehouse.sql(f"alerts/{alert.rule_id}"),
-        "made_at": row["made_at"],
+def _text(rule_id: str, occasion: Occasion) -> dict[str, Any]:
+    rule = rules.read(rule_id)
+    return {
+        "rule_sha256": rule.sha256,
+        "rule_id": rule_id,
+        "rule_version": rule.version,
+        "rule_sql": warehouse.sql(f"alerts/{rule_id}"),
+        "made_at": occasion.as_of,
     }
-    warehouse.run(connection, "writes/rule_text_add", text)
-    warehouse.run(connection, "writes/alert_evidence_add", row)
 
 
 def _bare(incident: Incident, told: Told, reason: str, occasion: Occasion) -> dict[str, Any]:

@@ -8,19 +8,19 @@ letters over. Doing the same moment again adds nothing. Nothing here asks what t
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
-import msgspec
 
 from pipelines import (
     alert_letter,
     alert_record,
     evidence,
     explanation,
+    incident_rows,
     links,
     oncall,
     rules,
@@ -30,6 +30,7 @@ from pipelines import (
 from pipelines.alert import Alert, fingerprint
 from pipelines.evidence import Evidence
 from pipelines.explanation import Shown
+from pipelines.incident_rows import Journal
 from pipelines.incidents import (
     RANK,
     Alarm,
@@ -59,25 +60,8 @@ _KINDS: Mapping[str, Kind] = {
     "unstable": "unstable",
 }
 # What tells a reader most stands first in a letter about several incidents.
+Speaking = frozenset[tuple[str, str | None]]  # rules and subjects that speak for lesser ones
 _LEADS = ("first", "severity_up", "back_again", "escalation", "volume_doubled", "repeat", "rest")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What an incident's row keeps beside its columns, as JSON.
-
-    `shown` holds words of people: `sql/writes/expire_message.sql` empties it with the mails.
-    """
-
-    alert: Alert
-    peak: Alert
-    evaluated_at: datetime
-    told: Told | None
-    shown: tuple[Shown, ...] = ()
-    firing_at: datetime | None = None
-    blind_at: datetime | None = None
-    alarm: Alarm | None = None
-    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,61 +96,19 @@ def record(
     """
     with warehouse.transaction(connection):
         around = surroundings.read(connection, settings, as_of=as_of)
-        before = _open_incidents(connection, as_of)
+        before = incident_rows.read(connection, as_of=as_of)
+        journal = Journal(as_of=as_of)
         after = [
-            _marked(connection, before.get(i.fingerprint), i, around, as_of)
+            _marked(before.get(i.fingerprint), i, around, journal)
             for i in _stepped(before, alerts, settings, as_of, around)
         ]
-        after = _with_inhibited(connection, after, around, as_of)
+        after = _with_inhibited(after, around, journal)
         due = _decided(after, around, settings=settings, as_of=as_of)
         told, letters = _tell_all(connection, due, around, settings=settings, as_of=as_of)
-        for incident in told:
-            warehouse.run(connection, "writes/incident_merge", _row(incident))
+        incident_rows.write(connection, told, journal)
         connection.execute("delete from incident where state = 'ok'")
     log.info("incidents.recorded count=%d letters=%d", len(told), letters)
     return Recorded(incidents=tuple(told), letter_count=letters)
-
-
-def _open_incidents(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, Incident]:
-    found = warehouse.run(connection, "writes/incident_open", {"as_of": as_of})
-    names = [column[0] for column in found.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    incidents = (_read(connection, row, as_of) for row in rows)
-    return {incident.fingerprint: incident for incident in incidents if incident}
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection, row: dict[str, Any], as_of: datetime
-) -> Incident | None:
-    """An incident as it was left; None, and its end, where another version of Vigie wrote it.
-
-    If it lasts it begins anew, so that people hear of it twice and not never again.
-    """
-    try:
-        return _incident(row)
-    except msgspec.MsgspecError as error:
-        log.error("incident.unreadable id=%s error=%s", row["incident_id"], error)
-        ended = {"incident_id": row["incident_id"], "as_of": as_of}
-        warehouse.run(connection, "writes/incident_end", ended)
-        return None
-
-
-def _incident(row: dict[str, Any]) -> Incident:
-    kept = msgspec.json.decode(row["evidence"], type=Kept)
-    times = {k: v.astimezone(UTC) for k, v in row.items() if isinstance(v, datetime)}
-    found = {k: v for k, v in (row | times).items() if k != "evidence"}
-    return Incident(
-        **found,
-        alert=kept.alert,
-        peak=kept.peak,
-        evaluated_at=kept.evaluated_at,
-        told=kept.told,
-        shown=kept.shown,
-        firing_at=kept.firing_at,
-        blind_at=kept.blind_at,
-        alarm=kept.alarm,
-        marks=kept.marks,
-    )
 
 
 def _stepped(
@@ -210,17 +152,13 @@ def _counted(last: Incident | None, now: Incident, as_of: datetime) -> Incident:
 
 
 def _marked(
-    connection: duckdb.DuckDBPyConnection,
-    last: Incident | None,
-    now: Incident,
-    around: Surroundings,
-    as_of: datetime,
+    last: Incident | None, now: Incident, around: Surroundings, journal: Journal
 ) -> Incident:
     """The incident with its marks, every change of state and of mark in the log."""
-    if as_of < now.evaluated_at:
+    if journal.as_of < now.evaluated_at:
         return now
-    _write_change(connection, last, now, as_of)
-    now = _lapsed(connection, last, now, as_of)
+    _write_change(last, now, journal)
+    now = _lapsed(last, now, journal)
     event = around.planned(now)
     held: dict[Mark, bool] = {
         "acked": now.acked_at is not None,
@@ -232,14 +170,12 @@ def _marked(
     marks = tuple(mark for mark, is_held in held.items() if is_held)
     for mark in ("silenced", "planned", "no_data", "warming_up"):
         reason = event.label if event and mark == "planned" else ""
-        _write_mark(connection, now, mark, (mark in now.marks, mark in marks), reason, as_of)
+        _write_mark(now, mark, (mark in now.marks, mark in marks), reason, journal)
     kept = tuple(mark for mark in now.marks if mark == "inhibited")
     return replace(now, marks=(*marks, *kept))
 
 
-def _lapsed(
-    connection: duckdb.DuckDBPyConnection, last: Incident | None, now: Incident, as_of: datetime
-) -> Incident:
+def _lapsed(last: Incident | None, now: Incident, journal: Journal) -> Incident:
     """The incident as nobody's any more where it has got worse or begins anew since."""
     if now.state == "resolved":
         return replace(now, alarm=None)
@@ -248,87 +184,69 @@ def _lapsed(
     is_worse = RANK[now.severity] > RANK[last.severity]
     if not is_worse and not (last.state == "resolved" and now.state == "firing"):
         return now
-    warehouse.run(connection, "writes/incident_unack", {"incident_id": now.incident_id})
+    journal.unacked.append(now.incident_id)
     reason = "severity_up" if is_worse else "back_again"
-    _write_event(connection, now, (now.state, "unacked"), reason, "rule", as_of)
+    journal.note(now, (now.state, "unacked"), reason=reason)
     return replace(now, acked_at=None, acked_by=None, alarm=None)
 
 
 def _with_inhibited(
-    connection: duckdb.DuckDBPyConnection,
-    incidents: Sequence[Incident],
-    around: Surroundings,
-    as_of: datetime,
+    incidents: Sequence[Incident], around: Surroundings, journal: Journal
 ) -> list[Incident]:
     """The incidents, those marked that another tells better or whose source is late."""
-    found = []
+    greater, found = _speaking(incidents), []
     for incident in incidents:
-        is_held = _is_inhibited(incident, incidents, around)
-        if as_of < incident.evaluated_at:
+        is_held = _is_inhibited(incident, greater, around)
+        if journal.as_of < incident.evaluated_at:
             found.append(incident)
             continue
         was_held = "inhibited" in incident.marks
-        _write_mark(connection, incident, "inhibited", (was_held, is_held), "", as_of)
+        _write_mark(incident, "inhibited", (was_held, is_held), "", journal)
         rest = tuple(mark for mark in incident.marks if mark != "inhibited")
         found.append(replace(incident, marks=(*rest, "inhibited") if is_held else rest))
     return found
 
 
-def _is_inhibited(incident: Incident, incidents: Sequence[Incident], around: Surroundings) -> bool:
+def _speaking(incidents: Iterable[Incident]) -> Speaking:
+    """Of which rule and subject an incident is told that may speak for lesser ones."""
+    active = (i for i in incidents if i.state in ("firing", "cooling"))
+    return frozenset((i.alert.rule_id, i.alert.subject_id) for i in active)
+
+
+def _is_inhibited(incident: Incident, greater: Speaking, around: Surroundings) -> bool:
+    """Whether a mail about another already tells it, which a critical one never leaves to it; or
+    its source is late or cut short."""
     if incident.state not in ("firing", "cooling"):
         return False
     if around.is_source_impaired(incident):
         return True
-    return any(_inhibits(other, incident) for other in incidents)
+    alert = incident.alert
+    if incident.severity == "critical" or not rules.is_known(alert.rule_id):
+        return False
+    by = rules.read(alert.rule_id).inhibited_by
+    return any((rule_id, alert.subject_id) in greater for rule_id in by)
 
 
 def _write_mark(
-    connection: duckdb.DuckDBPyConnection,
-    incident: Incident,
-    mark: Mark,
-    was_and_is: tuple[bool, bool],
-    reason: str,
-    as_of: datetime,
+    incident: Incident, mark: Mark, was_and_is: tuple[bool, bool], reason: str, journal: Journal
 ) -> None:
     """A line in the log where a mark comes or goes; a silence has its own when a person made it."""
     was, now = was_and_is
     if was == now or incident.state in ("ok", "pending") or (mark == "silenced" and now):
         return
     actor = "vigie.toml" if mark == "planned" else "rule"
-    _write_event(
-        connection, incident, (incident.state, mark if now else f"not_{mark}"), reason, actor, as_of
-    )
+    change = (incident.state, mark if now else f"not_{mark}")
+    journal.note(incident, change, reason=reason, actor=actor)
 
 
-def _write_event(
-    connection: duckdb.DuckDBPyConnection,
-    incident: Incident,
-    change: tuple[str, str],
-    reason: str,
-    actor: str,
-    as_of: datetime,
-) -> None:
-    event = {
-        "incident_id": incident.incident_id,
-        "changed_at": as_of,
-        "state_from": change[0],
-        "state_to": change[1],
-        "reason": reason,
-        "actor": actor,
-    }
-    warehouse.run(connection, "writes/incident_event_add", event)
-
-
-def _write_change(
-    connection: duckdb.DuckDBPyConnection, last: Incident | None, now: Incident, as_of: datetime
-) -> None:
+def _write_change(last: Incident | None, now: Incident, journal: Journal) -> None:
     is_new = last is None or last.incident_id != now.incident_id
     state_from = "none" if last is None or is_new else last.state
     severity_from = now.severity if last is None or is_new else last.severity
     if state_from == now.state and severity_from == now.severity:
         return
     reason = "severity_up" if state_from == now.state else _why(now)
-    _write_event(connection, now, (state_from, now.state), reason, "rule", as_of)
+    journal.note(now, (state_from, now.state), reason=reason)
 
 
 def _why(now: Incident) -> str:
@@ -342,10 +260,11 @@ def _decided(
     incidents: Sequence[Incident], around: Surroundings, *, settings: Settings, as_of: datetime
 ) -> list[Due]:
     """What is decided about every incident; what is new joins a letter that leaves now anyway."""
-    due = [_due(i, incidents, around, settings=settings, as_of=as_of) for i in incidents]
+    group = _told_at(incidents)
+    due = [_due(i, group, around, settings=settings, as_of=as_of) for i in incidents]
     leaving = {_tells(each.incident) for each in due if each.decision.reason == "first"}
     return [
-        _due(each.incident, incidents, around, leaving, settings=settings, as_of=as_of)
+        _due(each.incident, group, around, leaving, settings=settings, as_of=as_of)
         if each.decision.reason in ("group_wait", "group_interval")
         else each
         for each in due
@@ -358,7 +277,7 @@ def _tells(incident: Incident) -> str:
 
 def _due(
     incident: Incident,
-    beside: Sequence[Incident],
+    group: Mapping[str, Mapping[str, datetime]],
     around: Surroundings,
     leaving: Collection[str] = (),
     *,
@@ -366,7 +285,7 @@ def _due(
     as_of: datetime,
 ) -> Due:
     """What is decided about an incident now, and for whom."""
-    if as_of < incident.evaluated_at or incident.alert.rule_id not in rules.names():
+    if as_of < incident.evaluated_at or not rules.is_known(incident.alert.rule_id):
         # Already seen from later on; or of a rule that is gone, and ends without a word.
         passed = Decision(reason="passed", is_sent=False)
         return Due(incident=incident, decision=passed, readers=(), nobody=None)
@@ -374,7 +293,7 @@ def _due(
     _, second, head = around.chain
     facts = Around(
         since_last=around.since_last,
-        group_told_at=_group_told_at(incident, beside),
+        group_told_at=group.get(_tells(incident), {}),
         is_inhibited="inhibited" in incident.marks,
         is_silenced="silenced" in incident.marks,
         is_planned="planned" in incident.marks,
@@ -408,16 +327,16 @@ def _escalated(decision: Decision, around: Surroundings) -> tuple[Recipient, ...
     return tuple(found[decision.to])
 
 
-def _group_told_at(incident: Incident, beside: Sequence[Incident]) -> dict[str, datetime]:
-    """When the readers of an incident last had a letter about any, by its severity."""
-    tells = _tells(incident)
-    found: dict[str, datetime] = {}
-    for other in beside:
-        told, rule_id = other.told, other.alert.rule_id
-        if told is None or not told.sequence or rule_id not in rules.names():
+def _told_at(incidents: Iterable[Incident]) -> dict[str, dict[str, datetime]]:
+    """When those whom a rule tells last had a letter, by who they are and the severity of what it
+    told."""
+    found: dict[str, dict[str, datetime]] = {}
+    for each in incidents:
+        told = each.told
+        if told is None or not told.sequence or not rules.is_known(each.alert.rule_id):
             continue
-        if rules.read(rule_id).tells == tells:
-            found[told.severity] = max(told.at, found.get(told.severity, told.at))
+        times = found.setdefault(_tells(each), {})
+        times[told.severity] = max(told.at, times.get(told.severity, told.at))
     return found
 
 
@@ -431,6 +350,7 @@ def _tell_all(
 ) -> tuple[list[Incident], int]:
     """Every incident with what people are told of it now, and how many letters there are."""
     told = {each.incident.incident_id: _unsent(each, as_of) for each in due}
+    beside = [each.incident for each in due if _is_beside(each.incident)]
     count = 0
     for group in _groups(due):
         readers, missed = _free(group, around)
@@ -440,7 +360,7 @@ def _tell_all(
         count += 1
         around = around.after(readers)
         for incident in _tell_group(
-            connection, group, due, (readers, missed), around, settings=settings, as_of=as_of
+            connection, group, beside, (readers, missed), around, settings=settings, as_of=as_of
         ):
             told[incident.incident_id] = incident
     return list(told.values()), count
@@ -479,7 +399,7 @@ def _unsent(due: Due, as_of: datetime) -> Incident:
 def _tell_group(
     connection: duckdb.DuckDBPyConnection,
     group: Sequence[Due],
-    beside: Sequence[Due],
+    beside: Sequence[Incident],
     readers: tuple[Sequence[Recipient], tuple[str, ...]],
     around: Surroundings,
     *,
@@ -491,11 +411,7 @@ def _tell_group(
     told = [_now_told(each, lead, missed, as_of) for each in group]
     joined = [(i, each.decision) for i, each in zip(told[1:], group[1:], strict=True)]
     grouped = {each.incident.incident_id for each in group}
-    others = [
-        each.incident
-        for each in beside
-        if _is_beside(each.incident) and each.incident.incident_id not in grouped
-    ]
+    others = [each for each in beside if each.incident_id not in grouped]
     occasion = alert_letter.Occasion(
         incident=lead.incident,
         decision=lead.decision,
@@ -555,11 +471,11 @@ def _post(
         reason=reason,
         personal=offered.personal,
     )
-    lead = {"lead_id": incident.incident_id, "as_of": as_of, "kind": kind}
+    lead: dict[str, Any] = {"lead_id": incident.incident_id, "as_of": as_of, "kind": kind}
     lead["recipients"] = [name for r in readers for name in (r.email, *r.channels)]
-    for other, _ in occasion.joined:
-        row = lead | {"incident_id": other.incident_id}
-        warehouse.run(connection, "writes/outbox_about", row)
+    if occasion.joined:
+        lead["incident_ids"] = [other.incident_id for other, _ in occasion.joined]
+        warehouse.run(connection, "writes/outbox_about", lead)
 
 
 def _now_told(due: Due, lead: Due, missed: tuple[str, ...], as_of: datetime) -> Incident:
@@ -594,16 +510,6 @@ def _thread(incident: Incident) -> str:
     return f"{incident.fingerprint}:{incident.incident_id}:firing:1"
 
 
-def _inhibits(other: Incident, incident: Incident) -> bool:
-    """Whether the mail about `other` already tells what `incident` would; never a critical one."""
-    return (
-        incident.severity != "critical"
-        and other.state in ("firing", "cooling")
-        and other.alert.rule_id in rules.read(incident.alert.rule_id).inhibited_by
-        and other.alert.subject_id == incident.alert.subject_id
-    )
-
-
 def _evidence(
     connection: duckdb.DuckDBPyConnection,
     incident: Incident,
@@ -627,7 +533,7 @@ def _with_shown(incident: Incident, due: Due, found: Evidence, as_of: datetime) 
 
 
 def _is_beside(other: Incident) -> bool:
-    return other.alert.rule_id in rules.names() and other.state == "firing"
+    return other.state == "firing" and rules.is_known(other.alert.rule_id)
 
 
 def _readers(
@@ -660,36 +566,6 @@ def _telling(
         thread=thread,
         missed=missed,
     )
-
-
-def _row(incident: Incident) -> dict[str, Any]:
-    kept = Kept(
-        alert=incident.alert,
-        peak=incident.peak,
-        evaluated_at=incident.evaluated_at,
-        told=incident.told,
-        shown=incident.shown,
-        firing_at=incident.firing_at,
-        blind_at=incident.blind_at,
-        alarm=incident.alarm,
-        marks=incident.marks,
-    )
-    return {
-        "incident_id": incident.incident_id,
-        "fingerprint": incident.fingerprint,
-        "rule_id": incident.alert.rule_id,
-        "rule_version": incident.alert.rule_version,
-        "subject_id": incident.alert.subject_id,
-        "scope": incident.alert.scope,
-        "severity": incident.severity,
-        "state": incident.state,
-        "opened_at": incident.opened_at,
-        "last_fired_at": incident.last_fired_at,
-        "resolved_at": incident.resolved_at,
-        "peak_observed": incident.peak.observed,
-        "peak_score": incident.peak.score,
-        "evidence": msgspec.json.encode(kept).decode(),
-    }
 
 
 def failure_letter(*, dag: str, task: str, run: str, error: str, settings: Settings) -> Letter:

@@ -57,6 +57,16 @@ def names() -> list[str]:
     return warehouse.sql_names("alerts")
 
 
+@lru_cache(maxsize=1)
+def _held() -> frozenset[str]:
+    return frozenset(names())
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a rule of that name; the folder is looked at once a process."""
+    return name in _held()
+
+
 @lru_cache(maxsize=64)
 def read(name: str) -> Rule:
     """The rule of `sql/alerts/<name>.sql`; WarehouseError names what its header lacks."""

@@ -56,7 +56,7 @@ class Surroundings:
     def is_source_impaired(self, incident: Incident) -> bool:
         """Whether an incident tells a drop of a source that is late or cut short."""
         rule_id, scope = incident.alert.rule_id, incident.alert.scope
-        return scope in self.impaired and rule_id in rules.names() and rules.read(rule_id).is_drop
+        return scope in self.impaired and rules.is_known(rule_id) and rules.read(rule_id).is_drop
 
 
 def read(connection: Connection, settings: Settings, *, as_of: datetime) -> Surroundings:

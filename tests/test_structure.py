@@ -61,6 +61,7 @@ PARTS = {
             "surroundings",
             "oncall",
             "handover",
+            "incident_rows",
             "rota",
             "rota_copy",
         ),

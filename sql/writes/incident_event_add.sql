@@ -1,6 +1,6 @@
 -- Purpose: one change of an incident, kept for ever; nothing when it is there already.
 -- Grain: one row per incident, moment and change. Reads: incident_event.
--- Written by: pipelines/notify.py.
+-- Run by: pipelines/alert_actions.py.
 merge into incident_event
 using (select 1 as one) as fresh
     on

@@ -1,6 +1,6 @@
 -- Purpose: the incidents that an evaluation at $as_of may change or still has to tell.
 -- Grain: one row per fingerprint, its newest incident.
--- Reads: incident, incident_event, incident_ack. Read by: pipelines/notify.py.
+-- Reads: incident, incident_event, incident_ack. Read by: pipelines/incident_rows.py.
 -- Caveat: a resolved one stays for 12 hours, since it may come back; and for three days while its
 --   end is not told: a warning waits over two holidays for the morning.
 with opening as (

@@ -1,4 +1,4 @@
--- Purpose: nobody has an incident in hand any more; the log keeps who had.
--- Grain: the one row of $incident_id. Reads: incident_ack. Written by: pipelines/notify.py.
+-- Purpose: nobody has these incidents in hand any more; the log keeps who had.
+-- Grain: the rows of $incident_ids. Reads: incident_ack. Run by: pipelines/incident_rows.py.
 delete from incident_ack
-where incident_ack.incident_id = $incident_id;
+where list_contains(cast($incident_ids as varchar[]), incident_ack.incident_id);
