@@ -53,6 +53,7 @@ AWAY = 6.0  # -log10 of the chance of a silence that is taken for nobody listeni
 DAY_SCORE = 4.0  # -log10 of the chance of 24 hours, where few speak
 HOUR_SCORE = 5.0  # of their last hour: there are 24 in a day to be improbable
 LEAST_HOUR = 6.0  # mentions in it
+HOUR_LEARNT = 7 * 24.0  # hours known; before, a place may only seem to be one where few speak
 SMALL_DAY = 60.0  # mentions a day; below, few speak
 LEAST = 12.0  # mentions in the window
 TIMES = 2.0  # what is expected
@@ -150,6 +151,8 @@ class Watch:
             return found
         of_days = float(baseline.daily_spread(rates, rows, usable)[0]) * doubt
         day = self._by_day(first, last, of_days)
+        if usable.sum() < HOUR_LEARNT:
+            return day
         hour = self._by_hour(first, last, spread, day.observed)
         return replace(day, level=np.maximum(day.level, hour), is_sudden=hour > day.level)
 
