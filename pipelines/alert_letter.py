@@ -38,6 +38,9 @@ from pipelines.wording import Words, plain, words
 log = logging.getLogger(__name__)
 
 QUOTE_LIMIT = 280
+# Of a letter about many incidents: so many are told with links, so many in all, each kind. Mail
+# programs cut a mail off at about 100 KB; the rest is counted, and `vigie alerts list` shows it.
+MOST_ANSWERED, MOST_JOINED = 12, 40
 SHOWN_ID = 8  # characters of an incident's id: what `vigie alerts` asks for
 CRISIS_TOPIC = "T20"
 CRISIS_SHARE = 0.1  # of the mentions of the window, for the crisis procedure to be proposed
@@ -57,7 +60,7 @@ class Occasion:
     `joined` those of which the letter tells as well.
 
     `chain` is who is told of a critical one step by step. `nobody` is None, 'nobody' when no one is
-    named for alerts, or 'off_shift'.
+    named for alerts, or 'off_shift'. `links` are by incident; `all_link` takes all in hand.
     """
 
     incident: Incident
@@ -68,7 +71,8 @@ class Occasion:
     others: Sequence[Incident] = ()
     joined: Sequence[tuple[Incident, Decision]] = ()
     nobody: str | None = None
-    links: Mapping[links.Action, str] = field(default_factory=dict)
+    links: Mapping[str, Mapping[links.Action, str]] = field(default_factory=dict)
+    all_link: str | None = None
     chain: Sequence[Sequence[Recipient]] = ()
 
 
@@ -118,7 +122,7 @@ def subject(occasion: Occasion, spoken: Words) -> str:
     institution = plain(occasion.settings.institution.name)
     line = spoken.say(
         "subject",
-        status=spoken.text(f"status.{_status(occasion)}"),
+        status=_urgency(occasion, spoken),
         where=about,
         headline=_headline(occasion, spoken),
         institution=institution,
@@ -128,6 +132,15 @@ def subject(occasion: Occasion, spoken: Words) -> str:
         alerts = spoken.count("alerts", len(occasion.joined))
         line = spoken.say("more", line=line, alerts=alerts)
     return plain(line)
+
+
+def _urgency(occasion: Occasion, spoken: Words) -> str:
+    """The status, and that nobody is on call where it is so: both must be seen on a locked
+    screen."""
+    status = spoken.text(f"status.{_status(occasion)}")
+    if not occasion.nobody or _is_over(occasion.decision):
+        return status
+    return spoken.say("nobody.subject", status=status)
 
 
 def _status(occasion: Occasion) -> str:
@@ -227,18 +240,32 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "tone": _tone(occasion, spoken),
         "coverage": _coverage(occasion),
         "incomplete": None if is_over else _incomplete(occasion),
-        "links": [] if is_over else _links(occasion, spoken),
+        "links": [] if is_over else _links(incident, occasion, spoken),
+        "all_link": occasion.all_link,
         "todo": [] if is_over else _todo(occasion, rule, spoken),
         "end": _end(occasion, rule, spoken, is_over=is_over),
         "others": [] if is_over else _others(occasion, spoken),
-        "joined": [_joined(each, occasion, spoken) for each in occasion.joined],
+        "joined": [_joined(each, occasion, spoken) for each in occasion.joined[:MOST_JOINED]],
+        "unlisted": _unlisted(len(occasion.joined), spoken),
         "rule": _rule(incident, spoken),
     }
 
 
-def _links(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
-    """Label and address of what the reader may do with a click and a button."""
-    return [(spoken.text(f"links.{name}"), url) for name, url in occasion.links.items()]
+def answerable(occasion: Occasion) -> list[str]:
+    """The incidents of the letter that get links: those that are not over, the gravest first."""
+    every = ((occasion.incident, occasion.decision), *occasion.joined)
+    found = [i.incident_id for i, decision in every if not _is_over(decision)]
+    return found[: MOST_ANSWERED + 1]
+
+
+def _is_over(decision: Decision) -> bool:
+    return _BANNERS.get(decision.reason) in ("resolved", "night")
+
+
+def _links(incident: Incident, occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
+    """Label and address of what the reader may do about one incident, by a click and a button."""
+    found = occasion.links.get(incident.incident_id, {})
+    return [(spoken.text(f"links.{name}"), url) for name, url in found.items()]
 
 
 def brief(occasion: Occasion, spoken: Words) -> str:
@@ -253,8 +280,11 @@ def brief(occasion: Occasion, spoken: Words) -> str:
         lines.append(expectation)
     if occasion.nobody:
         lines.append(spoken.text("nobody.brief"))
-    if not is_over and (url := occasion.links.get("acknowledge")):
-        lines.append(spoken.say("links.brief", url=url))
+    own = occasion.links.get(incident.incident_id, {}).get("acknowledge")
+    if occasion.all_link:
+        lines.append(spoken.say("links.brief_all", url=occasion.all_link))
+    elif not is_over and own:
+        lines.append(spoken.say("links.brief", url=own))
     return "\n".join(lines)
 
 
@@ -515,29 +545,40 @@ def _next_letters(occasion: Occasion, spoken: Words) -> list[str]:
     return [*lines, spoken.say("end.ack", id=incident.incident_id[:SHOWN_ID])]
 
 
-def _joined(each: tuple[Incident, Decision], occasion: Occasion, spoken: Words) -> str:
-    """One line about an incident of which the letter tells beside its first."""
+def _unlisted(count: int, spoken: Words) -> str | None:
+    """That more are meant than listed; None where all are."""
+    rest = count - MOST_JOINED
+    return spoken.say("also.more", alerts=spoken.count("alerts", rest)) if rest > 0 else None
+
+
+def _joined(
+    each: tuple[Incident, Decision], occasion: Occasion, spoken: Words
+) -> tuple[str, list[tuple[str, str]]]:
+    """One line about an incident of which the letter tells beside its first, and its links."""
     incident, decision = each
     alone = replace(occasion, incident=incident, decision=decision)
-    return spoken.say(
+    line = spoken.say(
         "also.joined",
         status=spoken.text(f"status.{_status(alone)}"),
         where=where(incident, occasion.settings, spoken),
         headline=_headline(alone, spoken),
         id=incident.incident_id[:SHOWN_ID],
     )
+    return line, _links(incident, occasion, spoken)
 
 
 def _others(occasion: Occasion, spoken: Words) -> list[str]:
-    return [
+    lines = [
         spoken.say(
             "also.line",
             label=rules.read(other.alert.rule_id).say("Label", spoken.locale),
             where=where(other, occasion.settings, spoken),
             opened=spoken.moment(other.opened_at),
         )
-        for other in occasion.others
+        for other in occasion.others[:MOST_JOINED]
     ]
+    rest = _unlisted(len(occasion.others), spoken)
+    return [*lines, rest] if rest else lines
 
 
 def _rule(incident: Incident, spoken: Words) -> list[str]:

@@ -100,9 +100,10 @@ def letter(found: tuple[Open, ...], *, settings: Settings, changed_at: datetime)
     spoken = alert_letter.spoken(who.zone, who.locale)
     institution = plain(who.name)
     count = spoken.count("handover", len(found))
-    subject = spoken.say("handover.subject", count=count, institution=institution)
     before = ", ".join(plain(r.name) for r in oncall.before(settings, at=changed_at))
     nobody = oncall.trouble(settings, at=changed_at)
+    name = "handover.subject_nobody" if nobody else "handover.subject"
+    subject = spoken.say(name, count=count, institution=institution)
     values = {
         "w": spoken,
         "institution": institution,

@@ -45,6 +45,7 @@ Trouble = Literal["broken", "expired", "used", "gone", "busy", "refused"]
 WAIT_SECONDS = 8.0  # for a run that holds the warehouse
 MOST_BYTES = 4_096  # of a form
 BODY_SECONDS = 10.0
+MOST_LISTED = 60  # of the incidents that a link takes in hand together
 HOURS = (1, 4, 12, 24, 72, 168)
 _REASON = (3, 300)
 _STATUS: Mapping[Trouble, int] = {
@@ -106,6 +107,15 @@ class _Case:
     opened_at: datetime
     acked_at: datetime | None
     acked_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pile:
+    """A link that counts for a whole letter, whose it is, and its incidents as rows."""
+
+    claim: Claim
+    actor: str
+    rows: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(slots=True)
@@ -175,6 +185,8 @@ async def _form(request: Request) -> Mapping[str, str] | None:
 def _shown(desk: _Desk, spoken: Words, token: str) -> Response:
     """The page that says what will happen; reads, and changes nothing."""
     with _warehouse(desk, read_only=True) as connection:
+        if _claim(desk, token)[1].action == links.ALL:
+            return _ask_all(_pile(connection, desk, token), desk.settings, spoken)
         case = _case(connection, desk, token)
     return _ask(case, desk.settings, spoken)
 
@@ -182,24 +194,42 @@ def _shown(desk: _Desk, spoken: Words, token: str) -> Response:
 def _done(desk: _Desk, spoken: Words, token: str, form: Mapping[str, str]) -> Response:
     """Do what the link asks for, once; the page that says so."""
     with _warehouse(desk, read_only=False) as connection:
+        if _claim(desk, token)[1].action == links.ALL:
+            return _done_all(connection, desk, spoken, token)
         case = _case(connection, desk, token)
         problem = _problem(case, form)
         if problem:
             return _ask(case, desk.settings, spoken, problem=spoken.text(f"problem.{problem}"))
         now = desk.now()
         is_new, until = _act(connection, case, form, now)
-        used = {
-            "link_id": case.claim.link_id,
-            "incident_id": case.claim.incident_id,
-            "action": case.claim.action,
-            "actor": case.actor,
-            "used_at": now,
-        }
-        warehouse.run(connection, "writes/link_use_add", used)
+        _use(connection, case.claim, case.actor, now)
     log.info("link.used action=%s incident=%s", case.claim.action, case.claim.incident_id)
     name = f"{case.claim.action}.{'done' if is_new else 'before'}"
     line = spoken.say(name, until=spoken.moment(until) if until else "")
     return _page(case.claim.action, case, desk.settings, spoken, lines=[line])
+
+
+def _done_all(connection: Connection, desk: _Desk, spoken: Words, token: str) -> Response:
+    """Take every incident of a letter in hand, once; the page that says so."""
+    pile, now = _pile(connection, desk, token), desk.now()
+    ids = [row["incident_id"] for row in pile.rows]
+    count = alert_actions.acknowledge_all(connection, ids, actor=pile.actor, at=now)
+    _use(connection, pile.claim, pile.actor, now)
+    log.info("link.used action=%s count=%d", pile.claim.action, count)
+    line = spoken.say("acknowledge_all.done", alerts=spoken.count("alerts", count))
+    values = {"title": spoken.text("acknowledge_all.title"), "lines": [line]}
+    return _rendered(desk.settings, spoken, 200, values)
+
+
+def _use(connection: Connection, claim: Claim, actor: str, now: datetime) -> None:
+    used = {
+        "link_id": claim.link_id,
+        "incident_id": claim.incident_id,
+        "action": claim.action,
+        "actor": actor,
+        "used_at": now,
+    }
+    warehouse.run(connection, "writes/link_use_add", used)
 
 
 @contextmanager
@@ -223,11 +253,7 @@ def _warehouse(desk: _Desk, *, read_only: bool) -> Iterator[Connection]:
 
 def _case(connection: Connection, desk: _Desk, token: str) -> _Case:
     """The link and its incident; _Stopped for one that does not count, or no longer."""
-    try:
-        secret = links.key(desk.settings.home)
-        claim = links.read(secret, token, now=desk.now())
-    except LinkError as error:
-        raise _Stopped(error.reason) from error
+    secret, claim = _claim(desk, token)
     found = _incident(connection, claim)
     actor = _actor(connection, secret, claim)
     if found["used_at"] is not None:
@@ -240,6 +266,36 @@ def _case(connection: Connection, desk: _Desk, token: str) -> _Case:
         acked_at=found["acked_at"],
         acked_by=found["acked_by"],
     )
+
+
+def _claim(desk: _Desk, token: str) -> tuple[bytes, Claim]:
+    """The key of this home, and what a link asks for; _Stopped where it does not count."""
+    try:
+        secret = links.key(desk.settings.home)
+        return secret, links.read(secret, token, now=desk.now())
+    except LinkError as error:
+        raise _Stopped(error.reason) from error
+
+
+def _pile(connection: Connection, desk: _Desk, token: str) -> _Pile:
+    """The incidents of the letter that a link names; _Stopped where it does not count, or all are
+    over."""
+    secret, claim = _claim(desk, token)
+    asked = {"letter_id": claim.incident_id, "link_id": claim.link_id}
+    used = warehouse.run(connection, "writes/link_used", asked).fetchone()
+    if used:
+        raise _Stopped("used", used[0])
+    found = warehouse.run(connection, "writes/link_letter", asked)
+    names = [column[0] for column in found.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    ours = [row for row in rows if _is_sent_to(row["recipient"], claim, secret)]
+    if not ours:
+        raise _Stopped("gone")
+    return _Pile(claim=claim, actor=str(ours[0]["recipient"]), rows=tuple(ours))
+
+
+def _is_sent_to(recipient: str, claim: Claim, secret: bytes) -> bool:
+    return hmac.compare_digest(links.who(secret, claim.incident_id, recipient), claim.who)
 
 
 def _alert(evidence: str) -> Alert:
@@ -267,7 +323,7 @@ def _actor(connection: Connection, secret: bytes, claim: Claim) -> str:
     """To whom the link was sent; _Stopped when no message about the incident went to them."""
     asked = {"incident_id": claim.incident_id}
     for (recipient,) in warehouse.run(connection, "writes/link_readers", asked).fetchall():
-        if hmac.compare_digest(links.who(secret, claim.incident_id, recipient), claim.who):
+        if _is_sent_to(recipient, claim, secret):
             return str(recipient)
     raise _Stopped("gone")
 
@@ -318,6 +374,32 @@ def _ask(case: _Case, settings: Settings, spoken: Words, *, problem: str | None 
     )  # fmt: skip
 
 
+def _ask_all(pile: _Pile, settings: Settings, spoken: Words) -> Response:
+    values = {
+        "title": spoken.text("acknowledge_all.title"),
+        "lines": [spoken.text("acknowledge_all.what")],
+        "items": [_item(row, settings, spoken) for row in pile.rows[:MOST_LISTED]],
+        "button": spoken.text("acknowledge_all.button"),
+        "actor": spoken.say("page.actor", actor=pile.actor),
+    }
+    if (rest := len(pile.rows) - MOST_LISTED) > 0:
+        more = spoken.say("acknowledge_all.more", alerts=spoken.count("alerts", rest))
+        values["items"] = [*values["items"], more]
+    return _rendered(settings, spoken, 200, values)
+
+
+def _item(row: Mapping[str, Any], settings: Settings, spoken: Words) -> str:
+    """One incident of a letter on a line; its id where its row or rule is not of this version."""
+    try:
+        alert = _alert(row["evidence"])
+    except _Stopped:
+        return str(row["incident_id"])
+    told = alert_letter.spoken(settings.institution.zone, spoken.locale)
+    where = alert_letter.about(alert.subject_id, alert.scope, settings, told)
+    line = f"{where} · {alert_letter.headline(alert, told)}"
+    return f"{line} ({spoken.text('page.acked')})" if row["acked_at"] else line
+
+
 def _page(
     name: str, case: _Case, settings: Settings, spoken: Words, *, status: int = 200, **values: Any
 ) -> Response:
@@ -354,7 +436,7 @@ def _rendered(
 ) -> Response:
     blank = dict.fromkeys(("where", "headline", "opened", "acked", "problem", "button", "actor"))
     shown: dict[str, Any] = {
-        **blank, "lines": [], "hours": [], "w": spoken, "style": Markup(_STYLE),  # noqa: S704
+        **blank, "lines": [], "items": [], "hours": [], "w": spoken, "style": Markup(_STYLE),  # noqa: S704
         "institution": plain(settings.institution.name),
         "other": next(each for each in LOCALES if each != spoken.locale),
     }  # fmt: skip

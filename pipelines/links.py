@@ -17,8 +17,9 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,12 +31,16 @@ from pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Action = Literal["acknowledge", "silence", "false_alarm"]
+Action = Literal["acknowledge", "silence", "false_alarm", "acknowledge_all"]
 ACTIONS: tuple[Action, ...] = ("acknowledge", "silence", "false_alarm")
+# Of every incident that a letter tells of: its token names the letter in the incident's place.
+ALL: Action = "acknowledge_all"
+_SIGNED: tuple[Action, ...] = (*ACTIONS, ALL)  # a token holds the place of its action here
 PATH = "/alerts"  # below the address of `[web] url`
 _VERSION, _KEY_BYTES = 1, 32
-_WHO, _MAC = 9, 16  # bytes
-_LENGTH = 1 + 1 + 4 + 8 + _WHO + _MAC
+_ID, _WHO, _MAC = 8, 9, 16  # bytes
+_LENGTH = 1 + 1 + 4 + _ID + _WHO + _MAC
+_Act = tuple[str, Action]  # of which incident, and what
 
 
 class LinkError(VigieError):
@@ -48,7 +53,10 @@ class LinkError(VigieError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a link that counts asks for; `who` is the reader's pseudonym, `link_id` its name."""
+    """What a link that counts asks for; `who` is the reader's pseudonym, `link_id` its name.
+
+    `incident_id` is the start of the outbox's key of a letter where the action is ALL.
+    """
 
     action: Action
     incident_id: str
@@ -59,9 +67,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A letter's links before it is anybody's: action to address, and how to make it theirs."""
+    """A letter's links before it is anybody's, and how to make it theirs.
 
-    links: Mapping[Action, str] = field(default_factory=dict)
+    `links` are by incident and action; `all_link` takes all of them in hand, None for one alone.
+    """
+
+    links: Mapping[str, Mapping[Action, str]] = field(default_factory=dict)
+    all_link: str | None = None
     personal: Callable[[Letter, str], Letter] | None = None
 
 
@@ -109,7 +121,7 @@ def token(
 ) -> str:
     """The signed token of a link, 52 letters of base64url."""
     seconds = int(expires_at.timestamp()).to_bytes(4, "big")
-    head = bytes((_VERSION, ACTIONS.index(action))) + seconds + bytes.fromhex(incident_id)
+    head = bytes((_VERSION, _SIGNED.index(action))) + seconds + bytes.fromhex(incident_id)
     said = head + who(secret, incident_id, recipient)
     return _written(said + _mac(secret, "link", said)[:_MAC])
 
@@ -124,13 +136,13 @@ def read(secret: bytes, written: str, *, now: datetime) -> Claim:
     said, mac = raw[:-_MAC], raw[-_MAC:]
     if not hmac.compare_digest(mac, _mac(secret, "link", said)[:_MAC]):
         raise LinkError("broken")
-    if said[0] != _VERSION or said[1] >= len(ACTIONS):
+    if said[0] != _VERSION or said[1] >= len(_SIGNED):
         raise LinkError("broken")
     expires_at = datetime.fromtimestamp(int.from_bytes(said[2:6], "big"), UTC)
     if now >= expires_at:
         raise LinkError("expired")
     return Claim(
-        action=ACTIONS[said[1]],
+        action=_SIGNED[said[1]],
         incident_id=said[6:14].hex(),
         who=said[14:],
         expires_at=expires_at,
@@ -149,39 +161,44 @@ def _raw(written: str) -> bytes:
     return raw
 
 
-def offer(settings: Settings, incident_id: str, *, as_of: datetime) -> Offer:
-    """The links of a letter about an incident; none where `[web]` gives no address.
+def offer(
+    settings: Settings,
+    incident_ids: Sequence[str],
+    *,
+    as_of: datetime,
+    letter_key: Callable[[str], str],
+) -> Offer:
+    """The links of a letter about incidents; none where `[web]` gives no address.
 
-    Until the letter is made somebody's, a mark that only this home can make stands for each link,
-    so that no text of a stranger becomes one.
+    `letter_key` gives the key of the outbox's row for a reader. Until the letter is somebody's, a
+    mark that only this home can make stands for each link, so that no text of a stranger becomes
+    one.
     """
-    if not settings.web.url:
+    if not settings.web.url or not incident_ids:
         return Offer()
     try:
         secret = key(settings.home)
     except (VigieError, OSError) as error:
         log.error("links.without reason=%s", error)  # an alert without links is better than none
         return Offer()
-    marks = {each: _mark(settings, secret, incident_id, each) for each in ACTIONS}
+    acts: list[_Act] = [(each, action) for each in incident_ids for action in ACTIONS]
+    if len(incident_ids) > 1:
+        acts.append((incident_ids[0], ALL))
+    marks = {act: _mark(settings, secret, *act) for act in acts}
     expires_at = as_of + timedelta(hours=settings.web.link_hours)
 
-    def personal(letter: Letter, recipient: str) -> Letter:
-        told = {
-            marks[each]: _address(
-                settings,
-                token(
-                    secret,
-                    action=each,
-                    incident_id=incident_id,
-                    recipient=recipient,
-                    expires_at=expires_at,
-                ),
-            )
-            for each in ACTIONS
-        }
-        return _with(letter, told)
+    def address(act: _Act, recipient: str) -> str:
+        named = letter_key(recipient)[: 2 * _ID] if act[1] == ALL else act[0]
+        signed = token(
+            secret, action=act[1], incident_id=named, recipient=recipient, expires_at=expires_at
+        )
+        return _address(settings, signed)
 
-    return Offer(marks, personal)
+    def personal(letter: Letter, recipient: str) -> Letter:
+        return _with(letter, {marks[act]: address(act, recipient) for act in acts})
+
+    links = {each: {action: marks[each, action] for action in ACTIONS} for each in incident_ids}
+    return Offer(links, marks.get((incident_ids[0], ALL)), personal)
 
 
 def _mark(settings: Settings, secret: bytes, incident_id: str, action: Action) -> str:
@@ -194,9 +211,10 @@ def _address(settings: Settings, last: str) -> str:
 
 
 def _with(letter: Letter, told: Mapping[str, str]) -> Letter:
+    """The letter with an address for every mark, put in by one look at each of its texts."""
+    marks = re.compile("|".join(re.escape(mark) for mark in told))
+
     def put(text: str) -> str:
-        for mark, address in told.items():
-            text = text.replace(mark, address)
-        return text
+        return marks.sub(lambda found: told[found[0]], text)
 
     return replace(letter, text=put(letter.text), html=put(letter.html), brief=put(letter.brief))

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -23,6 +24,7 @@ from pipelines import (
     incident_rows,
     links,
     oncall,
+    outbox,
     rules,
     surroundings,
     warehouse,
@@ -455,14 +457,20 @@ def _post(
         log.error("incident.nobody_to_tell id=%s reason=%s", incident.incident_id, reason)
         return
     kind = reason if reason in ("escalation", "rest") else told.told.kind
-    offered = links.offer(occasion.settings, incident.incident_id, as_of=as_of)
-    letter = alert_letter.letter(replace(occasion, links=offered.links))
+    key = f"{incident.fingerprint}:{incident.incident_id}:{kind}:{told.told.sequence}"
+    offered = links.offer(
+        occasion.settings,
+        alert_letter.answerable(occasion),
+        as_of=as_of,
+        letter_key=partial(outbox.identity_of, occasion.settings, key, kind),
+    )
+    letter = alert_letter.letter(replace(occasion, links=offered.links, all_link=offered.all_link))
     alert_record.keep(connection, occasion, told.told, letter)
     enqueue(
         connection,
         letter,
         kind=kind,
-        key=f"{incident.fingerprint}:{incident.incident_id}:{kind}:{told.told.sequence}",
+        key=key,
         settings=occasion.settings,
         recipients=readers,
         as_of=as_of,

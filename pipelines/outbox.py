@@ -90,9 +90,8 @@ def enqueue(
     `personal` makes of a letter that of one reader, whose links it holds.
     """
     before = _count(connection)
-    routes = (route for each in recipients for route in _routes(each, letter, settings))
-    for channel, address in dict.fromkeys(routes):
-        identity = _identity(settings, key, kind, address)
+    for (channel, address), readers in _carried(recipients, letter, settings).items():
+        identity = identity_of(settings, key, kind, address)
         opening = _message_id(settings, thread, address) if thread else None
         message_id = opening if opening and thread == key else _spelt(settings, identity)
         own = _as_sent(personal(letter, address) if personal else letter, address, settings)
@@ -109,9 +108,21 @@ def enqueue(
             "message_id": message_id,
             "message": message,
             "created_at": as_of,
+            "readers": readers,
         }
         warehouse.run(connection, "writes/outbox_add", row)
     return _count(connection) - before
+
+
+def _carried(
+    recipients: Sequence[Recipient], letter: Letter, settings: Settings
+) -> dict[tuple[str, str], list[str]]:
+    """Each way that the letter goes, and the mail addresses of those who read it there."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in recipients:
+        for route in _routes(each, letter, settings):
+            found.setdefault(route, []).append(each.email)
+    return {route: sorted(set(readers)) for route, readers in found.items()}
 
 
 def _routes(recipient: Recipient, letter: Letter, settings: Settings) -> list[tuple[str, str]]:
@@ -167,14 +178,15 @@ def _count(connection: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _identity(settings: Settings, key: str, kind: str, address: str) -> str:
+def identity_of(settings: Settings, key: str, kind: str, address: str) -> str:
+    """The key of the row for one reader: 64 hex digits that follow from what is said to whom."""
     parts = (settings.institution.id, key, kind, address)
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def _message_id(settings: Settings, thread: str, address: str) -> str:
     """The Message-ID that opens a thread for one reader: the same whenever it is asked for."""
-    return _spelt(settings, _identity(settings, thread, "thread", address))
+    return _spelt(settings, identity_of(settings, thread, "thread", address))
 
 
 def _spelt(settings: Settings, identity: str) -> str:

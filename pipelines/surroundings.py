@@ -23,7 +23,8 @@ class Surroundings:
     """What is true of every incident at one moment.
 
     `silenced` holds fingerprints, `events` the planned events that go on, `impaired` the sources
-    that are late or cut short, `mails` how many alert mails each address has had in an hour,
+    that are late or cut short, `mails` how many letters about alerts each person has had in an hour
+    (by mail address),
     `chain` who is told of a critical one: on call, second, head.
     """
 

@@ -1,6 +1,6 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
---   source_hour, canary_heard, incident_event, incident, alert_evidence, incident_ack, silence,
+--   source_hour, canary_heard, warning_round, incident_event, incident, alert_evidence, incident_ack, silence,
 --   alert_label, outbox_incident, outbox, link_use, attention. Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
@@ -18,6 +18,8 @@ delete from source_hour
 where source_hour.hour_at < cast($count_before as timestamptz);
 delete from canary_heard
 where canary_heard.heard_at < cast($count_before as timestamptz);
+delete from warning_round
+where warning_round.made_at < cast($count_before as timestamptz);
 delete from outbox_incident
 where outbox_incident.told_at < cast($count_before as timestamptz);
 delete from outbox

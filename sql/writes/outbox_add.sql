@@ -6,8 +6,8 @@ using (select 1 as one) as fresh
     on outbox.outbox_key = $outbox_key
 when not matched then insert (
     outbox_key, incident_id, kind, reason, channel, recipient, message_id, message,
-    created_at, attempt_count, next_try_at, sent_at, last_error
+    created_at, attempt_count, next_try_at, sent_at, last_error, readers
 ) values (
     $outbox_key, $incident_id, $kind, $reason, $channel, $recipient, $message_id, $message,
-    $created_at, 0, $created_at, null, null
+    $created_at, 0, $created_at, null, null, $readers
 );

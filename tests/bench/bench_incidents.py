@@ -57,7 +57,7 @@ insert into outbox
 select
     sha256(incident_id || place), incident_id, ['firing', 'resolved'][place + 1], 'first', 'email',
     'astreinte@valmorin.example', '<' || incident_id || '@valmorin.example>', ''::blob,
-    opened_at + to_hours(cast(place as integer)), 1, opened_at, opened_at, null
+    opened_at + to_hours(cast(place as integer)), 1, opened_at, opened_at, null, null
 from incident, range(2) as steps(place)
 where state = 'resolved'
 """

@@ -90,7 +90,7 @@ def home(tmp_path: Path) -> Path:
         load.load(connection, files, loaded_at=SEEN)
         connection.execute(
             "insert into outbox values ('k', null, 'digest', 'daily', 'email', 'a@b.example', 'm',"
-            " 'quoted'::blob, $at, 0, $at, $at, null)",
+            " 'quoted'::blob, $at, 0, $at, $at, null, null)",
             {"at": SEEN + timedelta(minutes=1)},
         )
         connection.execute(
@@ -329,7 +329,7 @@ def test_a_mail_that_waits_and_quotes_an_erased_post_is_never_sent(home: Path) -
             mail.add_alternative(f'<a href="{url}">lire</a>', subtype="html", cte="base64")
             connection.execute(
                 "insert into outbox values (?, null, 'alert', 'daily', 'email', 'a@b.example', 'm',"
-                " ?, ?, 0, ?, null, null)",
+                " ?, ?, 0, ?, null, null, null)",
                 [key, mail.as_bytes(), SEEN, SEEN],
             )
     gone = erasure.erase(_settings(home), as_of=SEEN, source="mastodon", native_id=post.native_id)

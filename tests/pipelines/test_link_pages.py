@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from pipelines import hooks, link_pages, links, notify, warehouse
+from pipelines import alert_actions, hooks, link_pages, links, notify, warehouse
 from pipelines.settings import Settings, Web
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import AS_OF, MODERATOR, settings
@@ -215,3 +215,82 @@ def test_hostile_names_are_escaped(tmp_path: Path) -> None:
 
 def test_without_an_address_there_are_no_pages(tmp_path: Path) -> None:
     assert link_pages.routes(settings(tmp_path), now=lambda: AS_OF) == []
+
+
+def storm(town: Town, count: int = 3) -> None:
+    """Another letter, about `count` alerts that begin together an hour later."""
+    topics = [f"T{n:02d}" for n in range(1, count + 1)]
+    alerts = [alert(1.5, severity="critical", rule_id="topic_surge", scope=t) for t in topics]
+    with warehouse.opened(town.settings.home) as connection:
+        connection.execute("delete from outbox; delete from incident")
+        notify.record(connection, alerts, settings=town.settings, as_of=AS_OF)
+
+
+ALL = "Je m’occupe de toutes ces alertes"
+
+
+def test_each_alert_of_a_letter_is_answered_by_its_own_link(town: Town) -> None:
+    storm(town)
+    [(message,)] = town.rows("select message from outbox")
+    mail = message_from_bytes(message, policy=policy.default)
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    html = unescape(mail.get_body(("html",)).get_content())  # type: ignore[union-attr]
+    found = re.findall(r"(?:Fausse alerte) : (\S+)", text)
+    assert len(set(found)) == 3
+    assert all(url in html for url in found)
+    for url in found:
+        assert town.client.post(urlsplit(url).path).status_code == 200
+    labelled = town.rows("select distinct incident_id from alert_label")
+    assert sorted(labelled) == sorted(town.rows("select incident_id from incident"))
+
+
+def test_one_link_takes_all_in_hand_in_two_steps_and_once(town: Town) -> None:
+    storm(town)
+    [(first, *_), *_] = town.rows("select incident_id from incident order by scope")
+    with warehouse.opened(town.settings.home) as connection:
+        alert_actions.acknowledge(connection, first, actor="anne", at=AS_OF)
+    asked = town.client.get(town.link(ALL))
+    assert asked.status_code == 200
+    page = said(asked.text)
+    assert page.count("Eau : ") == 3
+    assert page.count("Prise en charge") == 1
+    assert f"Au nom de {MODERATOR}" in page
+    assert len(town.rows("select * from incident_ack")) == 1
+    done = town.client.post(town.link(ALL))
+    assert "vous vous occupez de 2 alertes" in said(done.text)
+    held = town.rows("select acked_by, count(*) from incident_ack group by all order by all")
+    assert held == [("anne", 1), (MODERATOR, 2)]
+    assert len(town.rows("select * from incident_event where state_to = 'acked'")) == 3
+    for again in (town.client.post(town.link(ALL)), town.client.get(town.link(ALL))):
+        assert "Ce lien a déjà servi" in said(again.text)
+
+
+def test_the_link_for_all_serves_nobody_else_and_ends_with_its_alerts(town: Town) -> None:
+    storm(town)
+    [(letter,)] = town.rows("select outbox_key from outbox")
+    stolen = links.token(
+        links.key(town.settings.home),
+        action="acknowledge_all",
+        incident_id=letter[:16],
+        recipient="ailleurs@v.example",
+        expires_at=AS_OF + HOUR,
+    )
+    assert town.client.post(f"/alerts/{stolen}").status_code == 410
+    town.rows("update incident set state = 'resolved'")
+    assert town.client.post(town.link(ALL)).status_code == 410
+    town.now[0] = AS_OF + 48 * HOUR
+    assert "Ce lien a expiré" in said(town.client.post(town.link(ALL)).text)
+    assert town.rows("select * from incident_ack") == []
+
+
+def test_a_letter_about_hundreds_keeps_to_the_size_of_a_mail(town: Town) -> None:
+    storm(town, 300)
+    [(message,)] = town.rows("select message from outbox")
+    mail = message_from_bytes(message, policy=policy.default)
+    html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert len(html.encode()) < 60_000  # mail programs cut at about 100 KB
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "et 259 alertes de plus" in text
+    assert text.count("Fausse alerte : ") == 13
+    done = town.client.post(town.link(ALL))
+    assert "vous vous occupez de 300 alertes" in said(done.text)

@@ -13,7 +13,7 @@ from pipelines import links
 from pipelines.errors import VigieError
 from pipelines.letter import Letter
 from pipelines.links import LinkError
-from pipelines.settings import Web
+from pipelines.settings import Settings, Web
 from tests.pipelines.watched import AS_OF, settings
 
 KEY = bytes(range(32))
@@ -25,6 +25,30 @@ def token(key: bytes = KEY, recipient: str = "a@v.example") -> str:
     return links.token(
         key, action="silence", incident_id=INCIDENT, recipient=recipient, expires_at=EXPIRES
     )
+
+
+def offered(town: Settings, *incidents: str) -> links.Offer:
+    return links.offer(
+        town, incidents or (INCIDENT,), as_of=AS_OF, letter_key=lambda who: who.encode().hex() * 3
+    )
+
+
+def test_every_incident_of_a_letter_has_links_of_its_own_and_one_takes_all(tmp_path: Path) -> None:
+    town = settings(tmp_path, web=Web(url="https://vigie.valmorin.example"))
+    second = "f" * 16
+    assert offered(town).all_link is None
+    offer = offered(town, INCIDENT, second)
+    assert offer.personal is not None
+    every = [offer.links[INCIDENT]["silence"], offer.links[second]["silence"], offer.all_link]
+    letter = Letter(subject="s", text="\n".join(map(str, every)), html="", brief="")
+    lines = offer.personal(letter, "a@v.example").text.splitlines()
+    key = links.key(tmp_path)
+    claims = [links.read(key, line.rpartition("/")[2], now=AS_OF) for line in lines]
+    assert [(claim.action, claim.incident_id) for claim in claims] == [
+        ("silence", INCIDENT),
+        ("silence", second),
+        ("acknowledge_all", (b"a@v.example".hex() * 3)[:16]),
+    ]
 
 
 def test_a_token_says_what_it_was_made_for() -> None:
@@ -80,15 +104,13 @@ def test_a_letter_becomes_one_readers_and_no_text_of_a_stranger_becomes_a_link(
     tmp_path: Path,
 ) -> None:
     town = settings(tmp_path, web=Web(url="https://vigie.valmorin.example"))
-    offer = links.offer(town, INCIDENT, as_of=AS_OF)
-    other = links.offer(
-        town.model_copy(update={"home": tmp_path / "ailleurs"}), INCIDENT, as_of=AS_OF
-    )
+    offer = offered(town)
+    other = offered(town.model_copy(update={"home": tmp_path / "ailleurs"}))
     assert offer.personal is not None
-    text = f"{offer.links['acknowledge']}\n{other.links['acknowledge']}\n"
+    text = f"{offer.links[INCIDENT]['acknowledge']}\n{other.links[INCIDENT]['acknowledge']}\n"
     letter = Letter(subject="s", text=text, html=text, brief=text)
     ours, stranger, *_ = offer.personal(letter, "a@v.example").text.splitlines()
-    assert stranger == other.links["acknowledge"]
+    assert stranger == other.links[INCIDENT]["acknowledge"]
     claim = links.read(links.key(tmp_path), ours.rpartition("/")[2], now=AS_OF)
     assert claim.who == links.who(links.key(tmp_path), INCIDENT, "a@v.example")
     again = offer.personal(letter, "b@v.example")
@@ -97,5 +119,5 @@ def test_a_letter_becomes_one_readers_and_no_text_of_a_stranger_becomes_a_link(
 
 
 def test_without_an_address_there_are_no_links_and_no_key(tmp_path: Path) -> None:
-    assert links.offer(settings(tmp_path), INCIDENT, as_of=AS_OF).links == {}
+    assert offered(settings(tmp_path)).links == {}
     assert not (tmp_path / "keys").exists()

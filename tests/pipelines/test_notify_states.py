@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import alert_actions, notify, rules
+from pipelines import alert_actions, handover, notify, rules
 from pipelines.alert import Alert
-from pipelines.settings import Event, Recipient, Settings
+from pipelines.settings import Channel, Event, Recipient, Settings
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.test_notify import critical, kinds, mails
 from tests.pipelines.watched import AS_OF, MODERATOR, empty, settings, shift
@@ -378,8 +378,8 @@ def test_who_had_too_many_mails_gets_the_rest_when_there_is_room(
     for n in range(6):
         connection.execute(
             "insert into outbox values (?, 'other', 'update', 'x', 'email', ?, 'm', 'x', ?, 0, ?,"
-            " ?, null)",
-            [f"k{n}", MODERATOR, AS_OF - 30 * MINUTE, AS_OF, AS_OF],
+            " ?, null, null)",
+            [f"k{n}", MODERATOR, AS_OF - 30 * MINUTE - timedelta(seconds=n), AS_OF, AS_OF],
         )
     lived(connection, two, always(alert()), until=60)
     found = [each for each in told(connection) if each[1] != "x"]
@@ -504,3 +504,57 @@ def test_a_day_replayed_to_an_hour_and_to_its_end_gives_the_same_mails_until_the
     for hour in (2, 5, 12):
         until = AS_OF + hour * HOUR
         assert _replayed(town, hour * 60) == [row for row in whole if row[0] <= until]
+
+
+def test_what_goes_by_a_chat_or_to_a_telephone_counts_for_whoever_reads_it(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    """Six letters an hour about warnings, however they come; by two ways at once one is one."""
+    phone = Channel(name="portable", kind="sms", address_env="VIGIE_PORTABLE")
+    ways: list[tuple[str, ...]] = [("portable",), ("email", "portable")]
+    for channels in ways:
+        made = town.model_copy(
+            update={
+                "channels": (phone,),
+                "recipients": tuple(
+                    r.model_copy(update={"channels": channels}) if r.email == MODERATOR else r
+                    for r in town.recipients
+                ),
+            }
+        )
+        connection.execute("delete from outbox; delete from incident")
+        alerts = [alert(scope=f"T{n:02d}", rule_id="topic_surge") for n in range(1, 9)]
+        for n in range(8):
+            for minutes in (0, 10, 15):
+                at = AS_OF - (12 - n) * 16 * MINUTE + minutes * MINUTE
+                notify.record(connection, alerts[: n + 1], settings=made, as_of=at)
+        before = connection.execute("select count(*) from outbox").fetchone()
+        worse = [replace(each, observed=400.0) for each in alerts]
+        notify.record(connection, worse, settings=made, as_of=AS_OF)
+        after = connection.execute("select count(*) from outbox").fetchone()
+        assert before is not None
+        assert after is not None
+        assert before[0] == 8 * len(channels)
+        assert after[0] - before[0] == 6 * len(channels)
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("fr", "PERSONNE D’ASTREINTE"), ("en", "NOBODY ON CALL")]
+)
+def test_that_nobody_is_on_call_stands_in_the_subject_of_every_letter_but_the_last(
+    connection: duckdb.DuckDBPyConnection, town: Settings, locale: str, words: str
+) -> None:
+    who = town.institution.model_copy(update={"locale": locale})
+    past = (shift(MODERATOR, "2026-01-01", "2026-01-02"),)
+    town = town.model_copy(update={"institution": who, "rota": past})
+    lived(connection, town, lambda minute: [critical()] if minute < 30 else [], until=110)
+    subjects = {kind: mail["Subject"] for kind, mail in mails(connection)}
+    assert words in subjects["firing"]
+    assert words in subjects["escalation"]
+    assert words not in subjects["resolved"]
+    assert words in _plain_subject(town)
+
+
+def _plain_subject(town: Settings) -> str:
+    """The subject at the change of shift after which nobody is on call."""
+    return handover.letter((), settings=town, changed_at=AS_OF).subject

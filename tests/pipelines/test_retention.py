@@ -64,7 +64,7 @@ def home(tmp_path: Path) -> Path:
         for key, sent_at in (("sent", SEEN), ("stuck", None)):
             connection.execute(
                 "insert into outbox values (?, 'i1', 'alert', 'opened', 'email', 'a@b.example',"
-                " 'm', 'quoted text'::blob, ?, 0, ?, ?, null)",
+                " 'm', 'quoted text'::blob, ?, 0, ?, ?, null, null)",
                 [key, SEEN, SEEN, sent_at],
             )
         for row in (

@@ -493,7 +493,7 @@ def _incident(connection: duckdb.DuckDBPyConnection) -> None:
     for number in range(3):
         connection.execute(
             "insert into outbox values (?, 'i1', 'firing', 'opened', 'email', 'a@example.org', ?,"
-            " 'x', ?, 1, ?, ?, null)",
+            " 'x', ?, 1, ?, ?, null, null)",
             [f"k{number}", f"m{number}", opened, opened, opened + timedelta(seconds=40)],
         )
 

@@ -232,7 +232,7 @@ def test_alert_log_tells_when_somebody_answered_and_not_who(
     for number, sent in enumerate((SEEN + timedelta(minutes=2), None)):
         connection.execute(
             "insert into outbox values (?, 'i1', 'alert', 'opened', 'email', 'a@b.example', 'm',"
-            " 'x', ?, 0, ?, ?, null)",
+            " 'x', ?, 0, ?, ?, null, null)",
             [str(number), SEEN, SEEN, sent],
         )
     row = connection.execute(
