@@ -66,6 +66,7 @@ PARTS = {
         ),
         *("links", "outbox", "channels"),
     ),
+    "preview": ("preview", "rehearsal"),
     "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
     "wording": ("wording",),
     "copies": ("copies",),
