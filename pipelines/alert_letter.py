@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-import tomllib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,13 +26,15 @@ from pipelines.incidents import (
     ESCALATION,
     JOIN,
     OPENINGS_A_DAY,
+    QUIET,
     REPEAT,
     Decision,
     Incident,
+    is_quiet,
 )
 from pipelines.letter import Letter
 from pipelines.settings import Recipient, Settings
-from pipelines.wording import Words, plain, words
+from pipelines.wording import Words, plain, typeset, words
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ _BANNERS = {
     "unstable": "unstable",
     "escalation": "unanswered",
 }
+_SIGNS = ":;!?«»"
+_HELD = re.compile(r"[\u00a0\u202f][:;!?»]|«\u00a0")
+_ABOUT_TONE = ("volume_surge", "negative_surge")  # whose share is that of negative texts
 _TONES = ("negative", "neutral", "positive", "undetermined")
 
 
@@ -150,14 +154,14 @@ def _status(occasion: Occasion) -> str:
 def _headline(occasion: Occasion, spoken: Words) -> str:
     incident = occasion.incident
     if _status(occasion) in ("resolved", "night"):
-        label = rules.read(incident.alert.rule_id).say("Label", spoken.locale)
+        label = _ruled(rules.read(incident.alert.rule_id), "Label", spoken)
         return spoken.say("ended", label=label, span=_lasted(occasion, spoken))
     return headline(incident.alert, spoken)
 
 
 def headline(alert: Alert, spoken: Words) -> str:
     """The figures of a rule in one line, as its header words them."""
-    template = rules.read(alert.rule_id).say("Headline", spoken.locale)
+    template = _ruled(rules.read(alert.rule_id), "Headline", spoken)
     return template.format(
         observed=spoken.number(alert.observed),
         expected=_number(alert.expected, spoken),
@@ -169,6 +173,15 @@ def headline(alert: Alert, spoken: Words) -> str:
         observed_span=span(alert.observed, spoken),
         expected_span=span(alert.expected or 0, spoken),
     )
+
+
+def label_of(alert: Alert, spoken: Words) -> str:
+    """How people call the rule of an alert."""
+    return _ruled(rules.read(alert.rule_id), "Label", spoken)
+
+
+def _ruled(rule: rules.Rule, name: str, spoken: Words) -> str:
+    return typeset(rule.say(name, spoken.locale), spoken.locale)
 
 
 def where(incident: Incident, settings: Settings, spoken: Words) -> str:
@@ -224,7 +237,7 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "w": spoken,
         "status": _status(occasion),
         "institution": plain(occasion.settings.institution.name),
-        "label": rule.say("Label", spoken.locale),
+        "label": _ruled(rule, "Label", spoken),
         "where": where(incident, occasion.settings, spoken),
         "headline": _headline(occasion, spoken),
         "expectation": None if is_over else _expectation(incident, spoken),
@@ -242,6 +255,9 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "incomplete": None if is_over else _incomplete(occasion),
         "links": [] if is_over else _links(incident, occasion, spoken),
         "all_link": occasion.all_link,
+        "urgent": [] if is_over else _urgent(occasion, spoken),
+        "preview": _preview(occasion, spoken),
+        "heading": spoken.text(_heading(incident)),
         "todo": [] if is_over else _todo(occasion, rule, spoken),
         "end": _end(occasion, rule, spoken, is_over=is_over),
         "others": [] if is_over else _others(occasion, spoken),
@@ -266,6 +282,33 @@ def _links(incident: Incident, occasion: Occasion, spoken: Words) -> list[tuple[
     """Label and address of what the reader may do about one incident, by a click and a button."""
     found = occasion.links.get(incident.incident_id, {})
     return [(spoken.text(f"links.{name}"), url) for name, url in found.items()]
+
+
+def _heading(incident: Incident) -> str:
+    """What stands over the messages: those of a threat are there to be read, not to be counted."""
+    return "sections.to_read" if _is_suspected(incident) else "sections.messages"
+
+
+def _is_suspected(incident: Incident) -> bool:
+    return incident.alert.scope.startswith("risk:")
+
+
+def _preview(occasion: Occasion, spoken: Words) -> str:
+    """What a locked screen shows after the subject: figures and words that rise, nobody's text."""
+    incident = occasion.incident
+    if _status(occasion) in ("resolved", "night") or incident.alert.subject_id is None:
+        return _reason(occasion, spoken)
+    if _is_suspected(incident):
+        return spoken.text("figures.unread")
+    terms = ", ".join(plain(term.term) for term in occasion.evidence.terms[:3])
+    found = (_expectation(incident, spoken), _tone_share(incident.alert, spoken), terms)
+    return " · ".join(part for part in found if part)
+
+
+def _tone_share(alert: Alert, spoken: Words) -> str | None:
+    if alert.share is None or alert.rule_id not in _ABOUT_TONE:
+        return None
+    return spoken.say("tone.short", share=_percent(alert.share, spoken))
 
 
 def brief(occasion: Occasion, spoken: Words) -> str:
@@ -498,15 +541,16 @@ def _covering(settings: Settings) -> Words:
 
 
 def _todo(occasion: Occasion, rule: rules.Rule, spoken: Words) -> list[str]:
-    owner = rule.say("Owner", spoken.locale)
-    lines = [rule.say("Procedure", spoken.locale)]
+    owner = _ruled(rule, "Owner", spoken)
+    lines = [_ruled(rule, "Procedure", spoken)]
     is_crisis = _is_crisis(occasion)
     if is_crisis:
         lines.insert(0, spoken.text("todo.crisis"))
         owner = spoken.text("todo.crisis_owner")
     lines.append(spoken.say("todo.owner", owner=owner))
     if rule.tells != "operators":
-        lines.append(spoken.text("todo.legal_yes" if is_crisis else "todo.legal_no"))
+        is_legal = is_crisis or rule.is_legal
+        lines.append(spoken.text("todo.legal_yes" if is_legal else "todo.legal_no"))
     return lines
 
 
@@ -518,9 +562,10 @@ def _is_crisis(occasion: Occasion) -> bool:
 def _end(occasion: Occasion, rule: rules.Rule, spoken: Words, *, is_over: bool) -> list[str]:
     if is_over:
         end = occasion.incident.resolved_at or occasion.as_of
-        return [spoken.say("end.closed", moment=spoken.moment(end + JOIN))]
+        closed = spoken.say("end.closed", moment=spoken.moment(end + JOIN))
+        return [_who_had_it(occasion.incident, spoken), closed]
     lines = [
-        spoken.say("end.resolves", resolves=rule.say("Resolves", spoken.locale)),
+        spoken.say("end.resolves", resolves=_ruled(rule, "Resolves", spoken)),
         spoken.text("end.next"),
     ]
     if occasion.decision.reason == "unstable":
@@ -528,21 +573,48 @@ def _end(occasion: Occasion, rule: rules.Rule, spoken: Words, *, is_over: bool) 
     return [*lines, *_next_letters(occasion, spoken)]
 
 
+def _who_had_it(incident: Incident, spoken: Words) -> str:
+    if incident.acked_at is None:
+        return spoken.text("end.free")
+    who, moment = plain(incident.acked_by or ""), spoken.moment(incident.acked_at)
+    return spoken.say("end.held", who=who, moment=moment)
+
+
 def _next_letters(occasion: Occasion, spoken: Words) -> list[str]:
-    """When people hear of it again: the escalation of a critical one, and the reminder."""
+    """When people hear of it again, and how it is taken in hand without a link."""
+    incident = occasion.incident
+    if incident.acked_at is not None:
+        return []
+    lines = [spoken.say("end.repeat", moment=spoken.moment(_reminder_at(occasion)))]
+    return [*lines, spoken.say("end.ack", id=incident.incident_id[:SHOWN_ID])]
+
+
+def _reminder_at(occasion: Occasion) -> datetime:
+    """When the reminder is due; that of a warning waits for the end of the quiet hours."""
+    severity, zone = occasion.incident.severity, occasion.settings.institution.zone
+    due = occasion.as_of + REPEAT[severity]
+    while severity == "warning" and is_quiet(due, zone):
+        local = due.astimezone(zone)
+        morning = datetime.combine(local.date(), QUIET[1], zone).astimezone(UTC)
+        due = morning if morning > due else morning + timedelta(days=1)
+    return due
+
+
+def _urgent(occasion: Occasion, spoken: Words) -> list[str]:
+    """Who is told next, and when, unless the reader acts; or who has it in hand."""
     incident = occasion.incident
     if incident.acked_at is not None:
         who, moment = plain(incident.acked_by or ""), spoken.moment(incident.acked_at)
         return [spoken.say("end.acked", who=who, moment=moment)]
-    next_at = occasion.as_of + REPEAT[incident.severity]
-    lines = [spoken.say("end.repeat", moment=spoken.moment(next_at))]
-    if incident.severity != "critical":
-        return lines
+    if incident.severity != "critical" or occasion.decision.reason == "unstable":
+        return []
     since = incident.alarm.since if incident.alarm else occasion.as_of
-    for name, wait, people in zip(("second", "head"), ESCALATION, occasion.chain[1:], strict=False):
-        if people and since + wait > occasion.as_of:
-            lines.append(spoken.say(f"end.{name}", time=spoken.time(since + wait)))
-    return [*lines, spoken.say("end.ack", id=incident.incident_id[:SHOWN_ID])]
+    steps = zip(("second", "head"), ESCALATION, occasion.chain[1:], strict=False)
+    return [
+        spoken.say(f"end.{name}", time=spoken.time(since + wait))
+        for name, wait, people in steps
+        if people and since + wait > occasion.as_of
+    ]
 
 
 def _unlisted(count: int, spoken: Words) -> str | None:
@@ -571,7 +643,7 @@ def _others(occasion: Occasion, spoken: Words) -> list[str]:
     lines = [
         spoken.say(
             "also.line",
-            label=rules.read(other.alert.rule_id).say("Label", spoken.locale),
+            label=label_of(other.alert, spoken),
             where=where(other, occasion.settings, spoken),
             opened=spoken.moment(other.opened_at),
         )
@@ -606,13 +678,14 @@ def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
     if curve is None:
         return None
     named = where(occasion.incident, occasion.settings, spoken)
+    title = f"{named} · {spoken.text('curve.title')}"
     try:
         png = charts.curve(
             curve.times,
             curve.counts,
             low=curve.low,
             high=curve.high,
-            title=spoken.say("curve.title", where=named),
+            title=title,
             mark_at=max(occasion.incident.opened_at, curve.times[0]),
             locale=spoken.locale,
             zone=spoken.zone,
@@ -631,13 +704,7 @@ def _words(settings: Settings) -> Words:
 
 def spoken(zone: tzinfo, locale: str) -> Words:
     """The words of alert mails in a locale, with the times of a zone."""
-    return Words(locale, zone, _texts(locale))
-
-
-@lru_cache(maxsize=2)
-def _texts(locale: str) -> Mapping[str, Any]:
-    path = files("pipelines") / "templates" / f"alert.{locale}.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return words(locale, zone, name="alert")
 
 
 @lru_cache(maxsize=1)
@@ -652,9 +719,14 @@ def _environment() -> Environment:
 
 
 def _tidied(text: str) -> str:
-    """Plain text without spaces at line ends and with at most one empty line between parts."""
+    """Plain text without spaces at line ends and with at most one empty line between parts.
+
+    Its French signs stand after an ordinary space: mail programs that make links of addresses in a
+    plain text take a no-break space for a part of them.
+    """
     lines: list[str] = []
-    for line in (raw.rstrip() for raw in text.splitlines()):
+    loose = _HELD.sub(lambda found: found.group().replace(found.group().strip(_SIGNS), " "), text)
+    for line in (raw.rstrip() for raw in loose.splitlines()):
         if line or (lines and lines[-1]):
             lines.append(line)
     return "\n".join(lines).strip() + "\n"

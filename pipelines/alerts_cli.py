@@ -7,6 +7,7 @@ without it, the account that runs the command.
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,6 +201,37 @@ def _change(desk: Desk, row: dict[str, Any]) -> tuple[str, ...]:
         spoken.text("show.rule") if row["actor"] == "rule" else row["actor"],
         row["reason"],
     )
+
+
+# --- preview
+
+
+@alerts_app.command()
+def preview(
+    folder: Annotated[Path, typer.Option("--out", help="The folder for the files.")],
+    home: Home = HERE,
+    kind: Annotated[
+        str | None, typer.Option(help="One kind of letter, else every one: docs/alerts.md.")
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option(help="fr or en. Default: the institution's.")
+    ] = None,
+) -> None:
+    """Every kind of letter as files, from a rehearsed crisis: nothing is sent or recorded."""
+    from pipelines import preview as rehearsed
+
+    settings = house.read(home, environ=os.environ)
+    known = rehearsed.KINDS
+    if kind is not None and kind not in known:
+        raise VigieError(f"there is no letter of the kind {kind!r}: choose {', '.join(known)}")
+    chosen = locale or settings.institution.locale
+    if chosen not in wording.LOCALES:
+        raise VigieError(f"there is no locale {chosen!r}: choose {' or '.join(wording.LOCALES)}")
+    kinds = (kind,) if kind else known
+    for name, subject in rehearsed.write(
+        settings, kinds, folder, locale=chosen, as_of=datetime.now(UTC)
+    ):
+        out.print(words(f"{name:12} {subject}"), soft_wrap=True)
 
 
 # --- quality

@@ -118,7 +118,7 @@ def letter(found: tuple[Open, ...], *, settings: Settings, changed_at: datetime)
     return Letter(subject=subject, text=text, html=html, brief="\n".join(lines))
 
 
-def _line(each: Open, settings: Settings, spoken: Words) -> dict[str, str]:
+def _line(each: Open, settings: Settings, spoken: Words) -> dict[str, str | bool]:
     alert = each.alert
     held = ""
     if each.silent_until_at:
@@ -126,7 +126,9 @@ def _line(each: Open, settings: Settings, spoken: Words) -> dict[str, str]:
     elif each.acked_by:
         held = spoken.say("handover.acked", who=plain(each.acked_by))
     return {
+        "is_critical": each.severity == "critical",
         "severity": spoken.text(f"status.{each.severity}"),
+        "label": alert_letter.label_of(alert, spoken),
         "where": alert_letter.about(alert.subject_id, alert.scope, settings, spoken),
         "headline": alert_letter.headline(alert, spoken),
         "opened": spoken.say("handover.opened", moment=spoken.moment(each.opened_at)),

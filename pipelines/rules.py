@@ -32,7 +32,8 @@ class Rule:
     `inhibited_by` names rules of the same subject that tell the same trouble better; `tells` is
     'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news. `is_drop`: it
     tells that a source brings less (scope is its name), and says nothing while that source is late
-    or cut short. `sha256` is that of the file, 64 hex digits: what was asked, to the letter.
+    or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256` is that of the
+    file, 64 hex digits: what was asked, to the letter.
     """
 
     rule_id: str
@@ -46,6 +47,7 @@ class Rule:
     sha256: str
     spoken: Mapping[tuple[str, str], str]
     is_drop: bool = False
+    is_legal: bool = False
 
     def say(self, name: str, locale: str) -> str:
         """What the header says under `name` in `locale`."""
@@ -93,6 +95,7 @@ def read(name: str) -> Rule:
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
         is_drop=header.get("Drop", "no") == "yes",
+        is_legal=header.get("Legal", "no") == "yes",
     )
 
 

@@ -138,19 +138,24 @@ def words(locale: str, zone: tzinfo, *, name: str = "digest") -> Words:
     return Words(locale, zone, _texts(name, locale))
 
 
-@lru_cache(maxsize=4 * len(LOCALES))
+@lru_cache(maxsize=8 * len(LOCALES))
 def _texts(name: str, locale: str) -> Mapping[str, Any]:
     path = files("pipelines") / "templates" / f"{name}.{locale}.toml"
     found = tomllib.loads(path.read_text(encoding="utf-8"))
-    return _typeset(found) if locale == "fr" else found
+    return _typeset(found, locale)
 
 
-def _typeset(texts: Mapping[str, Any]) -> dict[str, Any]:
-    """French texts with the spaces that a line must not break at."""
+def _typeset(texts: Mapping[str, Any], locale: str) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key, text in texts.items():
-        made[key] = _typeset(text) if isinstance(text, Mapping) else _SPACED.sub(_held, text)
+        is_table = isinstance(text, Mapping)
+        made[key] = _typeset(text, locale) if is_table else typeset(text, locale)
     return made
+
+
+def typeset(text: str, locale: str) -> str:
+    """A text of ours as a locale is printed: in French, spaces that a line must not break at."""
+    return _SPACED.sub(_held, text) if locale == "fr" else text
 
 
 def _held(found: re.Match[str]) -> str:

@@ -67,6 +67,7 @@ PARTS = {
         ),
         *("links", "outbox", "channels"),
     ),
+    "preview": ("preview", "rehearsal"),
     "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
     "wording": ("wording",),
     "copies": ("copies",),

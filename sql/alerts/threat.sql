@@ -10,16 +10,24 @@
 --   of counts half, so that it takes two people. A threat spoken in jest or quoted may be taken
 --   for one.
 -- Joins: 60 minutes
+-- Legal: yes
 -- Label fr: Menace ou contenu présumé illicite
 -- Label en: Threat or suspected illicit content
--- Headline fr: à lire sans attendre : {observed} en {window}
--- Headline en: to read at once: {observed} in {window}
--- Resolves fr: aucun nouveau message de ce genre pendant 60 minutes après la dernière heure comptée
--- Resolves en: no new message of the kind for 60 minutes after the last hour counted
--- Procedure fr: Lire le message d’origine ; si le danger est réel, appeler le 17 et prévenir la
---   direction ; conserver le lien, ne pas répondre, décider d’un signalement à deux.
--- Procedure en: Read the original message; if the danger is real, call 17 (police) and tell the
---   direction; keep the link, do not answer, decide in twos whether to report it.
+-- Headline fr: à lire sans attendre ({observed} en {window})
+-- Headline en: to read at once ({observed} in {window})
+-- Resolves fr: aucun nouveau message de ce genre n’est lu pendant 60 minutes après la dernière
+--   heure comptée
+-- Resolves en: no new message of the kind is read for 60 minutes after the last hour counted
+-- Procedure fr: Lire le message d’origine. Si le danger est immédiat, appeler le 17 ou le 112, puis
+--   prévenir la direction. Conserver le lien et une capture, ne pas répondre, ne rien publier. À
+--   deux, avec le service juridique : signalement sur PHAROS (internet-signalement.gouv.fr) ; avis
+--   au procureur de la République si un crime ou un délit est constaté (article 40 du code de
+--   procédure pénale) ; plainte de la personne visée et protection fonctionnelle.
+-- Procedure en: Read the original message. If the danger is immediate, call 17 or 112 (police), then
+--   tell the head. Keep the link and a screenshot, do not answer, publish nothing. In twos, with
+--   legal advice: a report on PHAROS (internet-signalement.gouv.fr); notice to the public prosecutor
+--   if a crime or offence is found (article 40 of the code of criminal procedure); a complaint by
+--   the person threatened, and the protection owed to agents and elected officials.
 -- Owner fr: modération d’astreinte
 -- Owner en: moderator on call
 with thresholds as (

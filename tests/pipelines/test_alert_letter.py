@@ -298,10 +298,7 @@ def test_an_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
         resolved_at=AS_OF,
         peak=alert(observed=240.0, expected=18.0),
     )
-    assert (
-        made.subject
-        == "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 2 h 10 · Valmorin"
-    )
+    assert made.subject == "[Vigie] TERMINÉ · Eau · Afflux de mentions, a duré 2 h 10 · Valmorin"
     assert "Au plus fort : 240 mentions en 1 h (attendu 18)." in made.text
     assert "PROCÉDURE PROPOSÉE" not in made.text
     assert "MOTS AU-DESSUS DE LEUR USAGE" not in made.text

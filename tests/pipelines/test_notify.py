@@ -144,7 +144,7 @@ def test_an_incident_runs_its_course_in_one_thread(
     assert {mail["References"] for mail in rest} == {first["Message-ID"]}
     assert {mail["In-Reply-To"] for mail in rest} == {first["Message-ID"]}
     assert rest[-1]["Subject"] == (
-        "[Vigie] TERMINÉ · Eau · Afflux de mentions : terminé après 1 h 15 · Valmorin"
+        "[Vigie] TERMINÉ · Eau · Afflux de mentions, a duré 1 h 15 · Valmorin"
     )
     states = connection.execute(
         "select state_from, state_to from incident_event order by changed_at"
