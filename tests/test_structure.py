@@ -66,7 +66,7 @@ PARTS = {
         ),
         *("links", "outbox", "channels"),
     ),
-    "digest": ("digest", "page", "brief", "stories", "risk", "cues"),
+    "digest": ("digest", "page", "brief", "stories", "meaning", "risk", "cues"),
     "wording": ("wording",),
     "copies": ("copies",),
     "charts": ("charts",),

@@ -190,3 +190,20 @@ def test_without_messages_there_is_nothing_to_tell() -> None:
     assert stories.stories([], []) == ()
     assert stories.claims([], []) == ()
     assert stories.asked([]) == ()
+
+
+def test_a_story_told_in_other_words_is_one_story() -> None:
+    fire = [f"Gros incendie dans la forêt près {place}, flammes visibles" for place in PLACES]
+    blaze = [f"La forêt brûle près {place}, les pompiers luttent contre le feu" for place in PLACES]
+    found = stories.bundles(_told(fire + blaze))
+    apart = stories.grouped(found, BACKGROUND, by_meaning=False)
+    assert len(apart) == 2
+    (story, *_) = stories.stories(found, BACKGROUND)
+    assert story.mention_count == 20
+
+
+def test_two_matters_of_a_day_stay_two_stories() -> None:
+    fire = [f"Gros incendie dans la forêt près {place}, flammes visibles" for place in PLACES]
+    piano = [f"Récital de piano annulé au conservatoire, {place} remboursé" for place in PLACES]
+    found = stories.stories(stories.bundles(_told(fire + piano)), BACKGROUND)
+    assert sorted(story.mention_count for story in found) == [10, 10]
