@@ -26,7 +26,7 @@ import numpy as np
 from models import prevalence
 from models.errors import WeightsError
 from models.prevalence import Confusion, Moments
-from pipelines import canaries, coverage, page, rules, stories, warehouse
+from pipelines import asked, canaries, coverage, page, rules, stories, warehouse
 from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
@@ -48,6 +48,7 @@ from pipelines.brief import (
 )
 from pipelines.canaries import Planting
 from pipelines.coverage import Coverage, Overlap
+from pipelines.faq import Entry
 from pipelines.letter import Letter
 from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Interval, Range, expected, wilson
 from pipelines.page import render
@@ -110,11 +111,17 @@ class _Past:
 
 
 def build(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, day: date, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    day: date,
+    as_of: datetime,
+    faq: Sequence[Entry] | None = (),
 ) -> Digest:
     """All that the digest of `day` says, as known at `as_of` (aware); reads, never writes.
 
-    ValueError when the day has not begun by `as_of`.
+    `faq` holds the entries of `faq.toml`, None where that file is faulty. ValueError when the day
+    has not begun by `as_of`.
     """
     since, end = _midnight(day, settings), _midnight(day + timedelta(days=1), settings)
     if as_of <= since:
@@ -129,7 +136,7 @@ def build(
     }
     past = _past(_Reader(connection, bounds), settings, is_partial=as_of < end)
     reader = _Reader(connection, bounds | {"days": past.day_count})
-    return _digest(reader, settings, past, is_partial=as_of < end)
+    return _digest(reader, settings, past, faq, is_partial=as_of < end)
 
 
 def _midnight(day: date, settings: Settings) -> datetime:
@@ -166,7 +173,14 @@ def _counts(reader: _Reader, cutoff: time) -> dict[date, int]:
     return {row["day_on"]: row["mention_count"] for row in rows}
 
 
-def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: bool) -> Digest:
+def _digest(
+    reader: _Reader,
+    settings: Settings,
+    past: _Past,
+    faq: Sequence[Entry] | None,
+    *,
+    is_partial: bool,
+) -> Digest:
     at = reader.parameters
     covered = _coverage(reader, settings)
     alerts, sources = _alerts(reader, settings), _sources(reader, covered)
@@ -193,7 +207,8 @@ def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: boo
         tone=tone,
         stories=_stories(reader, found, known),
         claims=stories.claims(found, answers),
-        asked=stories.asked(found, known=known),
+        asked=asked.asked(found, known=known, faq=faq or ()),
+        faq_count=None if faq is None else len(faq),
         reviews=tuple(Reviews(**row) for row in reader.rows("digest_reviews")),
         topics=_topics(reader, past),
         own=own,

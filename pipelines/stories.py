@@ -21,7 +21,7 @@ from math import log
 from typing import Any, TypeVar
 
 from pipelines import copies, cues, meaning
-from pipelines.brief import Action, ActionKind, Answer, Asked, Claim, Message, Said, Story
+from pipelines.brief import Action, ActionKind, Answer, Claim, Message, Said, Story
 from pipelines.outlook import wilson
 
 Key = TypeVar("Key", str, datetime)
@@ -45,7 +45,7 @@ ANSWERED = 0.4  # of a claim's words, for an own post to be shown as its answer
 _STEM = 6  # letters that tell a word and its forms: contamin-ée, contamin-ation
 _HEADLINE = 120
 _EXAMPLES = 3
-_IDS = 20
+IDS = 20  # of messages, that an entry carries
 
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")
@@ -134,7 +134,7 @@ def said(bundle: Bundle) -> Said:
         text_count=len(bundle.messages),
         origins=_summed(m.origins for m in bundle.messages),
         first_at=first.first_at,
-        mention_ids=tuple(ids[:_IDS]),
+        mention_ids=tuple(ids[:IDS]),
     )
 
 
@@ -331,7 +331,7 @@ def _story(parts: Sequence[Bundle], words: Sequence[str]) -> Story:
         terms=tuple(words[:5]),
         examples=_examples(parts, words),
         actions=_actions(parts),
-        mention_ids=tuple(i for m in messages for i in m.mention_ids)[:_IDS],
+        mention_ids=tuple(i for m in messages for i in m.mention_ids)[:IDS],
         text_hashes=tuple(m.text_hash for m in messages),
     )
 
@@ -481,49 +481,6 @@ def _answer(claim: Message, own: Sequence[Answer]) -> Answer | None:
 
 def _stems(text: str) -> set[str]:
     return {word[:_STEM] for word in terms(text)}
-
-
-def asked(
-    found: Sequence[Bundle], *, known: Collection[str] = (), most: int = 5
-) -> tuple[Asked, ...]:
-    """Questions that came at least three times, as copies or in the same two words."""
-    questions = [b for b in found if cues.is_request(b.lead.text)]
-    words = [terms(bundle.lead.text, known) for bundle in questions]
-    said_count: Counter[str] = Counter()
-    for bundle, mine in zip(questions, words, strict=True):
-        said_count.update(dict.fromkeys(mine, bundle.count))
-    frequent = [w for w in said_count if said_count[w] >= LEAST_ASKED]
-    made: list[Asked] = []
-    left = set(range(len(questions)))
-    for word in sorted(frequent, key=lambda w: (-said_count[w], w))[:SEEDS]:
-        where = [place for place in sorted(left) if word in words[place]]
-        second = _second(word, where, words, questions)
-        if second is not None:
-            both = [place for place in where if second in words[place]]
-            left.difference_update(both)
-            made.append(_ask([questions[place] for place in both], (word, second)))
-    return tuple(sorted(made, key=lambda a: -a.mention_count)[:most])
-
-
-def _second(
-    word: str, where: Sequence[int], words: Sequence[set[str]], found: Sequence[Bundle]
-) -> str | None:
-    """The word that most of the questions with `word` have too; None when too few do."""
-    others: Counter[str] = Counter()
-    for place in where:
-        others.update(dict.fromkeys(words[place] - {word}, found[place].count))
-    best = min(others, key=lambda other: (-others[other], other), default=None)
-    return best if best is not None and others[best] >= LEAST_ASKED else None
-
-
-def _ask(parts: Sequence[Bundle], words: tuple[str, ...]) -> Asked:
-    largest = max(parts, key=lambda b: (b.count, -len(b.lead.text)))
-    return Asked(
-        said=said(largest),
-        mention_count=sum(b.count for b in parts),
-        terms=words,
-        mention_ids=tuple(i for b in parts for m in b.messages for i in m.mention_ids)[:_IDS],
-    )
 
 
 def _summed(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:

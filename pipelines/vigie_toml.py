@@ -103,6 +103,11 @@ def near(word: str, words: Collection[str]) -> str:
     return f"did you mean {found[0]!r}? " if found else ""
 
 
+def is_page(text: str) -> bool:
+    """Whether a text is the https address of a page, without a name or password in it."""
+    return re.fullmatch(r"https://[\w.-]+(?::\d+)?(?:/[^\s<>\"'\\]*)?", text) is not None
+
+
 def read(path: Path) -> Document:
     """The document at `path`; SettingsError when there is none or when it is not TOML."""
     try:

@@ -66,7 +66,7 @@ PARTS = {
         ),
         *("links", "outbox", "channels"),
     ),
-    "digest": ("digest", "page", "brief", "stories", "meaning", "risk", "cues"),
+    "digest": ("digest", "page", "brief", "stories", "asked", "meaning", "risk", "cues"),
     "wording": ("wording",),
     "copies": ("copies",),
     "charts": ("charts",),
@@ -82,6 +82,7 @@ LEFT_OUT = (
     "errors",
     "settings",
     "vigie_toml",
+    "faq",
     "aside",
     "warehouse",
 )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pipelines import stories
+from pipelines import asked, stories
 from pipelines.brief import Answer, Message
 
 START = datetime(2026, 11, 19, 9, tzinfo=UTC)
@@ -181,7 +181,7 @@ def test_a_question_asked_three_times_in_the_same_words_is_a_request() -> None:
         "Vacances : la piscine ouvre quand ?",
         "Où se garer près du stade ?",
     ]
-    (found,) = stories.asked(stories.bundles(_told(texts)))
+    (found,) = asked.asked(stories.bundles(_told(texts)))
     assert found.mention_count == 3
     assert set(found.terms) == {"piscine", "vacances"}
 
@@ -189,7 +189,7 @@ def test_a_question_asked_three_times_in_the_same_words_is_a_request() -> None:
 def test_without_messages_there_is_nothing_to_tell() -> None:
     assert stories.stories([], []) == ()
     assert stories.claims([], []) == ()
-    assert stories.asked([]) == ()
+    assert asked.asked([]) == ()
 
 
 def test_a_story_told_in_other_words_is_one_story() -> None:
