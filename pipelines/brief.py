@@ -12,6 +12,7 @@ from typing import Literal
 
 from pipelines.canaries import Planting
 from pipelines.coverage import Coverage, Overlap, SourceCover
+from pipelines.engagement import Engagement
 from pipelines.faq import Entry
 from pipelines.outlook import Interval, Range
 from pipelines.risk import Level, Risk, Signals
@@ -321,6 +322,7 @@ class Digest:
     reviews: tuple[Reviews, ...]
     topics: tuple[TopicLine, ...]
     own: Own
+    engagement: Engagement
     relays: tuple[RelayLine, ...]
     alerts: Alerts
     sources: tuple[SourceLine, ...]

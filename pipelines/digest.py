@@ -26,7 +26,7 @@ import numpy as np
 from models import prevalence
 from models.errors import WeightsError
 from models.prevalence import Confusion, Moments
-from pipelines import asked, canaries, coverage, page, rules, stories, warehouse
+from pipelines import asked, canaries, coverage, engagement, page, rules, stories, warehouse
 from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
@@ -48,10 +48,12 @@ from pipelines.brief import (
 )
 from pipelines.canaries import Planting
 from pipelines.coverage import Coverage, Overlap
+from pipelines.engagement import Engagement
 from pipelines.faq import Entry
 from pipelines.letter import Letter
 from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Interval, Range, expected, wilson
 from pipelines.page import render
+from pipelines.privacy import fold_handle
 from pipelines.risk import Signals, assess
 from pipelines.settings import Settings
 from pipelines.wording import words
@@ -212,6 +214,7 @@ def _digest(
         reviews=tuple(Reviews(**row) for row in reader.rows("digest_reviews")),
         topics=_topics(reader, past),
         own=own,
+        engagement=_engagement(reader, settings),
         relays=_relays(reader, settings),
         alerts=alerts,
         sources=sources,
@@ -459,6 +462,19 @@ def _own(reader: _Reader) -> tuple[Own, list[Answer]]:
         is_collected=bool(rows),
     )
     return own, [_answer(row) for row in rows if row["published_at"] >= recent]
+
+
+def _engagement(reader: _Reader, settings: Settings) -> Engagement:
+    """Own posts by format, hour and topic; the questions of a week and when they were answered."""
+    labels = {r.id: r.label for r in settings.relays if r.kind == "institution"}
+    compare = [name for name in settings.engagement.compare if name in labels]
+    week = reader.parameters["until"] - timedelta(days=OWN_DAYS)
+    handles = [fold_handle(handle) for handle in settings.institution.handles]
+    return engagement.engagement(
+        reader.rows("digest_engagement", compare=compare),
+        reader.rows("digest_answers", week=week, handles=handles),
+        compared_to=[labels[name] for name in compare],
+    )
 
 
 def _answer(row: Row) -> Answer:

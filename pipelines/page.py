@@ -27,6 +27,7 @@ from pipelines.brief import (
     Story,
     UnsentLine,
 )
+from pipelines.engagement import Fare, FareLine
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Signals, change
@@ -157,6 +158,8 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "network": lambda origin: network(origin, spoken),
         "origins": lambda found: origins(found, spoken),
         "own_parts": lambda own, kind: own_parts(own, kind, spoken),
+        "fare_name": lambda line: fare_name(line, spoken),
+        "fare": lambda found: fare(found, spoken),
         "refused": lambda source: refused(source, spoken),
         "what": lambda story: what(story, spoken),
         "why": lambda story: why(story, spoken),
@@ -220,13 +223,15 @@ def _figure(*, is_html: bool) -> Callable[[object, str], object]:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("pipelines", "templates"),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["plain"] = plain
+    return made
 
 
 def _tidied(text: str) -> str:
@@ -382,6 +387,20 @@ def own_parts(own: Own, kind: str, spoken: Words) -> str:
         for noun, name in (("replies", "reply"), ("shares", "share"), ("likes", "like"))
     ]
     return spoken.listed([spoken.count(noun, n) for noun, n in known if n is not None])
+
+
+def fare_name(line: FareLine, spoken: Words) -> str:
+    """A format, a time of day or a topic, as it is called."""
+    if line.dimension == "topic":
+        return scopes.label(line.value, spoken.locale)
+    return spoken.text(f"own.{line.dimension}s.{line.value}")
+
+
+def fare(found: Fare | None, spoken: Words) -> str:
+    """What one post of a kind brings, in a few words; a dash where nothing is known."""
+    if found is None or found.reactions is None:
+        return "–"
+    return spoken.decimal(found.reactions)
 
 
 def refused(source: SourceLine, spoken: Words) -> str:

@@ -331,6 +331,12 @@ class Canary(Part):
     within_minutes: Annotated[int, Field(ge=5, le=10080)] = 60
 
 
+class Engagement(Part):
+    """With whom own posts are compared: relays that are public institutions, never a person."""
+
+    compare: Annotated[tuple[Identifier, ...], Field(max_length=20)] = ()
+
+
 class Net(Part):
     """Where the HTTP client may go beyond public addresses, and whom to contact about it."""
 
@@ -357,6 +363,7 @@ class Settings(Part):
     retention: Retention = Retention()
     models: Models = Models()
     budget: Caps = Caps()
+    engagement: Engagement = Engagement()
     net: Net = Net()
 
 
@@ -595,7 +602,7 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
         "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
         "models": Models, "net": Net, "budget": Caps, "canaries": Canary, "on_call": OnCall,
-        "channels": Channel, "web": Web, "events": Event,
+        "channels": Channel, "web": Web, "events": Event, "engagement": Engagement,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)
