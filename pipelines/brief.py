@@ -6,10 +6,12 @@ Words are put around them by `pipelines/page.py`; every figure comes from a file
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from pipelines.appendix import Ran
 from pipelines.canaries import Planting
 from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.engagement import Engagement
@@ -298,7 +300,8 @@ class Digest:
     `since` to `until` is what was counted (half open); `is_partial`: the day is still going on;
     `is_cut`: it had more texts than are compared; `is_expired`: it had messages, none of whose
     texts is left. `faq_count`: entries of `faq.toml`, None where it is faulty. `overlaps` are of
-    the last week, `plantings` of the day.
+    the last week, `plantings` of the day. `ran` are the queries with
+    their parameters, `bounds` those that they share.
     """
 
     institution: Institution
@@ -329,3 +332,5 @@ class Digest:
     coverage: Coverage
     overlaps: tuple[Overlap, ...]
     plantings: tuple[Planting, ...]
+    bounds: Mapping[str, Any]
+    ran: tuple[Ran, ...]

@@ -14,7 +14,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from statistics import median
@@ -27,6 +27,7 @@ from models import prevalence
 from models.errors import WeightsError
 from models.prevalence import Confusion, Moments
 from pipelines import asked, canaries, coverage, engagement, page, rules, stories, warehouse
+from pipelines.appendix import Ran
 from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
@@ -84,9 +85,11 @@ class _Reader:
 
     connection: duckdb.DuckDBPyConnection
     parameters: Mapping[str, Any]
+    ran: list[Ran] = field(default_factory=list)
 
     def rows(self, name: str, **more: object) -> Rows:
         """The rows of `sql/queries/<name>.sql`, by column name."""
+        self.ran.append(Ran(name, {**self.parameters, **more}))
         found = warehouse.run(self.connection, f"queries/{name}", {**self.parameters, **more})
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -136,8 +139,9 @@ def build(
         "as_of": as_of,
         "zone": settings.institution.time_zone,
     }
-    past = _past(_Reader(connection, bounds), settings, is_partial=as_of < end)
-    reader = _Reader(connection, bounds | {"days": past.day_count})
+    first = _Reader(connection, bounds)
+    past = _past(first, settings, is_partial=as_of < end)
+    reader = _Reader(connection, bounds | {"days": past.day_count}, first.ran)
     return _digest(reader, settings, past, faq, is_partial=as_of < end)
 
 
@@ -221,6 +225,8 @@ def _digest(
         coverage=covered,
         overlaps=_overlaps(reader),
         plantings=_plantings(reader, settings),
+        bounds=dict(at),
+        ran=tuple(reader.ran),
     )
 
 
@@ -611,10 +617,12 @@ def _plantings(reader: _Reader, settings: Settings) -> tuple[Planting, ...]:
 def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
     """Write the letter as a page that needs nothing else: `digests/<day>.<locale>.html`.
 
-    Pictures stand in it as data. Written aside and renamed: a reader sees the old or the new.
+    Pictures stand in it as data, and the SQL of each query at its foot. Written aside and
+    renamed: a reader sees the old or the new.
     """
     path = home / "digests" / f"{digest.day.isoformat()}.{locale}.html"
     html = letter.html
+    html = page.with_queries(html, digest, locale=locale)
     for name, png in letter.images.items():
         data = base64.b64encode(png).decode("ascii")
         html = html.replace(f'src="cid:{name}"', f'src="data:image/png;base64,{data}"')

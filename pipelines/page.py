@@ -7,6 +7,7 @@ control and direction marks, and linked only over http and https.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from pipelines import charts, coverage_words, rules, scopes
+from pipelines import appendix, charts, coverage_words, rules, scopes
 from pipelines.brief import (
     ActionKind,
     Digest,
@@ -34,6 +35,7 @@ from pipelines.risk import LEVELS, Signals, change
 from pipelines.stories import LEAST_COPIES, shortened
 from pipelines.wording import Words, plain, words
 
+_QUERIES = "<!-- queries -->"  # no text of a person can hold it: all are escaped
 _QUOTE = 280
 _SUBJECT = 120
 _TOPIC_BARS = 8
@@ -68,6 +70,19 @@ def render(digest: Digest, *, locale: str) -> Letter:
         html=html,
         images={name: png for name, (png, _) in pictures.items()},
     )
+
+
+def with_queries(html: str, digest: Digest, *, locale: str) -> str:
+    """The HTML of a digest's letter with the SQL of each query in the place of the queries' names.
+
+    Kept out of the mail, whose readers have no warehouse and whose programs cut what is long.
+    """
+    spoken = words(locale, digest.institution.zone)
+    before, _, rest = html.partition(_QUERIES)
+    names = re.findall(r'<span id="([a-z_]+)">', rest.partition(_QUERIES)[0])
+    listed = appendix.shown(names, digest.ran, digest.bounds)
+    made = _environment().get_template("queries.html.j2").render(w=spoken, queries=listed)
+    return before + made + rest.partition(_QUERIES)[2] if rest else html
 
 
 def subject(digest: Digest, spoken: Words) -> str:
