@@ -11,7 +11,7 @@ import numpy as np
 from models import checkpoint, features, trunk, vectors
 from models.checkpoint import Checkpoint, Description
 from models.errors import WeightsError
-from models.tokens import Tokens
+from models.tokens import Tokens, batches
 from models.trunk import UNITS, Trunk
 from models.vectors import Floats, Found
 
@@ -96,3 +96,21 @@ def views(
     mean = np.vstack([np.zeros((0, size), np.float32), *(mean for _, mean in both)])
     length = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
     return Views(units, mean / length, chosen.logits(units), chosen.outputs)
+
+
+def word_vectors(words: Sequence[str], *, own: Trunk | None = None) -> Floats:
+    """The vector of each word in lower case, `(n, d)` of length 1; a strange one from its parts.
+
+    Places and names are not hidden here: this says what a text is about, and judges nothing.
+    """
+    table = (own or load()).vectors
+    made = [np.zeros((0, table.rows.shape[1]), np.float32)]
+    for piece in batches(words):
+        spots = vectors.find(piece, table)
+        rows = np.where((spots.places >= 0)[:, None], table.rows[spots.places], np.float32(0))
+        rows[spots.strange] = np.asarray(spots.shares @ table.parts, np.float32)
+        total = np.zeros((piece.count, rows.shape[1]), np.float32)
+        np.add.at(total, piece.row, rows)  # what is cut in two is the sum of its pieces
+        made.append(total)
+    found = np.vstack(made)
+    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6))

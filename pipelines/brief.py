@@ -6,12 +6,16 @@ Words are put around them by `pipelines/page.py`; every figure comes from a file
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from pipelines.appendix import Ran
 from pipelines.canaries import Planting
 from pipelines.coverage import Coverage, Overlap, SourceCover
+from pipelines.engagement import Engagement
+from pipelines.faq import Entry
 from pipelines.outlook import Interval, Range
 from pipelines.risk import Level, Risk, Signals
 from pipelines.settings import Institution, Retention
@@ -112,11 +116,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question that came several times; `terms` are the words that its messages share."""
+    """A question that came several times; `terms` are the words that its messages share.
+
+    `answer` is the entry of the institution's FAQ that means the same, `likeness` how much it does
+    (`pipelines/meaning.py`); both None where there is none.
+    """
 
     said: Said
     mention_count: int
+    text_count: int
     terms: tuple[str, ...]
+    answer: Entry | None
+    likeness: float | None
     mention_ids: tuple[str, ...]
 
 
@@ -288,7 +299,9 @@ class Digest:
 
     `since` to `until` is what was counted (half open); `is_partial`: the day is still going on;
     `is_cut`: it had more texts than are compared; `is_expired`: it had messages, none of whose
-    texts is left. `overlaps` are of the last week, `plantings` of the day.
+    texts is left. `faq_count`: entries of `faq.toml`, None where it is faulty. `overlaps` are of
+    the last week, `plantings` of the day. `ran` are the queries with
+    their parameters, `bounds` those that they share.
     """
 
     institution: Institution
@@ -308,12 +321,16 @@ class Digest:
     stories: tuple[Story, ...]
     claims: tuple[Claim, ...]
     asked: tuple[Asked, ...]
+    faq_count: int | None
     reviews: tuple[Reviews, ...]
     topics: tuple[TopicLine, ...]
     own: Own
+    engagement: Engagement
     relays: tuple[RelayLine, ...]
     alerts: Alerts
     sources: tuple[SourceLine, ...]
     coverage: Coverage
     overlaps: tuple[Overlap, ...]
     plantings: tuple[Planting, ...]
+    bounds: Mapping[str, Any]
+    ran: tuple[Ran, ...]

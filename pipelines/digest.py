@@ -14,7 +14,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from statistics import median
@@ -26,7 +26,8 @@ import numpy as np
 from models import prevalence
 from models.errors import WeightsError
 from models.prevalence import Confusion, Moments
-from pipelines import canaries, coverage, page, rules, stories, warehouse
+from pipelines import asked, canaries, coverage, engagement, page, rules, stories, warehouse
+from pipelines.appendix import Ran
 from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
@@ -48,9 +49,12 @@ from pipelines.brief import (
 )
 from pipelines.canaries import Planting
 from pipelines.coverage import Coverage, Overlap
+from pipelines.engagement import Engagement
+from pipelines.faq import Entry
 from pipelines.letter import Letter
 from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Interval, Range, expected, wilson
 from pipelines.page import render
+from pipelines.privacy import fold_handle
 from pipelines.risk import Signals, assess
 from pipelines.settings import Settings
 from pipelines.wording import words
@@ -81,9 +85,11 @@ class _Reader:
 
     connection: duckdb.DuckDBPyConnection
     parameters: Mapping[str, Any]
+    ran: list[Ran] = field(default_factory=list)
 
     def rows(self, name: str, **more: object) -> Rows:
         """The rows of `sql/queries/<name>.sql`, by column name."""
+        self.ran.append(Ran(name, {**self.parameters, **more}))
         found = warehouse.run(self.connection, f"queries/{name}", {**self.parameters, **more})
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -110,11 +116,17 @@ class _Past:
 
 
 def build(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, day: date, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    day: date,
+    as_of: datetime,
+    faq: Sequence[Entry] | None = (),
 ) -> Digest:
     """All that the digest of `day` says, as known at `as_of` (aware); reads, never writes.
 
-    ValueError when the day has not begun by `as_of`.
+    `faq` holds the entries of `faq.toml`, None where that file is faulty. ValueError when the day
+    has not begun by `as_of`.
     """
     since, end = _midnight(day, settings), _midnight(day + timedelta(days=1), settings)
     if as_of <= since:
@@ -127,9 +139,10 @@ def build(
         "as_of": as_of,
         "zone": settings.institution.time_zone,
     }
-    past = _past(_Reader(connection, bounds), settings, is_partial=as_of < end)
-    reader = _Reader(connection, bounds | {"days": past.day_count})
-    return _digest(reader, settings, past, is_partial=as_of < end)
+    first = _Reader(connection, bounds)
+    past = _past(first, settings, is_partial=as_of < end)
+    reader = _Reader(connection, bounds | {"days": past.day_count}, first.ran)
+    return _digest(reader, settings, past, faq, is_partial=as_of < end)
 
 
 def _midnight(day: date, settings: Settings) -> datetime:
@@ -166,7 +179,14 @@ def _counts(reader: _Reader, cutoff: time) -> dict[date, int]:
     return {row["day_on"]: row["mention_count"] for row in rows}
 
 
-def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: bool) -> Digest:
+def _digest(
+    reader: _Reader,
+    settings: Settings,
+    past: _Past,
+    faq: Sequence[Entry] | None,
+    *,
+    is_partial: bool,
+) -> Digest:
     at = reader.parameters
     covered = _coverage(reader, settings)
     alerts, sources = _alerts(reader, settings), _sources(reader, covered)
@@ -193,16 +213,20 @@ def _digest(reader: _Reader, settings: Settings, past: _Past, *, is_partial: boo
         tone=tone,
         stories=_stories(reader, found, known),
         claims=stories.claims(found, answers),
-        asked=stories.asked(found, known=known),
+        asked=asked.asked(found, known=known, faq=faq or ()),
+        faq_count=None if faq is None else len(faq),
         reviews=tuple(Reviews(**row) for row in reader.rows("digest_reviews")),
         topics=_topics(reader, past),
         own=own,
+        engagement=_engagement(reader, settings),
         relays=_relays(reader, settings),
         alerts=alerts,
         sources=sources,
         coverage=covered,
         overlaps=_overlaps(reader),
         plantings=_plantings(reader, settings),
+        bounds=dict(at),
+        ran=tuple(reader.ran),
     )
 
 
@@ -446,6 +470,19 @@ def _own(reader: _Reader) -> tuple[Own, list[Answer]]:
     return own, [_answer(row) for row in rows if row["published_at"] >= recent]
 
 
+def _engagement(reader: _Reader, settings: Settings) -> Engagement:
+    """Own posts by format, hour and topic; the questions of a week and when they were answered."""
+    labels = {r.id: r.label for r in settings.relays if r.kind == "institution"}
+    compare = [name for name in settings.engagement.compare if name in labels]
+    week = reader.parameters["until"] - timedelta(days=OWN_DAYS)
+    handles = [fold_handle(handle) for handle in settings.institution.handles]
+    return engagement.engagement(
+        reader.rows("digest_engagement", compare=compare),
+        reader.rows("digest_answers", week=week, handles=handles),
+        compared_to=[labels[name] for name in compare],
+    )
+
+
 def _answer(row: Row) -> Answer:
     return Answer(
         mention_id=row["mention_id"],
@@ -580,10 +617,12 @@ def _plantings(reader: _Reader, settings: Settings) -> tuple[Planting, ...]:
 def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
     """Write the letter as a page that needs nothing else: `digests/<day>.<locale>.html`.
 
-    Pictures stand in it as data. Written aside and renamed: a reader sees the old or the new.
+    Pictures stand in it as data, and the SQL of each query at its foot. Written aside and
+    renamed: a reader sees the old or the new.
     """
     path = home / "digests" / f"{digest.day.isoformat()}.{locale}.html"
     html = letter.html
+    html = page.with_queries(html, digest, locale=locale)
     for name, png in letter.images.items():
         data = base64.b64encode(png).decode("ascii")
         html = html.replace(f'src="cid:{name}"', f'src="data:image/png;base64,{data}"')

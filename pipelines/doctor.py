@@ -31,6 +31,7 @@ from pydantic import BaseModel
 from pipelines import (
     budget,
     channels,
+    faq,
     house,
     init,
     listening,
@@ -68,6 +69,7 @@ _OVERDUE = timedelta(hours=1)
 _NEARLY_SPENT = 0.8  # of a day's or a month's budget
 _READER_SILENCE = timedelta(minutes=1)
 _ROTA_AHEAD = timedelta(days=7)
+_FAQ_AGE = timedelta(days=366)
 _CLOCK_SKEW = timedelta(minutes=2)
 _SITES = ("url", "instance", "host")  # where the options of a source say what it reads
 
@@ -115,7 +117,7 @@ def examine(
     patient = _Patient(home=home, environ=environ, now=now, settings=settings, client=asker)
     looks: Sequence[Look] = (
         *(_key, _home, _warehouse, _published, _readers, _disk, _inbox, _zones, _models, _budget),
-        *(_on_call, _channels),
+        *(_on_call, _channels, _faq),
     )
     with nullcontext() if client else asker:
         waiting = [_begun(look, patient) for look in (_mail, *_source_looks(settings), _airflow)]
@@ -279,6 +281,28 @@ def _zones(patient: _Patient) -> Iterator[Check]:
     zone = patient.settings.institution.zone
     local = patient.now.astimezone(zone)
     yield Check(name="clock", status="ok", what=f"{local:%Y-%m-%d %H:%M} in {zone.key}")
+
+
+def _faq(patient: _Patient) -> Iterator[Check]:
+    """Each fault of `faq.toml`, and answers that nobody has looked at for a year."""
+    try:
+        entries = faq.read(patient.home)
+    except SettingsError as error:
+        for fault in error.faults:
+            what = f"{f'line {fault.line}: ' if fault.line else ''}{fault.key} = {fault.value}"
+            yield Check(name=faq.FILE, status="error", what=what, remedy=fault.remedy)
+        return
+    if not entries:
+        what = "no entry yet: [[entries]] in it are shown beside the requests that they answer"
+        yield Check(name=faq.FILE, status="ok", what=what)
+        return
+    old = [e for e in entries if e.checked_on and patient.now.date() - e.checked_on > _FAQ_AGE]
+    if old:
+        what = f"{_counted(len(old), 'answer')} not looked at for a year: {old[0].question!r}"
+        remedy = "read them again and change `checked_on`"
+        yield Check(name=faq.FILE, status="warning", what=what, remedy=remedy)
+        return
+    yield Check(name=faq.FILE, status="ok", what=f"{_counted(len(entries), 'question')} answered")
 
 
 def _models(patient: _Patient) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from pipelines import privacy
+from pipelines import faq, privacy
 from pipelines.errors import VigieError
 from pipelines.places import gazetteer
 from pipelines.places.names import inhabitants, read
@@ -99,9 +99,15 @@ def write(home: Path, *, answers: Mapping[str, str]) -> Path:
         (home / name).mkdir(exist_ok=True, mode=0o700)
     if not (home / "keys" / "pseudonym.key").exists():
         privacy.new_key(home)
+    if not (home / faq.FILE).exists():
+        (home / faq.FILE).write_text(_template(faq.FILE), encoding="utf-8")
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     return path
+
+
+def _template(name: str) -> str:
+    return (files("pipelines") / "templates" / name).read_text(encoding="utf-8")
 
 
 def render(answers: Mapping[str, str]) -> str:
@@ -140,8 +146,9 @@ def render(answers: Mapping[str, str]) -> str:
         "operator": f"exploitation@{domain}",
         "sender": f"vigie@{domain}",
     }
-    template = (files("pipelines") / "templates" / FILE).read_text(encoding="utf-8")
-    return Template(template).substitute({key: _toml(value) for key, value in values.items()})
+    return Template(_template(FILE)).substitute(
+        {key: _toml(value) for key, value in values.items()}
+    )
 
 
 def _bare(name: str, kind: str) -> str:

@@ -7,6 +7,7 @@ control and direction marks, and linked only over http and https.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from pipelines import charts, coverage_words, rules, scopes
+from pipelines import appendix, charts, coverage_words, rules, scopes
 from pipelines.brief import (
     ActionKind,
     Digest,
@@ -27,12 +28,14 @@ from pipelines.brief import (
     Story,
     UnsentLine,
 )
+from pipelines.engagement import Fare, FareLine
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Signals, change
 from pipelines.stories import LEAST_COPIES, shortened
 from pipelines.wording import Words, plain, words
 
+_QUERIES = "<!-- queries -->"  # no text of a person can hold it: all are escaped
 _QUOTE = 280
 _SUBJECT = 120
 _TOPIC_BARS = 8
@@ -67,6 +70,19 @@ def render(digest: Digest, *, locale: str) -> Letter:
         html=html,
         images={name: png for name, (png, _) in pictures.items()},
     )
+
+
+def with_queries(html: str, digest: Digest, *, locale: str) -> str:
+    """The HTML of a digest's letter with the SQL of each query in the place of the queries' names.
+
+    Kept out of the mail, whose readers have no warehouse and whose programs cut what is long.
+    """
+    spoken = words(locale, digest.institution.zone)
+    before, _, rest = html.partition(_QUERIES)
+    names = re.findall(r'<span id="([a-z_]+)">', rest.partition(_QUERIES)[0])
+    listed = appendix.shown(names, digest.ran, digest.bounds)
+    made = _environment().get_template("queries.html.j2").render(w=spoken, queries=listed)
+    return before + made + rest.partition(_QUERIES)[2] if rest else html
 
 
 def subject(digest: Digest, spoken: Words) -> str:
@@ -157,6 +173,8 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "network": lambda origin: network(origin, spoken),
         "origins": lambda found: origins(found, spoken),
         "own_parts": lambda own, kind: own_parts(own, kind, spoken),
+        "fare_name": lambda line: fare_name(line, spoken),
+        "fare": lambda found: fare(found, spoken),
         "refused": lambda source: refused(source, spoken),
         "what": lambda story: what(story, spoken),
         "why": lambda story: why(story, spoken),
@@ -220,13 +238,15 @@ def _figure(*, is_html: bool) -> Callable[[object, str], object]:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("pipelines", "templates"),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["plain"] = plain
+    return made
 
 
 def _tidied(text: str) -> str:
@@ -382,6 +402,20 @@ def own_parts(own: Own, kind: str, spoken: Words) -> str:
         for noun, name in (("replies", "reply"), ("shares", "share"), ("likes", "like"))
     ]
     return spoken.listed([spoken.count(noun, n) for noun, n in known if n is not None])
+
+
+def fare_name(line: FareLine, spoken: Words) -> str:
+    """A format, a time of day or a topic, as it is called."""
+    if line.dimension == "topic":
+        return scopes.label(line.value, spoken.locale)
+    return spoken.text(f"own.{line.dimension}s.{line.value}")
+
+
+def fare(found: Fare | None, spoken: Words) -> str:
+    """What one post of a kind brings, in a few words; a dash where nothing is known."""
+    if found is None or found.reactions is None:
+        return "–"
+    return spoken.decimal(found.reactions)
 
 
 def refused(source: SourceLine, spoken: Words) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -106,6 +106,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Sender = Annotated[str, AfterValidator(_sender)]
 PlaceCode = Annotated[str, AfterValidator(_place_code)]
 PrivatePlace = Annotated[str, AfterValidator(_private)]
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Part(BaseModel):
@@ -330,6 +331,12 @@ class Canary(Part):
     within_minutes: Annotated[int, Field(ge=5, le=10080)] = 60
 
 
+class Engagement(Part):
+    """With whom own posts are compared: relays that are public institutions, never a person."""
+
+    compare: Annotated[tuple[Identifier, ...], Field(max_length=20)] = ()
+
+
 class Net(Part):
     """Where the HTTP client may go beyond public addresses, and whom to contact about it."""
 
@@ -356,6 +363,7 @@ class Settings(Part):
     retention: Retention = Retention()
     models: Models = Models()
     budget: Caps = Caps()
+    engagement: Engagement = Engagement()
     net: Net = Net()
 
 
@@ -389,6 +397,15 @@ def read(
         for block, (_, options, _) in zip(settings.sources, blocks.values(), strict=True)
     )
     return settings.model_copy(update={"sources": tuple(filled)})
+
+
+def checked(document: Document, model: type[Checked]) -> Checked:
+    """Another file of the home as a record of `model`; SettingsError with every fault of it."""
+    try:
+        return model.model_validate(document.raw)
+    except ValidationError as error:
+        found = _faults(document, error, (), model)
+        raise SettingsError(str(document.path), _in_order(found)) from None
 
 
 def secrets_for(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
@@ -579,15 +596,31 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
     """The keys that may stand at a place of the model."""
     if place[0] == "sources" and model is not Settings:
         return sorted({*model.model_fields, *_OWN})
+    if model is not Settings:
+        return _keys(place, model)
     parts: dict[str, type[BaseModel]] = {
         "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
         "models": Models, "net": Net, "budget": Caps, "canaries": Canary, "on_call": OnCall,
-        "channels": Channel, "web": Web, "events": Event,
+        "channels": Channel, "web": Web, "events": Event, "engagement": Engagement,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)
     return sorted(parts[str(place[0])].model_fields)
+
+
+def _keys(place: Place, model: type[BaseModel]) -> list[str]:
+    """The keys of the table of a record in which `place` stands."""
+    for name in (part for part in place[:-1] if isinstance(part, str)):
+        model = next(_records(model.model_fields[name].annotation), model)
+    return sorted(model.model_fields)
+
+
+def _records(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _records(part)
 
 
 def _choices(place: Place, model: type[BaseModel]) -> str:

@@ -1,12 +1,13 @@
-"""What a day's messages are about: near-copies first, then the words that set them apart.
+"""What a day's messages are about: near-copies first, then unusual words, then meaning.
 
-Pure and deterministic. A story is a set of messages that share unusual words (more frequent that
-day than in the two weeks before), or one text that was copied. Its headline is cut out of one of
-its own messages; nothing is written for it. Two passes over the texts, and only counters are
-kept, so that 100,000 messages take seconds and little memory.
+Pure and deterministic. A story begins with messages that share unusual words (more frequent that
+day than in the two weeks before), or with one text that was copied; groups that mean the same
+(`pipelines/meaning.py`) are one story, and what is left over is drawn to a story that it is near
+to. Its headline is cut out of one of its own messages; nothing is written for it. Every pass is
+linear in the number of texts.
 
-Known gaps: words, not meanings (a story told in quite other words is two); French and English
-stop words only; without two weeks of background every frequent word may name a story.
+Known gaps: a story without any unusual word or copy is none; French and English stop words only;
+without two weeks of background every frequent word may name a story.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from datetime import datetime
 from math import log
 from typing import Any, TypeVar
 
-from pipelines import copies, cues
-from pipelines.brief import Action, ActionKind, Answer, Asked, Claim, Message, Said, Story
+from pipelines import copies, cues, meaning
+from pipelines.brief import Action, ActionKind, Answer, Claim, Message, Said, Story
 from pipelines.outlook import wilson
 
 Key = TypeVar("Key", str, datetime)
+_Part = tuple[list[int], list[str]]  # places of bundles, and the words that name them
 
 CRISIS_TOPIC = "T20"
 STORY_COUNT = 3
@@ -43,7 +45,7 @@ ANSWERED = 0.4  # of a claim's words, for an own post to be shown as its answer
 _STEM = 6  # letters that tell a word and its forms: contamin-ée, contamin-ation
 _HEADLINE = 120
 _EXAMPLES = 3
-_IDS = 20
+IDS = 20  # of messages, that an entry carries
 
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")
@@ -132,7 +134,7 @@ def said(bundle: Bundle) -> Said:
         text_count=len(bundle.messages),
         origins=_summed(m.origins for m in bundle.messages),
         first_at=first.first_at,
-        mention_ids=tuple(ids[:_IDS]),
+        mention_ids=tuple(ids[:IDS]),
     )
 
 
@@ -144,11 +146,7 @@ def stories(
     `known` are words in every message (the institution's own name). Weight is the number of
     mentions, half as much again for the share that is negative, twice for civil security (T20).
     """
-    usual = _counted(background, known)
-    today = _counted((b.lead.text for b in found), known)
-    seeds = _seeds(today, usual)
-    clusters = _clusters(found, seeds, known)
-    told = [_story(parts, words) for parts, words in _shared_out(found, clusters)]
+    told = [_story(parts, words) for parts, words in grouped(found, background, known=known)]
     strong = [s for s in told if s.mention_count >= LEAST_MENTIONS]
     return tuple(sorted(strong, key=lambda s: (-_weight(s), s.first_at))[:STORY_COUNT])
 
@@ -166,11 +164,7 @@ def terms(text: str, known: Collection[str] = ()) -> set[str]:
 
 
 def _counted(texts: Iterable[str], known: Collection[str]) -> _Counted:
-    counted = _Counted()
-    for text in texts:
-        counted.total += 1
-        counted.words.update(terms(text, known))
-    return counted
+    return _tallied(terms(text, known) for text in texts)
 
 
 def _seeds(today: _Counted, usual: _Counted) -> dict[str, float]:
@@ -193,13 +187,11 @@ def _seeds(today: _Counted, usual: _Counted) -> dict[str, float]:
     return {word: scored[word] for word in best}
 
 
-def _clusters(
-    found: Sequence[Bundle], seeds: Mapping[str, float], known: Collection[str]
-) -> list[_Topic]:
+def _clusters(words: Sequence[Set[str]], seeds: Mapping[str, float]) -> list[_Topic]:
     """The seed words by the messages that they share."""
     places: dict[str, set[int]] = {word: set() for word in seeds}
-    for place, bundle in enumerate(found):
-        for word in terms(bundle.lead.text, known) & seeds.keys():
+    for place, mine in enumerate(words):
+        for word in mine & seeds.keys():
             places[word].add(place)
     clusters: list[_Topic] = []
     for word in seeds:
@@ -218,35 +210,93 @@ def _agreeing(words: Sequence[str], places: Mapping[str, set[int]]) -> set[int]:
     return {place for place, count in counted.items() if count >= 2}
 
 
-def _shared_out(
-    found: Sequence[Bundle], clusters: Sequence[_Topic]
+def grouped(
+    found: Sequence[Bundle],
+    background: Iterable[str],
+    *,
+    known: Collection[str] = (),
+    by_meaning: bool = True,
 ) -> list[tuple[list[Bundle], list[str]]]:
+    """The bundles of each story that could be told, with its unusual words; most are in none.
+
+    First by unusual words and copies; then groups that mean the same are one, and what is left over
+    is drawn to the group that it is near to.
+    """
+    usual = _counted(background, known)
+    words = [terms(bundle.lead.text, known) for bundle in found]
+    seeds = _seeds(_tallied(words), usual)
+    parts = _shared_out(found, _clusters(words, seeds))
+    if not by_meaning or not parts:
+        return [([found[place] for place in places], names) for places, names in parts]
+    read = meaning.read(words, usual=usual.words, usual_total=usual.total)
+    return _told_alike(found, _joined(parts, read), read)
+
+
+def _tallied(texts: Iterable[Set[str]]) -> _Counted:
+    counted = _Counted()
+    for words in texts:
+        counted.total += 1
+        counted.words.update(words)
+    return counted
+
+
+def _joined(parts: Sequence[_Part], read: meaning.Read) -> list[_Part]:
+    """Parts that mean the same as one, with the words of each in their order.
+
+    Two copied texts without unusual words are joined by `_alike` alone: short ones that name the
+    same street would else be one.
+    """
+    loners = {number for number, (_, words) in enumerate(parts) if not words}
+    made = []
+    for members in meaning.joined(read, [places for places, _ in parts], loners=loners):
+        places = sorted(place for member in members for place in parts[member][0])
+        made.append((places, [word for member in members for word in parts[member][1]]))
+    return made
+
+
+def _told_alike(
+    found: Sequence[Bundle], parts: Sequence[_Part], read: meaning.Read
+) -> list[tuple[list[Bundle], list[str]]]:
+    """The parts with what is left over and near to one of them."""
+    taken = {place for places, _ in parts for place in places}
+    near = meaning.drawn(read, [places for places, _ in parts])
+    more: dict[int, list[int]] = {}
+    for place, part in enumerate(near):
+        if part >= 0 and place not in taken:
+            more.setdefault(int(part), []).append(place)
+    return [
+        ([found[place] for place in sorted([*places, *more.get(n, [])])], names)
+        for n, (places, names) in enumerate(parts)
+    ]
+
+
+def _shared_out(found: Sequence[Bundle], clusters: Sequence[_Topic]) -> list[_Part]:
     """Each bundle to one cluster, the largest first; copied texts left over stand alone."""
     taken: set[int] = set()
-    parts: list[tuple[list[Bundle], list[str]]] = []
+    parts: list[_Part] = []
     sizes = {id(c): sum(found[p].count for p in c.places) for c in clusters}
     for cluster in sorted(clusters, key=lambda c: (-sizes[id(c)], c.words)):
         mine = sorted(cluster.places - taken)
         taken |= cluster.places
         if mine:
-            parts.append(([found[p] for p in mine], cluster.words))
-    alone = [b for p, b in enumerate(found) if p not in taken and b.count >= LEAST_COPIES]
-    return parts + [(told, []) for told in _alike(alone[:SEEDS])]
+            parts.append((mine, cluster.words))
+    alone = [p for p, b in enumerate(found) if p not in taken and b.count >= LEAST_COPIES]
+    return parts + [(told, []) for told in _alike(found, alone[:SEEDS])]
 
 
-def _alike(copied: Sequence[Bundle]) -> list[list[Bundle]]:
+def _alike(found: Sequence[Bundle], copied: Sequence[int]) -> list[list[int]]:
     """Copied texts, the largest first, with those that hold most of the same words.
 
     A text and its denial may stand in one story; they never count as one message.
     """
-    made: list[tuple[set[str], list[Bundle]]] = []
-    for bundle in copied:
-        mine = terms(bundle.lead.text)
+    made: list[tuple[set[str], list[int]]] = []
+    for place in copied:
+        mine = terms(found[place].lead.text)
         home = next((told for words, told in made if _overlap(mine, words) >= ALIKE), None)
         if home is None:
-            made.append((mine, [bundle]))
+            made.append((mine, [place]))
         else:
-            home.append(bundle)
+            home.append(place)
     return [told for _, told in made]
 
 
@@ -281,7 +331,7 @@ def _story(parts: Sequence[Bundle], words: Sequence[str]) -> Story:
         terms=tuple(words[:5]),
         examples=_examples(parts, words),
         actions=_actions(parts),
-        mention_ids=tuple(i for m in messages for i in m.mention_ids)[:_IDS],
+        mention_ids=tuple(i for m in messages for i in m.mention_ids)[:IDS],
         text_hashes=tuple(m.text_hash for m in messages),
     )
 
@@ -431,49 +481,6 @@ def _answer(claim: Message, own: Sequence[Answer]) -> Answer | None:
 
 def _stems(text: str) -> set[str]:
     return {word[:_STEM] for word in terms(text)}
-
-
-def asked(
-    found: Sequence[Bundle], *, known: Collection[str] = (), most: int = 5
-) -> tuple[Asked, ...]:
-    """Questions that came at least three times, as copies or in the same two words."""
-    questions = [b for b in found if cues.is_request(b.lead.text)]
-    words = [terms(bundle.lead.text, known) for bundle in questions]
-    said_count: Counter[str] = Counter()
-    for bundle, mine in zip(questions, words, strict=True):
-        said_count.update(dict.fromkeys(mine, bundle.count))
-    frequent = [w for w in said_count if said_count[w] >= LEAST_ASKED]
-    made: list[Asked] = []
-    left = set(range(len(questions)))
-    for word in sorted(frequent, key=lambda w: (-said_count[w], w))[:SEEDS]:
-        where = [place for place in sorted(left) if word in words[place]]
-        second = _second(word, where, words, questions)
-        if second is not None:
-            both = [place for place in where if second in words[place]]
-            left.difference_update(both)
-            made.append(_ask([questions[place] for place in both], (word, second)))
-    return tuple(sorted(made, key=lambda a: -a.mention_count)[:most])
-
-
-def _second(
-    word: str, where: Sequence[int], words: Sequence[set[str]], found: Sequence[Bundle]
-) -> str | None:
-    """The word that most of the questions with `word` have too; None when too few do."""
-    others: Counter[str] = Counter()
-    for place in where:
-        others.update(dict.fromkeys(words[place] - {word}, found[place].count))
-    best = min(others, key=lambda other: (-others[other], other), default=None)
-    return best if best is not None and others[best] >= LEAST_ASKED else None
-
-
-def _ask(parts: Sequence[Bundle], words: tuple[str, ...]) -> Asked:
-    largest = max(parts, key=lambda b: (b.count, -len(b.lead.text)))
-    return Asked(
-        said=said(largest),
-        mention_count=sum(b.count for b in parts),
-        terms=words,
-        mention_ids=tuple(i for b in parts for m in b.messages for i in m.mention_ids)[:_IDS],
-    )
 
 
 def _summed(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:

@@ -103,6 +103,11 @@ def near(word: str, words: Collection[str]) -> str:
     return f"did you mean {found[0]!r}? " if found else ""
 
 
+def is_page(text: str) -> bool:
+    """Whether a text is the https address of a page, without a name or password in it."""
+    return re.fullmatch(r"https://[\w.-]+(?::\d+)?(?:/[^\s<>\"'\\]*)?", text) is not None
+
+
 def read(path: Path) -> Document:
     """The document at `path`; SettingsError when there is none or when it is not TOML."""
     try:
@@ -226,6 +231,7 @@ def faults(document: Document) -> Iterator[Fault]:
         _events,
         _mail,
         _models,
+        _compared,
     ):
         yield from find(document)
 
@@ -382,6 +388,23 @@ def _relays(document: Document) -> Iterator[Fault]:
         if not _texts(relay.get("handles")) and not _texts(relay.get("sites")):
             remedy = "a relay is known by its handles or sites: write one of them"
             yield document.fault(("relays", index), "no handle, no site", remedy)
+
+
+def _compared(document: Document) -> Iterator[Fault]:
+    """Own posts are compared with those of public institutions, and of nobody else."""
+    kinds = {relay.get("id"): relay.get("kind") for _, relay in document.tables("relays")}
+    for name in _texts(document.table("engagement").get("compare")):
+        if name not in kinds:
+            remedy = (
+                f"no [[relays]] block has this id: {near(name, [str(k) for k in kinds])}add one"
+            )
+            yield document.fault(("engagement", "compare"), name, remedy)
+        elif kinds[name] != "institution":
+            remedy = (
+                'only relays of kind = "institution" may be compared with: a medium or an '
+                "elected official is no public service of the same kind"
+            )
+            yield document.fault(("engagement", "compare"), name, remedy)
 
 
 _READERS = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pipelines import (
+    faq,
     load as loading,
     warehouse,
 )
+from pipelines.errors import SettingsError
+from pipelines.faq import Entry
 from pipelines.house import House as House, house as house
 from pipelines.http import Client
 from pipelines.run.names import run_id
@@ -89,7 +93,9 @@ def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
         if not (loading.cursors(connection) or loading.listened(connection)):
             log.warning("digest.skipped day=%s: nothing has been read yet", day)
             return None
-        made = digests.build(connection, settings=settings, day=day, as_of=as_of)
+        made = digests.build(
+            connection, settings=settings, day=day, as_of=as_of, faq=_faq(house.home)
+        )
         locale = settings.institution.locale
         letter = digests.render(made, locale=locale)
         page = digests.save(house.home, made, letter, locale=locale)
@@ -107,6 +113,16 @@ def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
                 reason="daily_digest",
             )
     return page
+
+
+def _faq(home: Path) -> Sequence[Entry] | None:
+    """The entries of `faq.toml`; None, and a line in the log, where it is faulty: the day is told
+    without it, and the page says so."""
+    try:
+        return faq.read(home)
+    except SettingsError as error:
+        log.warning("digest.faq_unread faults=%d", len(error.faults))
+        return None
 
 
 def report_failure(

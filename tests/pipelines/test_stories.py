@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pipelines import stories
+from pipelines import asked, stories
 from pipelines.brief import Answer, Message
 
 START = datetime(2026, 11, 19, 9, tzinfo=UTC)
@@ -181,7 +181,7 @@ def test_a_question_asked_three_times_in_the_same_words_is_a_request() -> None:
         "Vacances : la piscine ouvre quand ?",
         "Où se garer près du stade ?",
     ]
-    (found,) = stories.asked(stories.bundles(_told(texts)))
+    (found,) = asked.asked(stories.bundles(_told(texts)))
     assert found.mention_count == 3
     assert set(found.terms) == {"piscine", "vacances"}
 
@@ -189,4 +189,21 @@ def test_a_question_asked_three_times_in_the_same_words_is_a_request() -> None:
 def test_without_messages_there_is_nothing_to_tell() -> None:
     assert stories.stories([], []) == ()
     assert stories.claims([], []) == ()
-    assert stories.asked([]) == ()
+    assert asked.asked([]) == ()
+
+
+def test_a_story_told_in_other_words_is_one_story() -> None:
+    fire = [f"Gros incendie dans la forêt près {place}, flammes visibles" for place in PLACES]
+    blaze = [f"La forêt brûle près {place}, les pompiers luttent contre le feu" for place in PLACES]
+    found = stories.bundles(_told(fire + blaze))
+    apart = stories.grouped(found, BACKGROUND, by_meaning=False)
+    assert len(apart) == 2
+    (story, *_) = stories.stories(found, BACKGROUND)
+    assert story.mention_count == 20
+
+
+def test_two_matters_of_a_day_stay_two_stories() -> None:
+    fire = [f"Gros incendie dans la forêt près {place}, flammes visibles" for place in PLACES]
+    piano = [f"Récital de piano annulé au conservatoire, {place} remboursé" for place in PLACES]
+    found = stories.stories(stories.bundles(_told(fire + piano)), BACKGROUND)
+    assert sorted(story.mention_count for story in found) == [10, 10]
