@@ -23,6 +23,7 @@ from rich.console import Console
 from pipelines import orchestrator
 from pipelines.console import HERE, Home, LangName, TextName, bar, out, print_unknown, table, words
 from pipelines.errors import VigieError
+from pipelines.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +40,10 @@ When = Annotated[
 def _utc(moment: datetime | None) -> datetime:
     now = datetime.now(UTC)
     return now if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _aligned(moment: datetime) -> datetime:
@@ -474,14 +479,20 @@ def serve(
     home: Home = HERE,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; put a proxy with TLS before it.")] = 8090,
 ) -> None:
-    """Take what other programs push in, signed, and show the pages of links in alert mails."""
+    """The board, the pages behind links of alert mails, and the door for pushed messages."""
     import uvicorn
 
     from pipelines import hooks, settings as reading, sources as catalogue
+    from pipelines.board import web
 
     kinds = catalogue.options_by_kind()
     settings = reading.read(home, environ=os.environ, source_options=kinds)
-    taking = hooks.app(settings, reading.secrets_for(settings, os.environ))
+    secrets, turn = reading.secrets_for(settings, os.environ), threading.Lock()
+    environ = {"VIGIE_BOARD_URL": f"http://127.0.0.1:{port}", **os.environ}
+    made = web.build(settings, secrets, environ, now=_now, turn=turn)
+    taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn)
+    out.print(words(f"board: http://127.0.0.1:{port}{hooks.BOARD}/"))
+    _print_nobody(settings)
     for block in settings.sources:
         if block.kind == "webhook":
             out.print(words(f"{block.name}: POST http://127.0.0.1:{port}/hooks/{block.name}"))
@@ -500,6 +511,14 @@ def serve(
         timeout_keep_alive=5,
         h11_max_incomplete_event_size=16_384,
     )
+
+
+def _print_nobody(settings: Settings) -> None:
+    """Say how to make an account where nobody could log in."""
+    from pipelines.board import store
+
+    if settings.board.oidc is None and not store.accounts(settings.home):
+        out.print("Nobody has an account yet: vigie board add-user NAME --role moderator")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -551,6 +570,14 @@ def alerts(context: typer.Context) -> None:
     from pipelines.alerts_cli import alerts_app
 
     alerts_app(context.args, prog_name="vigie alerts")
+
+
+@app.command(context_settings=_PASSED)
+def board(context: typer.Context) -> None:
+    """The board: who has an account on it. `vigie board --help` lists how."""
+    from pipelines.board_cli import board_app
+
+    board_app(context.args, prog_name="vigie board")
 
 
 @app.command(context_settings=_PASSED)

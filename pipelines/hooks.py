@@ -1,7 +1,7 @@
 """The door for messages that are pushed in: `POST /hooks/<source>`, signed, on 127.0.0.1.
 
 Where `[web]` gives an address, the pages of the links in alert mails stand behind it as well
-(`link_pages.py`).
+(`link_pages.py`), and another application may be mounted beside: the board.
 
 A message is believed only by its signature (`sources/_webhook_signature.py`), written down once
 and answered with 202 when it is on the disk; the next run of `watch` takes it. The same id again
@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +31,9 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from pipelines import link_pages
 from pipelines.errors import VigieError
@@ -40,6 +42,7 @@ from pipelines.sources import _webhook_inbox as inbox, _webhook_signature as sig
 
 log = logging.getLogger(__name__)
 
+BOARD = "/board"
 BODY_SECONDS = 20.0  # for the whole body, however slowly it drips
 _TYPES = ("application/json", "application/x-ndjson", "application/jsonl")
 _SPAN_SECONDS = 60.0
@@ -79,10 +82,13 @@ def app(
     secrets: Mapping[str, str],
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    board: ASGIApp | None = None,
+    turn: threading.Lock | None = None,
 ) -> Starlette:
     """The application that takes the messages of every source of kind `webhook`, and shows pages.
 
-    VigieError when there is neither, or the secret of a source is missing or weak.
+    A `board` is mounted under BOARD, and `turn` is the lock under which both open the warehouse.
+    VigieError when there is nothing to serve, or the secret of a source is missing or weak.
     """
     doors = {
         block.name: _Door(
@@ -94,8 +100,8 @@ def app(
         for block in settings.sources
         if block.kind == webhook.MANIFEST.name
     }
-    pages = link_pages.routes(settings, now=now)
-    if not doors and not pages:
+    pages = link_pages.routes(settings, now=now, turn=turn)
+    if not doors and not pages and board is None:
         raise VigieError(
             'vigie.toml has no source of kind "webhook", and no url in [web]: add one of the two '
             "(docs/sources.md, docs/alerts.md), start again"
@@ -114,8 +120,13 @@ def app(
             Route("/hooks/{name}", push, methods=["POST"]),
             Route("/health", _healthy, methods=["GET"]),
             *pages,
+            *([Route("/", _to_board), Mount(BOARD, app=board)] if board else []),
         ]
     )
+
+
+async def _to_board(_: Request) -> Response:
+    return RedirectResponse(f"{BOARD}/", status_code=307)
 
 
 async def _healthy(_: Request) -> Response:

@@ -127,11 +127,16 @@ class _Desk:
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
-def routes(settings: Settings, *, now: Callable[[], datetime]) -> list[Route]:
-    """The routes of the pages; none where `[web]` gives no address."""
+def routes(
+    settings: Settings, *, now: Callable[[], datetime], turn: threading.Lock | None = None
+) -> list[Route]:
+    """The routes of the pages; none where `[web]` gives no address.
+
+    `turn` is shared with whoever else opens the warehouse in this process.
+    """
     if not settings.web.url:
         return []
-    desk = _Desk(settings, now)
+    desk = _Desk(settings, now, turn or threading.Lock())
 
     async def show(request: Request) -> Response:
         return await _answered(request, desk, _shown)

@@ -95,14 +95,15 @@ def page(
             what=plain(what),
             facts=facts,
             changes=changes,
-            mails=[_mail(row, settings, spoken) for row in found.mails],
-            letters=[_letter(row, found.texts, settings, spoken) for row in found.letters],
+            mails=[mail(row, settings, spoken) for row in found.mails],
+            letters=[letter(row, found.texts, settings, spoken) for row in found.letters],
             footer=spoken.say("page.footer", moment=moment, institution=plain(who.name)),
         )
     )
 
 
-def _mail(row: Row, settings: Settings, spoken: Words) -> tuple[str, ...]:
+def mail(row: Row, settings: Settings, spoken: Words) -> tuple[str, ...]:
+    """A mail as a line: when, when sent, to whom, what kind, why; of `PostMortem.mails`."""
     names = {r.email: r.name for r in settings.recipients}
     sent = spoken.moment(row["sent_at"]) if row["sent_at"] else spoken.text("page.failing")
     return (
@@ -114,9 +115,8 @@ def _mail(row: Row, settings: Settings, spoken: Words) -> tuple[str, ...]:
     )
 
 
-def _letter(
-    row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words
-) -> dict[str, Any]:
+def letter(row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words) -> dict[str, Any]:
+    """What one letter showed, in the words of `spoken`; of `PostMortem.letters`."""
     alert = msgspec.json.decode(row["alert"], type=Alert)
     sha = row["rule_sha256"]
     rule = spoken.say("page.rule", rule=alert.rule_id, version=alert.rule_version, sha=sha[:16])

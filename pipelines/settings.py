@@ -248,6 +248,50 @@ class Web(Part):
     link_hours: Annotated[int, Field(ge=1, le=168)] = 48
 
 
+def _issuer(text: str) -> str:
+    local = r"http://(?:localhost|127\.0\.0\.1)(?::\d+)?"
+    if not re.fullmatch(rf"(?:https://[\w.-]+(?::\d+)?|{local})(?:/[\w./-]*)?", text):
+        raise ValueError("write the https address of the provider, as its configuration says it")
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("write an address or a network, such as 127.0.0.1") from None
+    return text
+
+
+class Oidc(Part):
+    """A provider of identities by OpenID Connect: ProConnect, a Keycloak of one's own.
+
+    `role_claim` names the claim that says what somebody is (dots lead into it), `roles` what each
+    of its values is here; `name_claim` the one by which the board's log calls them.
+    """
+
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    client_id: Label
+    client_secret_env: str
+    label: Label = "ProConnect"
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    name_claim: Label = "email"
+    role_claim: Label = "groups"
+    roles: Annotated[
+        dict[str, Literal["director", "analyst", "moderator", "dpo"]], Field(min_length=1)
+    ]
+
+
+class Board(Part):
+    """Who may log in on the board, and for how long. `trusted_proxies` may say whom they serve."""
+
+    local_accounts: bool = True
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    idle_minutes: Annotated[int, Field(ge=5, le=720)] = 120
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    oidc: Oidc | None = None
+
+
 class Event(Part):
     """Something planned that explains much talk, such as an election night or a strike.
 
@@ -357,6 +401,7 @@ class Settings(Part):
     on_call: OnCall = OnCall()
     channels: tuple[Channel, ...] = ()
     web: Web = Web()
+    board: Board = Board()
     events: tuple[Event, ...] = ()
     canaries: tuple[Canary, ...] = ()
     mail: Mail = Mail()
@@ -411,7 +456,7 @@ def checked(document: Document, model: type[Checked]) -> Checked:
 def secrets_for(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """The secrets that the settings name and the environment holds, by variable; never logged."""
     options = [block.options for block in settings.sources]
-    parts = (*options, settings.mail, settings.on_call, *settings.channels)
+    parts = (*options, settings.mail, settings.on_call, settings.board.oidc, *settings.channels)
     names = {name for part in parts for name in env_names(part)}
     return {name: environ[name] for name in sorted(names) if environ.get(name)}
 
@@ -470,7 +515,7 @@ def _unset(
                 continue
             if isinstance(value, str) and not environ.get(value):
                 yield document.fault(place, _safe_name(value), _SET_IT)
-    mail = document.table("mail")
+    mail, oidc = document.table("mail"), document.table("board").get("oidc")
     named: list[tuple[Place, Any]] = [
         (("on_call", "calendar_env"), document.table("on_call").get("calendar_env"))
     ]
@@ -480,6 +525,8 @@ def _unset(
     for index, channel in document.tables("channels"):
         places: list[Place] = [("channels", index, k) for k in ("address_env", "secret_env")]
         named += [(place, channel.get(str(place[-1]))) for place in places]
+    if isinstance(oidc, dict):
+        named.append((("board", "oidc", "client_secret_env"), oidc.get("client_secret_env")))
     for at, name in named:
         if isinstance(name, str) and not environ.get(name) and not document.is_secret(at):
             yield document.fault(at, _safe_name(name), _SET_IT)
@@ -602,10 +649,13 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
         "institution": Institution, "subjects": Subject, "sources": SourceBlock, "relays": Relay,
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
         "models": Models, "net": Net, "budget": Caps, "canaries": Canary, "on_call": OnCall,
-        "channels": Channel, "web": Web, "events": Event, "engagement": Engagement,
+        "channels": Channel, "web": Web, "events": Event, "board": Board,
+        "engagement": Engagement,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)
+    if tuple(place[:2]) == ("board", "oidc") and len(place) > 2:
+        return sorted(Oidc.model_fields)
     return sorted(parts[str(place[0])].model_fields)
 
 

@@ -95,6 +95,10 @@ class Words:
         """A day with its weekday in short: "jeu. 19 nov."."""
         return dated(day, "MMMEd", locale=self.locale)
 
+    def month(self, day: date) -> str:
+        """A month with its year: "novembre 2026"."""
+        return str(format_date(day, format="MMMM y", locale=self._cldr))
+
     def time(self, at: datetime) -> str:
         """The local time of day: "14:05"."""
         return str(format_time(at.astimezone(self.zone), format="HH:mm", locale=self._cldr))

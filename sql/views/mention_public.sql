@@ -16,7 +16,9 @@ select
     mention_scored.subject_ids,
     mention_scored.query_versions,
     mention_scored.title,
+    mention_scored.content_warning,
     mention_scored.text,
+    mention_scored.words,
     mention_scored.text_hash,
     mention_scored.text_until_on,
     mention_scored.lang,
@@ -61,6 +63,8 @@ comment on column mention_public.query_versions is
 'stands under (a video, a thread) names the subject.';
 comment on column mention_public.url is 'Address of an article or an own post; null for people.';
 comment on column mention_public.text is 'Masked text; empty once it has expired.';
+comment on column mention_public.words is
+'The masked text as queries read it (pipelines/words.py); null once it has expired.';
 comment on column mention_public.text_hash is 'Equal for copies of the same text.';
 comment on column mention_public.text_until_on is 'The day on which the text is emptied.';
 comment on column mention_public.published_at is 'UTC.';

@@ -10,6 +10,9 @@ with thresholds as (
 select
     mention_public.* replace (
         if(mention_public.text_until_on > thresholds.last_on, mention_public.title, null) as title,
+        if(mention_public.text_until_on > thresholds.last_on, mention_public.content_warning, null)
+            as content_warning,
+        if(mention_public.text_until_on > thresholds.last_on, mention_public.words, null) as words,
         if(mention_public.text_until_on > thresholds.last_on, mention_public.text, '') as text,
         mention_public.is_text_expired
         or mention_public.text_until_on <= thresholds.last_on as is_text_expired

@@ -1,0 +1,58 @@
+"""The settings check: what `vigie doctor` finds, without a secret, and what is set.
+
+An examination takes some seconds and asks every source and the mail server, so that it is made by
+a button, one at a time, in a process of its own (which may open the warehouse while we hold it
+another way), and its findings are kept for everybody until the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
+from typing import Any
+
+from pipelines import doctor
+from pipelines.board.visit import Answer, Stopped, Visit
+from pipelines.doctor import Check
+from pipelines.wording import plain
+
+AGAIN = timedelta(seconds=30)  # before the next examination
+_ORDER = {"error": 0, "warning": 1, "ok": 2}
+
+
+def settings_page(visit: Visit) -> Answer:
+    """What is set, and what the last examination found."""
+    settings, found = visit.settings, visit.desk.findings
+    values: dict[str, Any] = {
+        "checks": sorted(found.checks, key=lambda check: _ORDER[check.status]),
+        "made_at": found.made_at,
+        "sources": [(b.name, b.kind, b.every_minutes, b.live) for b in settings.sources],
+        "subjects": [(plain(s.label), plain(s.purpose)) for s in settings.subjects],
+    }
+    return Answer(template="settings", values=values)
+
+
+def examine(visit: Visit) -> Answer:
+    """Examine the installation now; Stopped("busy") while somebody else's is under way."""
+    found = visit.desk.findings
+    if not found.turn.acquire(blocking=False):
+        raise Stopped("busy")
+    try:
+        if found.made_at is None or visit.now - found.made_at >= AGAIN:
+            found.checks, found.made_at = _examined(visit), visit.now
+    finally:
+        found.turn.release()
+    return Answer(to="/settings")
+
+
+def _examined(visit: Visit) -> Sequence[Check]:
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as beside:
+        work = beside.submit(
+            doctor.examine,
+            visit.settings.home,
+            environ=dict(visit.desk.environ),
+            now=visit.now,
+        )
+        return work.result()
