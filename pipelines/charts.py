@@ -10,6 +10,8 @@ drawn, never interpreted. A chart costs about 0.1 s, the first one of a process 
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -375,7 +377,30 @@ def _png(
     made = vl_convert.vegalite_to_png(
         card.to_dict(), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[locale]
     )
-    return bytes(made)
+    return deflated(bytes(made))
+
+
+def deflated(png: bytes) -> bytes:
+    """The same picture in a quarter of the bytes: vl-convert 1.9 packs fast, not small.
+
+    Chunks as in RFC 2083, 3.2: length, kind, data, CRC; the pixels' chunks become one.
+    """
+    found, pixels, at = [png[:8]], b"", 8
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at : at + 8])
+        data = png[at + 8 : at + 8 + size]
+        if kind == b"IDAT":
+            pixels += data
+        if kind == b"IEND":
+            found.append(_chunk(b"IDAT", zlib.compress(zlib.decompress(pixels), 9)))
+        if kind != b"IDAT":
+            found.append(_chunk(kind, data))
+        at += 12 + size
+    return b"".join(found)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _card(chart: Any, *, title: str, note: str | None, width: int, height: int) -> Any:

@@ -67,11 +67,11 @@ def source(visit: Visit) -> Answer:
     name = visit.path["source_name"]
     zone = visit.settings.institution.zone
     with published(visit.desk) as connection:
-        standing = _standing(visit, connection, name)
+        standing = _standing(connection, name)
         last = last_day(connection, visit)
         first = datetime.combine(last - timedelta(days=DAYS - 1), time.min, tzinfo=zone)
         end = datetime.combine(last + timedelta(days=1), time.min, tzinfo=zone)
-        asked = {"source_name": name, "since": first, "until": end}
+        asked: dict[str, Any] = {"source_name": name}
         asked |= {"since": first.astimezone(UTC), "until": end.astimezone(UTC)}
         found = rows(connection, "board_source_days", asked)
     days = drawn.fortnight(last, [_day(row) for row in found])
@@ -79,7 +79,7 @@ def source(visit: Visit) -> Answer:
     return Answer(template="source", values=values, about=name)
 
 
-def _standing(visit: Visit, connection: Any, name: str) -> Row:
+def _standing(connection: Any, name: str) -> Row:
     found = as_rows(
         connection.execute("select * from source_coverage where source_name = ?", [name])
     )

@@ -36,7 +36,7 @@ def today(visit: Visit) -> Answer:
     every = _kept(visit)
     if not every:
         return Answer(template="today", values={"digest": None, "days": []})
-    return _shown(visit, every[0], every)
+    return _shown(every[0], every)
 
 
 def digest(visit: Visit) -> Answer:
@@ -49,7 +49,7 @@ def digest(visit: Visit) -> Answer:
     found = next((each for each in every if each.day == day), None)
     if found is None:
         raise Stopped("unknown")
-    return _shown(visit, found, every)
+    return _shown(found, every)
 
 
 def archive(visit: Visit) -> Answer:
@@ -76,7 +76,7 @@ def _kept(visit: Visit) -> list[Kept]:
     return sorted(found.values(), key=lambda each: each.day, reverse=True)
 
 
-def _shown(visit: Visit, one: Kept, every: list[Kept]) -> Answer:
+def _shown(one: Kept, every: list[Kept]) -> Answer:
     place = every.index(one)
     after = every[place - 1].day if place else None
     before = every[place + 1].day if place + 1 < len(every) else None

@@ -233,6 +233,12 @@ def _options(settings: Oidc, *, nonce: str) -> dict[str, Any]:
     }
 
 
+def _more(desk: Desk, provider: _Provider, client: Any, about: Mapping[str, Any]) -> dict[str, Any]:
+    if "userinfo_endpoint" not in about:
+        return {}
+    return _userinfo(desk, provider, client.get(about["userinfo_endpoint"]))
+
+
 def _userinfo(desk: Desk, provider: _Provider, answer: httpx.Response) -> dict[str, Any]:
     """What the provider says of a user: JSON, or signed as ProConnect does."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -21,7 +21,7 @@ from pipelines.wording import LOCALES, plain
 
 SHEET = files("pipelines") / "templates" / "board" / "board.css"
 _HEADERS = {
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # "no-referrer" would hide where a form comes from
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines import query, query_sql, scopes, textfile
+from pipelines import alert_letter, query, query_sql, scopes, textfile
 from pipelines.board.visit import Answer, Row, Stopped, Visit, as_rows, published
 from pipelines.errors import QueryError
 from pipelines.query_tree import Author, Node, walk
@@ -82,7 +82,7 @@ def found(visit: Visit) -> Answer:
     values: dict[str, Any] = {
         "asked": asked,
         "problem": problem,
-        "rows": [_shown(row) for row in rows],
+        "rows": [_shown(visit, row) for row in rows],
         "more": asked.values() | {"after": more} if more else None,
         "made_at": visit.w.moment(made_at),
         "export": asked.values(),
@@ -276,7 +276,12 @@ def _after(text: str) -> tuple[datetime, str] | None:
     return (found, name) if found.tzinfo and isinstance(name, str) else None
 
 
-def _shown(row: Row) -> Row:
-    """A mention as a page shows it: on how many signs it is cut is told there."""
+def _shown(visit: Visit, row: Row) -> Row:
+    """A mention as a page shows it, cut at QUOTE, its network as people call it."""
+    mails = alert_letter.spoken(visit.settings.institution.zone, visit.w.locale)
     told = "\n".join(filter(None, (row["title"], row["text"])))
-    return row | {"quote": told[:QUOTE], "is_cut": len(told) > QUOTE}
+    return (
+        row
+        | {"quote": told[:QUOTE], "is_cut": len(told) > QUOTE}
+        | {"network": alert_letter.network(row["network"], mails)}
+    )

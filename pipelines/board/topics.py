@@ -22,7 +22,7 @@ def topics(visit: Visit) -> Answer:
     for row in found:
         by_topic[row["topic_id"]].append(_day(row))
     lines = [_line(visit, name, drawn.fortnight(last, days)) for name, days in by_topic.items()]
-    lines.sort(key=lambda line: (-line["count"], line["topic_id"]))
+    lines.sort(key=lambda line: (-(line["week"] or 0), -(line["count"] or 0), line["topic_id"]))
     values = {"lines": lines, "last": last, **_subjects(visit)}
     return Answer(template="topics", values=values)
 
@@ -98,10 +98,11 @@ def _line(visit: Visit, name: str, days: Sequence[Day]) -> dict[str, Any]:
         "week": _sum(days[half:]),
         "before": _sum(days[:half]),
         "share": negative / scored if scored >= drawn.LEAST_TONED else None,
-        "is_held": any(day.count is None for day in days),
         "bars": drawn.bars(days),
     }
 
 
-def _sum(days: Sequence[Day]) -> int:
-    return sum(day.count or 0 for day in days)
+def _sum(days: Sequence[Day]) -> int | None:
+    """The messages of some days; None where there were some and all are held back."""
+    total = sum(day.count or 0 for day in days)
+    return None if not total and any(day.count is None for day in days) else total

@@ -136,3 +136,31 @@ def test_tone_and_topics_are_drawn() -> None:
         ["École, enfance", "<b>x</b>\x00"], [12, 3], usual=[4.5, None], title="t", locale="fr"
     )
     assert _size(bars)[0] > 500
+
+
+def test_a_picture_is_packed_small_and_shows_the_same() -> None:
+    import struct
+    import zlib
+
+    from pipelines.charts import deflated
+
+    def pixels(png: bytes) -> bytes:
+        at, found = 8, b""
+        while at < len(png):
+            size, kind = struct.unpack(">I4s", png[at : at + 8])
+            data = png[at + 8 : at + 8 + size]
+            assert png[at + 8 + size : at + 12 + size] == struct.pack(">I", zlib.crc32(kind + data))
+            found += data if kind == b"IDAT" else b""
+            at += 12 + size
+        return zlib.decompress(found)
+
+    row = bytes(100)
+    header = struct.pack(">IIBBBBB", 99, 50, 8, 0, 0, 0, 0)
+    loose = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(row * 50, 0)), (b"IEND", b"")):
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        loose += struct.pack(">I", len(data)) + kind + data + crc
+    small = deflated(loose)
+    assert len(small) < len(loose) / 10
+    assert pixels(small) == pixels(loose)
+    assert deflated(small) == small
