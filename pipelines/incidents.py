@@ -19,13 +19,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pipelines.alert import ENTER, LEAVE, Alert, Severity
 from pipelines.explanation import Shown
 from pipelines.holidays import is_holiday
+from pipelines.settings import QUIET_FROM, QUIET_UNTIL
 
 State = Literal["ok", "pending", "firing", "cooling", "resolved"]
 Mark = Literal["acked", "silenced", "planned", "inhibited", "no_data", "warming_up"]
@@ -37,7 +38,6 @@ COOLING = timedelta(minutes=60)
 JOIN = timedelta(hours=6)
 REPEAT = {"warning": timedelta(hours=12), "critical": timedelta(hours=4)}
 TIMES_LAST_TOLD = 2.0
-QUIET = (time(22), time(7))  # local; warnings wait for the morning
 OPENINGS_A_DAY = 4  # more is flapping
 CALM = timedelta(hours=12)  # after which what was flapping begins anew
 GROUP_WAIT = {"warning": timedelta(minutes=2), "critical": timedelta(seconds=30)}
@@ -346,4 +346,5 @@ def _held(decision: Decision, incident: Incident, as_of: datetime, around: Aroun
 def is_quiet(at: datetime, zone: ZoneInfo) -> bool:
     """Whether warnings wait now: 22:00 to 07:00 by the institution's clock, and on holidays."""
     local = at.astimezone(zone)
-    return local.time() >= QUIET[0] or local.time() < QUIET[1] or is_holiday(local.date())
+    is_night = local.time() >= QUIET_FROM or local.time() < QUIET_UNTIL
+    return is_night or is_holiday(local.date())

@@ -57,6 +57,11 @@ def on_call(settings: Settings, *, at: datetime) -> tuple[Recipient, ...]:
     return _once((*_expected(settings), *heads)) or _last_resort(settings)
 
 
+def watchers(settings: Settings) -> tuple[Recipient, ...]:
+    """Everybody who gets alerts, on call or not; somebody else where nobody does."""
+    return _expected(settings) or _last_resort(settings)
+
+
 def has_rota(settings: Settings) -> bool:
     """Whether anything says who is on call when."""
     return bool(settings.rota) or settings.on_call.has_calendar

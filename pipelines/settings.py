@@ -99,6 +99,7 @@ def _web_url(text: str) -> str:
     return text.rstrip("/")
 
 
+QUIET_FROM, QUIET_UNTIL = time(22), time(7)  # local; warnings wait for the morning
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -292,6 +293,22 @@ class Board(Part):
     oidc: Oidc | None = None
 
 
+def _round_times(times: tuple[time, ...]) -> tuple[time, ...]:
+    if any(not QUIET_UNTIL <= each < QUIET_FROM or each.tzinfo for each in times):
+        raise ValueError(
+            "write times of the institution's clock from 07:00:00 on and before 22:00:00: at night "
+            "warnings wait"
+        )
+    return tuple(sorted(set(times)))
+
+
+class Alerts(Part):
+    """When whoever gets alerts hears where the warnings stand: times of the institution's clock;
+    none: never."""
+
+    warnings_at: Annotated[tuple[time, ...], AfterValidator(_round_times)] = (time(8), time(18))
+
+
 class Event(Part):
     """Something planned that explains much talk, such as an election night or a strike.
 
@@ -399,6 +416,7 @@ class Settings(Part):
     recipients: tuple[Recipient, ...] = ()
     rota: tuple[Shift, ...] = ()
     on_call: OnCall = OnCall()
+    alerts: Alerts = Alerts()
     channels: tuple[Channel, ...] = ()
     web: Web = Web()
     board: Board = Board()
@@ -650,7 +668,7 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
         "models": Models, "net": Net, "budget": Caps, "canaries": Canary, "on_call": OnCall,
         "channels": Channel, "web": Web, "events": Event, "board": Board,
-        "engagement": Engagement,
+        "engagement": Engagement, "alerts": Alerts,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)

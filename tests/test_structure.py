@@ -62,6 +62,7 @@ PARTS = {
             "oncall",
             "handover",
             "incident_rows",
+            "warning_round",
             "rota",
             "rota_copy",
         ),

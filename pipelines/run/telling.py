@@ -30,7 +30,7 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
 
     A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
     """
-    from pipelines import detect, handover, notify
+    from pipelines import detect, handover, notify, warning_round
 
     _refresh_rota(house, now=as_of)
     with warehouse.opened(house.home) as connection:
@@ -40,6 +40,7 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
         alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
         notify.record(connection, alerts, settings=house.settings, as_of=as_of)
         handover.record(connection, settings=house.settings, as_of=as_of)
+        warning_round.record(connection, settings=house.settings, as_of=as_of)
     log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
     return {"alerts": len(alerts)}
 

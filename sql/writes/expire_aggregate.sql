@@ -1,7 +1,8 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
---   source_hour, canary_heard, warning_round, incident_event, incident, alert_evidence, incident_ack, silence,
---   alert_label, outbox_incident, outbox, link_use, attention. Run by: pipelines/retention.py.
+--   source_hour, canary_heard, warning_round, incident_event, incident, alert_evidence,
+--   incident_ack, silence, alert_label, outbox_incident, outbox, link_use, attention.
+-- Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
 delete from hourly
