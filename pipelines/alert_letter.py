@@ -42,6 +42,8 @@ QUOTE_LIMIT = 280
 # Of a letter about many incidents: so many are told with links, so many in all, each kind. Mail
 # programs cut a mail off at about 100 KB; the rest is counted, and `vigie alerts list` shows it.
 MOST_ANSWERED, MOST_JOINED = 12, 40
+NAME_LIMIT = 60  # of a network that we do not know
+LEAST_DRAWN = 3  # mentions of a day; fewer are no curve
 SHOWN_ID = 8  # characters of an incident's id: what `vigie alerts` asks for
 CRISIS_TOPIC = "T20"
 CRISIS_SHARE = 0.1  # of the mentions of the window, for the crisis procedure to be proposed
@@ -240,7 +242,7 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "label": _ruled(rule, "Label", spoken),
         "where": where(incident, occasion.settings, spoken),
         "headline": _headline(occasion, spoken),
-        "expectation": None if is_over else _expectation(incident, spoken),
+        "expectation": None if is_over else expectation(incident.alert, spoken),
         "reason": _reason(occasion, spoken),
         "nobody": occasion.nobody,
         "facts": _facts(occasion, spoken),
@@ -248,9 +250,9 @@ def _values(occasion: Occasion, spoken: Words) -> dict[str, Any]:
         "is_about_source": incident.alert.subject_id is None,
         "is_brief": _status(occasion) == "resolved",  # the reader has had the rest before
         "terms": _terms(evidence, spoken),
-        "networks": _networks(evidence, spoken),
+        "networks": networks(evidence.networks, spoken),
         "topics": _topics(evidence, spoken),
-        "tone": _tone(occasion, spoken),
+        "tone": tone(evidence.tone, incident.alert, spoken),
         "coverage": _coverage(occasion),
         "incomplete": None if is_over else _incomplete(occasion),
         "links": [] if is_over else _links(incident, occasion, spoken),
@@ -301,7 +303,7 @@ def _preview(occasion: Occasion, spoken: Words) -> str:
     if _is_suspected(incident):
         return spoken.text("figures.unread")
     terms = ", ".join(plain(term.term) for term in occasion.evidence.terms[:3])
-    found = (_expectation(incident, spoken), _tone_share(incident.alert, spoken), terms)
+    found = (expectation(incident.alert, spoken), _tone_share(incident.alert, spoken), terms)
     return " · ".join(part for part in found if part)
 
 
@@ -319,8 +321,8 @@ def brief(occasion: Occasion, spoken: Words) -> str:
     incident = occasion.incident
     lines = [subject(occasion, spoken)]
     is_over = _status(occasion) in ("resolved", "night")
-    if not is_over and (expectation := _expectation(incident, spoken)):
-        lines.append(expectation)
+    if not is_over and (usual := expectation(incident.alert, spoken)):
+        lines.append(usual)
     if occasion.nobody:
         lines.append(spoken.text("nobody.brief"))
     own = occasion.links.get(incident.incident_id, {}).get("acknowledge")
@@ -336,8 +338,8 @@ def _quotes(occasion: Occasion, spoken: Words) -> tuple[str, ...]:
     return tuple(f"{spoken.say('forms.quote', text=m['quote'])} {m['url'] or ''}" for m in found)
 
 
-def _expectation(incident: Incident, spoken: Words) -> str | None:
-    alert = incident.alert
+def expectation(alert: Alert, spoken: Words) -> str | None:
+    """The range that is usual at this hour, in words; None where the rule knows none."""
     if alert.is_warming_up:
         return spoken.text("figures.cold")
     if alert.low is None or alert.high is None:
@@ -378,7 +380,7 @@ def _facts(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
         facts += [
             ("place", plain(institution.place or institution.name)),
             ("window", _window(incident, spoken)),
-            ("counted", _counted(occasion, spoken)),
+            ("counted", counted(alert, occasion.evidence.networks, spoken)),
         ]
     facts.append(("opened", spoken.moment(incident.opened_at)))
     return [(spoken.text(f"facts.{name}"), value) for name, value in facts if value]
@@ -398,10 +400,10 @@ def _window(incident: Incident, spoken: Words) -> str:
     )
 
 
-def _counted(occasion: Occasion, spoken: Words) -> str:
-    alert = occasion.incident.alert
+def counted(alert: Alert, mentions: Mapping[str, int], spoken: Words) -> str:
+    """How many mentions, texts and people were counted; `mentions` by network."""
     counts = [
-        ("mentions", sum(occasion.evidence.networks.values())),
+        ("mentions", sum(mentions.values())),
         ("texts", alert.text_count),
         ("authors", alert.author_count),
     ]
@@ -453,7 +455,11 @@ def shortened(text: str, limit: int) -> str:
 def network(name: str, spoken: Words) -> str:
     """How people call a network."""
     key = f"networks.{name}"
-    return spoken.text(key) if "." not in name and spoken.has(key) else plain(name)
+    return spoken.text(key) if "." not in name and spoken.has(key) else _short(name)
+
+
+def _short(name: str) -> str:
+    return shortened(plain(name), NAME_LIMIT)
 
 
 def safe_link(url: str | None) -> str | None:
@@ -480,8 +486,9 @@ def _terms(evidence: Evidence, spoken: Words) -> list[str]:
     ]
 
 
-def _networks(evidence: Evidence, spoken: Words) -> list[dict[str, Any]]:
-    total = sum(evidence.networks.values())
+def networks(counts: Mapping[str, int], spoken: Words) -> list[dict[str, Any]]:
+    """Where mentions come from: name, number and share of each network, and a width for a bar."""
+    total = sum(counts.values())
     return [
         {
             "name": network(name, spoken),
@@ -489,7 +496,7 @@ def _networks(evidence: Evidence, spoken: Words) -> list[dict[str, Any]]:
             "share": spoken.percent(count / total),
             "width": max(round(100 * count / total), 1),
         }
-        for name, count in evidence.networks.items()
+        for name, count in counts.items()
     ]
 
 
@@ -498,16 +505,15 @@ def _topics(evidence: Evidence, spoken: Words) -> list[str]:
     return [f"{scopes.label(t, spoken.locale)} {spoken.percent(s)}" for t, s in largest]
 
 
-def _tone(occasion: Occasion, spoken: Words) -> list[str]:
+def tone(found: Mapping[str, int], alert: Alert, spoken: Words) -> list[str]:
     """The share of negative texts with its interval, and on how many mentions it rests."""
-    tone, alert = occasion.evidence.tone, occasion.incident.alert
-    undetermined = tone.get("undetermined", 0)
-    scored = sum(tone.values()) - undetermined
-    if not tone:
+    undetermined = found.get("undetermined", 0)
+    scored = sum(found.values()) - undetermined
+    if not found:
         return []
     if not scored:
         return [spoken.text("tone.unknown")]
-    counts = {name: spoken.number(tone.get(name, 0)) for name in _TONES}
+    counts = {name: spoken.number(found.get(name, 0)) for name in _TONES}
     lines = [spoken.say("tone.bar", **counts)]
     if alert.share is not None and alert.rule_id != "topic_surge":
         interval = {
@@ -673,9 +679,10 @@ def _rule(incident: Incident, spoken: Words) -> list[str]:
 
 
 def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
-    """The curve of the last day and the words that stand for it; none if it cannot be drawn."""
+    """The curve of the last day and the words that stand for it; none if it cannot be drawn, or
+    would show next to nothing."""
     curve = occasion.evidence.curve
-    if curve is None:
+    if curve is None or sum(curve.counts) < LEAST_DRAWN:
         return None
     named = where(occasion.incident, occasion.settings, spoken)
     title = f"{named} · {spoken.text('curve.title')}"

@@ -69,10 +69,14 @@ class Desk:
 def _desk(home: Path, *, is_read: bool = False) -> Iterator[Desk]:
     settings = house.house(home).settings
     warehouse.prepare(settings)
+    with warehouse.opened(settings.home, read_only=is_read) as connection:
+        yield _laid(connection, settings, datetime.now(UTC))
+
+
+def _laid(connection: Connection, settings: Settings, now: datetime) -> Desk:
     who = settings.institution
     spoken = wording.words(who.locale, who.zone, name="alerts")
-    with warehouse.opened(settings.home, read_only=is_read) as connection:
-        yield Desk(connection=connection, settings=settings, spoken=spoken, now=datetime.now(UTC))
+    return Desk(connection=connection, settings=settings, spoken=spoken, now=now)
 
 
 # --- list, show
@@ -150,11 +154,20 @@ def show(
         changes = _rows(desk, "alerts_changes", incident_id=name)
         if page is not None:
             _write_page(desk, row, changes, page)
+            out.print(words(desk.spoken.text("page.written")))
             return
     for label, value in _facts(desk, row):
         out.print(words(f"{desk.spoken.text(f'show.{label}')} : {value}"))
     heads = desk.spoken.text("show.heads").split(" | ")
     out.print("", table(heads, [_change(desk, change) for change in changes]), sep="\n")
+
+
+def write_page(settings: Settings, incident_id: str, path: Path, *, now: datetime) -> None:
+    """Write the page to look back at an incident with; reads the warehouse of `settings.home`."""
+    with warehouse.opened(settings.home, read_only=True) as connection:
+        desk = _laid(connection, settings, now)
+        [row] = _listed(desk, since=LONG_AGO, incident_id=incident_id)
+        _write_page(desk, row, _rows(desk, "alerts_changes", incident_id=incident_id), path)
 
 
 def _write_page(desk: Desk, row: dict[str, Any], changes: list[dict[str, Any]], path: Path) -> None:
@@ -173,7 +186,6 @@ def _write_page(desk: Desk, row: dict[str, Any], changes: list[dict[str, Any]], 
             fresh.write_text(html, encoding="utf-8")
     except OSError as error:
         raise VigieError(f"{path} cannot be written ({error.strerror}): name another") from error
-    out.print(words(desk.spoken.text("page.written")))
 
 
 def _facts(desk: Desk, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -199,7 +211,7 @@ def _change(desk: Desk, row: dict[str, Any]) -> tuple[str, ...]:
         spoken.moment(row["changed_at"]),
         spoken.text(key) if spoken.has(key) else row["state_to"],
         spoken.text("show.rule") if row["actor"] == "rule" else row["actor"],
-        row["reason"],
+        post_mortem.named("reason", row["reason"] or "", spoken),
     )
 
 

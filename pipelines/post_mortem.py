@@ -8,6 +8,7 @@ numbers. The page has no script and fetches nothing.
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from pipelines.wording import Words, plain, words
 
 Row = dict[str, Any]
 _MOMENT = timedelta(microseconds=1)
+_WHY = re.compile(r"(?P<rule>\w+) (?P<severity>warning|critical) level=(?P<level>\d+(?:\.\d+)?)")
 _HIDDEN = ("message_ids", "parameters")  # of an alert: shown elsewhere, or one by one
 
 
@@ -46,7 +48,7 @@ def gather(connection: duckdb.DuckDBPyConnection, incident_id: str) -> PostMorte
     """All that is kept of an incident's letters; changes nothing."""
     letters = _rows(connection, "alert_evidence", incident_id=incident_id)
     for row in letters:
-        row["messages"] = json.loads(row["messages"])
+        row |= {name: json.loads(row[name]) for name in ("messages", "networks", "tone")}
     return PostMortem(
         mails=_rows(connection, "alert_mails", incident_id=incident_id),
         letters=letters,
@@ -105,30 +107,54 @@ def page(
 def mail(row: Row, settings: Settings, spoken: Words) -> tuple[str, ...]:
     """A mail as a line: when, when sent, to whom, what kind, why; of `PostMortem.mails`."""
     names = {r.email: r.name for r in settings.recipients}
-    sent = spoken.moment(row["sent_at"]) if row["sent_at"] else spoken.text("page.failing")
+    sent = spoken.text("page.failing")
+    if row["sent_at"]:
+        sent = spoken.say("page.sent", moment=spoken.moment(row["sent_at"]))
     return (
         spoken.moment(row["created_at"]),
         sent,
         plain(names.get(row["recipient"]) or row["recipient"]),
-        row["kind"],
-        row["reason"],
+        named("kind", row["kind"], spoken),
+        named("reason", row["reason"], spoken),
     )
+
+
+def named(table: str, name: str, spoken: Words) -> str:
+    """What people call a kind, a reason or a figure; as it stands where it has no such name.
+
+    The reason of a change of state is a rule, a severity and a level, which are told apart.
+    """
+    key = f"{table}.{name}"
+    if name and "." not in name and spoken.has(key):
+        return spoken.text(key)
+    if found := _WHY.fullmatch(name):
+        severity = spoken.text(f"severity.{found['severity']}")
+        level = spoken.decimal(float(found["level"]))
+        return spoken.say("page.why", rule=found["rule"], severity=severity, level=level)
+    return plain(name)
 
 
 def letter(row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words) -> dict[str, Any]:
     """What one letter showed, in the words of `spoken`; of `PostMortem.letters`."""
     alert = msgspec.json.decode(row["alert"], type=Alert)
-    sha = row["rule_sha256"]
+    sha, who = row["rule_sha256"], settings.institution
+    told = words(who.locale, who.zone, name="alert")
     rule = spoken.say("page.rule", rule=alert.rule_id, version=alert.rule_version, sha=sha[:16])
     return {
         "number": row["sequence"],
         "moment": spoken.moment(row["made_at"]),
         "headline": _headline(alert, settings),
-        "reason": row["reason"],
+        "reason": named("reason", row["reason"], spoken),
+        "usual": alert_letter.expectation(alert, told),
+        "counted": alert_letter.counted(alert, row["networks"], told),
+        "networks": alert_letter.networks(row["networks"], told),
+        "tone": alert_letter.tone(row["tone"], alert, told),
         "picture": b64encode(row["picture"]).decode() if row["picture"] else None,
-        "messages": [_message(m, texts.get(m["mention_id"]), spoken) for m in row["messages"]],
+        "messages": [
+            _message(m, texts.get(m["mention_id"]), spoken, told) for m in row["messages"]
+        ],
         "rule": rule,
-        "figures": _figures(alert),
+        "figures": _figures(alert, spoken),
         "sql": row["rule_sql"],
     }
 
@@ -142,30 +168,43 @@ def _headline(alert: Alert, settings: Settings) -> str:
     return f"{alert.rule_id} : {spoken.number(alert.observed)}"
 
 
-def _message(kept: Mapping[str, Any], text: Row | None, spoken: Words) -> dict[str, Any]:
+def _message(
+    kept: Mapping[str, Any], text: Row | None, spoken: Words, told: Words
+) -> dict[str, Any]:
     url = alert_letter.safe_link(text["url"]) if text else None
-    told = " — ".join(filter(None, (text["title"], text["text"]))) if text else ""
+    said = " — ".join(filter(None, (text["title"], text["text"]))) if text else ""
     return {
-        "quote": alert_letter.shortened(plain(told), alert_letter.QUOTE_LIMIT),
-        "network": plain(kept["network"]),
+        "quote": alert_letter.shortened(plain(said), alert_letter.QUOTE_LIMIT),
+        "network": alert_letter.network(kept["network"], told),
         "moment": spoken.moment(datetime.fromisoformat(kept["published_at"])),
-        "copied": spoken.say("page.copies", n=kept["copy_count"], origins=kept["origin_count"]),
+        "copied": _copied(kept, told),
         "url": url,
         "host": urlsplit(url).hostname if url else None,
     }
 
 
-def _figures(alert: Alert) -> list[tuple[str, str]]:
+def _copied(kept: Mapping[str, Any], told: Words) -> str:
+    copies = told.count("copies", kept["copy_count"])
+    return told.say(
+        "messages.copies", copies=copies, origins=told.count("origins", kept["origin_count"])
+    )
+
+
+def _figures(alert: Alert, spoken: Words) -> list[tuple[str, str]]:
     """Every figure of the alert with the thresholds of its rule, as they were."""
     values = msgspec.to_builtins(alert)
-    used = {f"thresholds.{k}": v for k, v in json.loads(alert.parameters).items()}
-    told = {k: v for k, v in values.items() if k not in _HIDDEN and v is not None}
-    return [(name, _told(value)) for name, value in (told | used).items()]
+    used = json.loads(alert.parameters)
+    shown = {k: v for k, v in values.items() if k not in _HIDDEN and v is not None}
+    found = [(named("figure", name, spoken), _told(value, spoken)) for name, value in shown.items()]
+    limits = [(spoken.say("page.limit", name=k), _told(v, spoken)) for k, v in used.items()]
+    return [*found, *limits]
 
 
-def _told(value: object) -> str:
+def _told(value: object, spoken: Words) -> str:
+    if isinstance(value, bool):
+        return spoken.text("page.yes" if value else "page.no")
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}".replace(".", "," if spoken.locale == "fr" else ".")
     return plain(str(value))
 
 

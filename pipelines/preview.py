@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
@@ -21,7 +21,7 @@ from typing import Any
 from pipelines import detect, handover, notify, rehearsal, warehouse
 from pipelines.errors import VigieError
 from pipelines.holidays import is_holiday
-from pipelines.rehearsal import SOURCES, Said, Wave
+from pipelines.rehearsal import SOURCES, Wave
 from pipelines.settings import OnCall, Recipient, Settings, Shift, Web
 
 _DAY = timedelta(days=1)
@@ -165,23 +165,16 @@ def _instant(settings: Settings, day: date, at: time) -> datetime:
     return datetime.combine(day, at, settings.institution.zone).astimezone(UTC)
 
 
-def letter(
-    begun: Settings,
-    kind: str,
-    *,
-    as_of: datetime,
-    said: Callable[[datetime], list[Said]] | None = None,
-) -> Shown:
+def letter(begun: Settings, kind: str, *, as_of: datetime) -> Shown:
     """The letter of one kind, from a copy of a month that has begun.
 
-    `said` gives other messages than the play's, from its first moment on. VigieError when no such
-    letter was written.
+    VigieError when no such letter was written.
     """
     play = PLAYS[kind]
     day = _ordinary(as_of.astimezone(begun.institution.zone).date())
     settings = _dressed(begun, play, kind, day)
     zero = _instant(settings, day, play.at)
-    _load(settings, play, zero, _instant(settings, day, time()), said)
+    _load(settings, play, zero, _instant(settings, day, time()))
     for minutes in play.ticks:
         _evaluate(settings, zero + timedelta(minutes=minutes))
     return _found(settings, kind)
@@ -201,13 +194,7 @@ def _dressed(begun: Settings, play: Play, kind: str, day: date) -> Settings:
     return begun.model_copy(update=changed)
 
 
-def _load(
-    settings: Settings,
-    play: Play,
-    zero: datetime,
-    midnight: datetime,
-    said: Callable[[datetime], list[Said]] | None,
-) -> None:
+def _load(settings: Settings, play: Play, zero: datetime, midnight: datetime) -> None:
     end = zero + timedelta(minutes=max(play.ticks))
     gone = {name: zero + timedelta(minutes=since) for name, since in (play.gone or {}).items()}
     waves = [
@@ -216,7 +203,7 @@ def _load(
     ]
     rehearsal.add(
         settings,
-        said(zero) if said else rehearsal.waves(waves, settings),
+        rehearsal.waves(waves, settings),
         windows=rehearsal.readings(midnight, end, but=gone),
         failed=[(name, since, end) for name, since in gone.items()],
         as_of=end,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -21,6 +22,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
 LOCALES = {"fr": "fr_FR", "en": "en_GB"}  # ours, and CLDR's
+MOST_MARKS = 4  # on one letter; Hebrew with its accents has three
 _SPACED = re.compile(r" [:;!?»]|« ")
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
@@ -171,4 +173,13 @@ def _held(found: re.Match[str]) -> str:
 def plain(text: str) -> str:
     """A person's text on one line, without control characters or marks that turn reading round."""
     kept = "".join(c if c.isprintable() or c.isspace() else "" for c in text)
-    return " ".join("".join(c for c in kept if ord(c) not in _BIDI).split())
+    return " ".join("".join(c for c in _unstacked(kept) if ord(c) not in _BIDI).split())
+
+
+def _unstacked(text: str) -> Iterator[str]:
+    """The characters of a text, with `MOST_MARKS` at most on any one: more cover other lines."""
+    stacked = 0
+    for sign in text:
+        stacked = stacked + 1 if unicodedata.category(sign)[0] == "M" else 0
+        if stacked <= MOST_MARKS:
+            yield sign

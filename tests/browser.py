@@ -142,6 +142,8 @@ def tab() -> Iterator[Tab]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+            if process.stderr:
+                process.stderr.close()
 
 
 def _target(process: subprocess.Popen[str]) -> str:

@@ -11,6 +11,8 @@ select
     alert_evidence.alert,
     alert_evidence.picture,
     alert_evidence.messages,
+    alert_evidence.networks,
+    alert_evidence.tone,
     rule_text.rule_id,
     rule_text.rule_version,
     rule_text.rule_sql

@@ -92,3 +92,16 @@ FIGURES: tuple[Any, ...] = (
 SHAPES: tuple[Any, ...] = (True, None, "", 0, [], {}, [1], ["a", None, {}], {"a": {"b": [1]}})
 
 ANYTHING: tuple[Any, ...] = (*TEXTS, *MOMENTS, *FIGURES, *SHAPES)
+
+# What is only hard to set: words without an end, letters that look like others, other directions.
+WRITING = (
+    "W" * 5_000,
+    "https://pisteur.example/" + "a" * 3_000,
+    "Мaіrіе dе Vаlmоnt: vоtrе mоt dе рassе",
+    "العربية تُكتب من اليمين إلى اليسار " * 20,
+    "עברית נכתבת מימין לשמאל " * 20,
+    "\u200b\u200c\u200d\u2060" * 400,
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 200,
+    "﷽" * 60,
+    "漢" * 900,
+)

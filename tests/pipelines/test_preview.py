@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from pipelines import preview
+from pipelines.alerts_cli import write_page
 from pipelines.settings import Institution, Settings, Subject
 
 AS_OF = datetime(2026, 11, 26, 10, tzinfo=UTC)
@@ -60,3 +62,44 @@ def test_every_kind_is_a_mail_of_its_own(made: Made, kind: str, locale: str) -> 
     assert set(re.findall(r'src="([^"]*)"', html)) <= {"cid:curve@vigie"}
     assert not re.search(r"[{}]", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
     assert not re.search(r"[{}]|None", body(mail, "plain"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_the_page_to_look_back_shows_the_figures_of_the_mail(made: Made, locale: str) -> None:
+    shown = made("firing", locale)
+    html = look_back(shown)
+    for line in evidence_of(body(shown.mail, "html")):
+        assert line in flat(html), line
+
+
+def look_back(shown: preview.Shown) -> str:
+    """The page to look back with, as `vigie alerts show --page` writes it."""
+    path = shown.settings.home / "page.html"
+    write_page(shown.settings, str(shown.incident_id), path, now=shown.at)
+    return path.read_text(encoding="utf-8")
+
+
+def flat(html: str) -> str:
+    words = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)
+    return " ".join(unescape(words).split())
+
+
+def evidence_of(html: str) -> list[str]:
+    """What of a mail is evidence: its headline, range, counts, copies, tone, and sources.
+
+    What it tells of other incidents stands on their own pages.
+    """
+    text = flat(re.sub(r"<h2[^>]*>(?:Aussi dans|Also in).*?</div>", " ", html, flags=re.DOTALL))
+    patterns = (
+        r"\d+ mentions (?:en|in) 1 h \([^)]*\)",
+        r"(?:à cette heure, d’habitude|usual at this hour:) \d+ (?:à|to) \d+",
+        r"\d+ mentions, \d+ [^,]+, \d+ (?:auteurs|authors)",
+        r"1 message, \d+ \w+, \d+ \w+",
+        r"(?:négatif|negative) \d+ · neutr\w+ \d+ · posit\w+ \d+ · \w+ \d+",
+        r"\d+ % de textes négatifs \([^.]*\.|\d+% of texts negative \([^.]*\.",
+        r"(?:Mastodon|Bluesky) \d+ · \d+ ?%",
+    )
+    found = [re.findall(pattern, text) for pattern in patterns]
+    assert all(found), list(zip(patterns, found, strict=True))
+    return [line for lines in found for line in lines]

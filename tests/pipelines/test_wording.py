@@ -98,3 +98,9 @@ def test_a_persons_braces_are_no_values() -> None:
 
 def test_plain_text_is_one_line_in_one_direction() -> None:
     assert wording.plain("a\u202eb\r\nc\x00d\te\u2066") == "ab cd e"
+
+
+def test_marks_piled_on_one_letter_are_cut_and_those_of_languages_stay() -> None:
+    assert wording.plain("z" + "\u0301\u0316" * 60 + "algo") == "z\u0301\u0316\u0301\u0316algo"
+    for text in ("e\u0301te\u0301", "שָׁלוֹם", "हिन्दी", "مَرْحَبًا"):
+        assert wording.plain(text) == text
