@@ -57,10 +57,13 @@ def names() -> list[str]:
     return warehouse.sql_names("alerts")
 
 
-@lru_cache(maxsize=64)
 def read(name: str) -> Rule:
     """The rule of `sql/alerts/<name>.sql`; WarehouseError names what its header lacks."""
-    text = warehouse.sql(f"alerts/{name}")
+    return _read(name, warehouse.sql(f"alerts/{name}"))
+
+
+@lru_cache(maxsize=256)
+def _read(name: str, text: str) -> Rule:
     header = _header(text)
     wanted = [*FACTS, *(f"{part} {locale}" for part in SPOKEN for locale in LOCALES)]
     if missing := [part for part in wanted if part not in header]:
