@@ -14,7 +14,7 @@ maxima over their 90 % quantile, a generalised Pareto law (peaks over threshold:
 Statist. 3, 1975; as a detector of streams: Siffer et al., KDD 2017) fitted by probability weighted
 moments (Hosking and Wallis, Technometrics 29, 1987), its shape drawn to `SHAPE` while few hours are
 known. The level is the mean of the three over `ENTER`. A place where few speak is judged by its
-last 24 hours against a negative binomial of days.
+last 24 hours against a negative binomial of days, and by its last hour against one of hours.
 
 What nobody read is unknown, never silence: steps without a count, and runs of zeros that the
 rhythm makes too improbable (`AWAY`). What may have piled up meanwhile is taken off what comes next.
@@ -26,7 +26,7 @@ All arrays are (n,), a number a step. Cost is linear in steps: about 2 ms a day 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -51,6 +51,8 @@ LIMIT = 12.0  # of -log10 of a chance: beyond, a fitted law knows nothing
 LEAST_TAIL = 3
 AWAY = 6.0  # -log10 of the chance of a silence that is taken for nobody listening
 DAY_SCORE = 4.0  # -log10 of the chance of 24 hours, where few speak
+HOUR_SCORE = 5.0  # of their last hour: there are 24 in a day to be improbable
+LEAST_HOUR = 6.0  # mentions in it
 SMALL_DAY = 60.0  # mentions a day; below, few speak
 LEAST = 12.0  # mentions in the window
 TIMES = 2.0  # what is expected
@@ -63,7 +65,7 @@ class Levels:
 
     `observed`, `expected`, `low`, `high` (95 %) and `enter` (a count that enters by its excess
     alone) are mentions of the last quarter of an hour, of the last 24 hours where few speak
-    (`is_small`).
+    (`is_small`). `is_sudden`: few speak, and it is their last hour that stands out, not the day.
     NaN where nothing is known yet. `is_heard` is false where nobody seems to have listened.
     """
 
@@ -74,6 +76,7 @@ class Levels:
     high: Floats
     enter: Floats
     is_small: Flags
+    is_sudden: Flags
     is_heard: Flags
 
     @property
@@ -141,11 +144,14 @@ class Watch:
         self.means[first:last] = rates.rate[0, self.kinds[first:last]] * self.minutes / 60
         self._find_silence(first, last, float(rates.spread[0]))
         doubt = 1 + 1 / max(float(rates.size[0].mean()), 1.0)
-        found = self._by_quarter(first, last, float(rates.spread[0]) * doubt)
+        spread = float(rates.spread[0]) * doubt
+        found = self._by_quarter(first, last, spread)
         if self._day_mean(rates, first) >= SMALL_DAY:
             return found
-        spread = float(baseline.daily_spread(rates, rows, usable)[0])
-        return self._by_day(first, last, spread * doubt)
+        of_days = float(baseline.daily_spread(rates, rows, usable)[0]) * doubt
+        day = self._by_day(first, last, of_days)
+        hour = self._by_hour(first, last, spread, day.observed)
+        return replace(day, level=np.maximum(day.level, hour), is_sudden=hour > day.level)
 
     def _begin(self, first: int, rates: Rates) -> None:
         """Judge what was only read until now, so that the first alarms have tails to rest on."""
@@ -251,6 +257,7 @@ class Watch:
             high=high,
             enter=enter,
             is_small=np.zeros(last - first, dtype=bool),
+            is_sudden=np.zeros(last - first, dtype=bool),
             is_heard=self.heard[first:last].copy(),
         )
 
@@ -314,8 +321,19 @@ class Watch:
             high=high,
             enter=enter,
             is_small=np.ones(last - first, dtype=bool),
+            is_sudden=np.zeros(last - first, dtype=bool),
             is_heard=self.heard[first:last].copy(),
         )
+
+    def _by_hour(self, first: int, last: int, spread: float, of_day: Floats) -> Floats:
+        """The level of the last hour where few speak; `of_day` is what 24 hours held.
+
+        A day alone tells a sudden crisis hours late: it has to outweigh all that was calm.
+        """
+        seen, mean, _ = self._window(first, last, self.hour)
+        score = baseline.tail_score(seen, mean, np.maximum(mean * spread, 1e-6)) / HOUR_SCORE
+        enough = np.minimum(seen / LEAST_HOUR, of_day / LEAST)
+        return np.where(self.heard[first:last], np.minimum(score, enough), 0.0)
 
 
 def levels(series: Series, zone: ZoneInfo) -> Levels:
@@ -340,6 +358,7 @@ def nothing(count: int) -> Levels:
         high=unknown,
         enter=unknown,
         is_small=np.zeros(count, dtype=bool),
+        is_sudden=np.zeros(count, dtype=bool),
         is_heard=np.ones(count, dtype=bool),
     )
 

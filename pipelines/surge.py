@@ -34,18 +34,30 @@ AN_HOUR = 60 // FINEST
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Near:
-    """How near a subject is to a burst at a moment: `level` 1 enters; None while learning."""
+    """How near a subject is to a burst at a moment: `level` 1 enters; None while learning.
+
+    `is_small`: few speak, and a day is judged; or, where it `is_sudden`, the last hour.
+    """
 
     level: float | None
     is_flood: bool = False
     is_small: bool = False
+    is_sudden: bool = False
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """The windows, in minutes, of which the level speaks."""
+        if not self.is_small:
+            return (15, 60)
+        return (60,) if self.is_sudden else (1440,)
 
 
 def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: ZoneInfo) -> pa.Table:
     """The windows of `pipelines.baseline.signals`, with `burst` and `is_flood`.
 
-    `burst` is the level of the whole subject: on its windows of 15 and 60 minutes, on that of a day
-    where few speak, null elsewhere and while nothing is known. Then it is warming up.
+    `burst` is the level of the whole subject: on its windows of 15 and 60 minutes; where few speak,
+    on that of a day, or of an hour that stands out by itself. It is null elsewhere, and while
+    nothing is known: then it is warming up.
     """
     table = baseline.signals(connection, as_of=as_of, zone=zone)
     names = ("subject_id", "scope", "window_minutes", "is_warming_up")
@@ -66,7 +78,7 @@ def _told(row: dict[str, Any], of: Near) -> tuple[float | None, bool, bool]:
         return None, False, row["is_warming_up"]
     if of.level is None:
         return None, False, True
-    is_judged = (row["window_minutes"] == 1440) == of.is_small
+    is_judged = row["window_minutes"] in of.windows
     return of.level if is_judged else None, of.is_flood and is_judged, row["is_warming_up"]
 
 
@@ -151,4 +163,5 @@ def _last(watch: Watch, since: int) -> Near:
         level=float(last.level[-1]),
         is_flood=bool(last.is_flood[-1]),
         is_small=bool(last.is_small[-1]),
+        is_sudden=bool(last.is_sudden[-1]),
     )

@@ -67,6 +67,13 @@ def test_a_place_where_few_speak_is_judged_by_its_day() -> None:
     assert {row["window_minutes"] for row in rows if row["burst"] is not None} == {1440}
 
 
+def test_a_sudden_hour_where_few_speak_is_judged_by_its_hour() -> None:
+    connection, _ = lived(30, a_day=12, burst=80)
+    assert near(connection).is_sudden
+    rows = surge.signals(connection, as_of=AS_OF, zone=PARIS).to_pylist()
+    assert {row["window_minutes"] for row in rows if row["burst"] is not None} == {60}
+
+
 def test_a_new_subject_is_warming_up_until_the_detector_knows_it() -> None:
     connection = empty()
     say(connection, crowd(30))
