@@ -52,11 +52,18 @@ def _row(replayed: Replay, step: int, zone: ZoneInfo) -> dict[str, str]:
     found = replayed.levels
     return {
         "at": f"{replayed.series.begins_at(step + 1).astimezone(zone):%Y-%m-%d %H:%M}",
-        "window": "24 h" if found.is_small[step] else f"{max(replayed.series.minutes, 15)} min",
+        "window": _window(replayed, step),
         "observed": f"{found.observed[step]:.0f}",
         "expected": f"{found.expected[step]:.1f}",
         "high": f"{found.high[step]:.0f}",
     }
+
+
+def _window(replayed: Replay, step: int) -> str:
+    found = replayed.levels
+    if not found.is_small[step]:
+        return f"{max(replayed.series.minutes, 15)} min"
+    return "24 h, told by the last hour" if found.is_sudden[step] else "24 h"
 
 
 def _picture(replayed: Replay, span: tuple[int, int], title: str, zone: ZoneInfo) -> Markup:

@@ -14,7 +14,7 @@ maxima over their 90 % quantile, a generalised Pareto law (peaks over threshold:
 Statist. 3, 1975; as a detector of streams: Siffer et al., KDD 2017) fitted by probability weighted
 moments (Hosking and Wallis, Technometrics 29, 1987), its shape drawn to `SHAPE` while few hours are
 known. The level is the mean of the three over `ENTER`. A place where few speak is judged by its
-last 24 hours against a negative binomial of days.
+last 24 hours against a negative binomial of days, and by its last hour against one of hours.
 
 What nobody read is unknown, never silence: steps without a count, and runs of zeros that the
 rhythm makes too improbable (`AWAY`). What may have piled up meanwhile is taken off what comes next.
@@ -26,7 +26,7 @@ All arrays are (n,), a number a step. Cost is linear in steps: about 2 ms a day 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -44,6 +44,7 @@ Flags = NDArray[np.bool_]
 ENTER = 1.75  # mean of -log10 chances of an hour; docs/bursts.md shows what lies around it
 TAIL_DAYS = 21
 PAST_DAYS = 5  # of `unlike`
+RECENT_HOURS = 24 * PAST_DAYS + 3  # what judging a day looks back on, beside what was learnt
 TAIL_SHARE = 0.1  # of hours is tail
 SHAPE, SHAPE_WEIGHT = 0.1, 20.0  # the belief about a tail, worth so many hours of it
 SHAPES = (-0.2, 0.6)
@@ -51,6 +52,8 @@ LIMIT = 12.0  # of -log10 of a chance: beyond, a fitted law knows nothing
 LEAST_TAIL = 3
 AWAY = 6.0  # -log10 of the chance of a silence that is taken for nobody listening
 DAY_SCORE = 4.0  # -log10 of the chance of 24 hours, where few speak
+HOUR_SCORE = 5.0  # of their last hour: there are 24 in a day to be improbable
+LEAST_HOUR = 6.0  # mentions in it
 SMALL_DAY = 60.0  # mentions a day; below, few speak
 LEAST = 12.0  # mentions in the window
 TIMES = 2.0  # what is expected
@@ -63,7 +66,7 @@ class Levels:
 
     `observed`, `expected`, `low`, `high` (95 %) and `enter` (a count that enters by its excess
     alone) are mentions of the last quarter of an hour, of the last 24 hours where few speak
-    (`is_small`).
+    (`is_small`). `is_sudden`: few speak, and it is their last hour that stands out, not the day.
     NaN where nothing is known yet. `is_heard` is false where nobody seems to have listened.
     """
 
@@ -74,6 +77,7 @@ class Levels:
     high: Floats
     enter: Floats
     is_small: Flags
+    is_sudden: Flags
     is_heard: Flags
 
     @property
@@ -92,6 +96,36 @@ class Tail:
     share: float
     shape: float
     scale: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a series is known to do at the beginning of a day: `rate` (48,) is mentions an hour.
+
+    `spread` is variance over mean of windows, `day_spread` of days; `doubt` widens both for how
+    little is known. `tails` are of `rare`, `excess` and `unlike`.
+    """
+
+    rate: Floats
+    spread: float
+    day_spread: float
+    doubt: float
+    day_mean: float
+    tails: tuple[Tail | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A watch at the beginning of a day, as far as judging that day needs it.
+
+    The arrays hold the `RECENT_HOURS` before; `learnt` is None while too little is known.
+    """
+
+    learnt: Learnt | None
+    means: Floats
+    owed: Floats
+    heard: Flags
+    silence: float
 
 
 class Watch:
@@ -126,32 +160,79 @@ class Watch:
 
         Days that end before the step `since` are not judged, but learnt from.
         """
-        ends = np.flatnonzero(np.diff(self.hours // 24)) + 1
-        for first, last in zip([0, *ends], [*ends, len(self.counts)], strict=True):
+        for first, last in self._days():
             if last > since:
-                yield int(first), self._judged(int(first), int(last))
+                yield first, self._judged(first, last)
+
+    def _days(self) -> list[tuple[int, int]]:
+        """The first step of each UTC day, and the one after its last."""
+        ends = (np.flatnonzero(np.diff(self.hours // 24)) + 1).tolist()
+        return list(zip([0, *ends], [*ends, len(self.counts)], strict=True))
 
     def _judged(self, first: int, last: int) -> Levels:
-        learnt = self._learnt(first)
-        if learnt is None:
-            return nothing(last - first)
-        rates, rows, usable = learnt
+        learnt = self._learnt_at(first)
+        return nothing(last - first) if learnt is None else self._judge(learnt, first, last)
+
+    def _learnt_at(self, first: int) -> Learnt | None:
+        """What is known at the first step of a day; None while too little is."""
+        found = self._learnt(first)
+        if found is None:
+            return None
+        rates, rows, usable = found
         if self.begun is None:
             self._begin(first, rates)
-        self.means[first:last] = rates.rate[0, self.kinds[first:last]] * self.minutes / 60
-        self._find_silence(first, last, float(rates.spread[0]))
-        doubt = 1 + 1 / max(float(rates.size[0].mean()), 1.0)
-        found = self._by_quarter(first, last, float(rates.spread[0]) * doubt)
-        if self._day_mean(rates, first) >= SMALL_DAY:
+        return Learnt(
+            rate=rates.rate[0],
+            spread=float(rates.spread[0]),
+            day_spread=float(baseline.daily_spread(rates, rows, usable)[0]),
+            doubt=1 + 1 / max(float(rates.size[0].mean()), 1.0),
+            day_mean=self._day_mean(rates, first),
+            tails=tuple(self._tail(number, first) for number in range(3)),
+        )
+
+    def _judge(self, learnt: Learnt, first: int, last: int) -> Levels:
+        self.means[first:last] = learnt.rate[self.kinds[first:last]] * self.minutes / 60
+        self._find_silence(first, last, learnt.spread)
+        found = self._by_quarter(first, last, learnt.spread * learnt.doubt, learnt.tails)
+        if learnt.day_mean >= SMALL_DAY:
             return found
-        spread = float(baseline.daily_spread(rates, rows, usable)[0])
-        return self._by_day(first, last, spread * doubt)
+        day = self._by_day(first, last, learnt.day_spread * learnt.doubt)
+        hour = self._by_hour(first, last, learnt.spread * learnt.doubt, day.observed)
+        return replace(day, level=np.maximum(day.level, hour), is_sudden=hour > day.level)
+
+    def keep(self, since: int = 0) -> Kept:
+        """What judging the last day of the series needs; the days before it are run.
+
+        Days that end before the step `since` are not judged, but learnt from.
+        """
+        *before, (first, _) = self._days()
+        for begin, end in before:
+            if end > since:
+                self._judged(begin, end)
+        recent = slice(first - RECENT_HOURS * self.hour, first)
+        return Kept(
+            learnt=self._learnt_at(first),
+            means=self.means[recent].copy(),
+            owed=self.owed[recent.start : first + 1].copy(),
+            heard=self.heard[recent].copy(),
+            silence=self.silence,
+        )
+
+    def resumed(self, kept: Kept) -> Levels:
+        """The levels of the steps after the first `RECENT_HOURS`, from what was kept there."""
+        first = RECENT_HOURS * self.hour
+        self.means[:first], self.heard[:first] = kept.means, kept.heard
+        self.owed[: first + 1] = kept.owed[: len(self.owed)]
+        self.silence = kept.silence
+        if kept.learnt is None:
+            return nothing(len(self.counts) - first)
+        return self._judge(kept.learnt, first, len(self.counts))
 
     def _begin(self, first: int, rates: Rates) -> None:
         """Judge what was only read until now, so that the first alarms have tails to rest on."""
         self.begun = first
         self.means[:first] = rates.rate[0, self.kinds[:first]] * self.minutes / 60
-        self._by_quarter(0, first, float(rates.spread[0]))
+        self._by_quarter(0, first, float(rates.spread[0]), (None, None, None))
 
     def _day_mean(self, rates: Rates, first: int) -> float:
         """Mentions of 24 hours from a step on."""
@@ -229,14 +310,15 @@ class Watch:
         seen, mean, steps, owed = (_sums(part, width)[first - begin :] for part in parts)
         return seen - np.minimum(owed, np.maximum(seen - mean, 0)), mean, steps
 
-    def _by_quarter(self, first: int, last: int, spread: float) -> Levels:
+    def _by_quarter(
+        self, first: int, last: int, spread: float, tails: tuple[Tail | None, ...]
+    ) -> Levels:
         seen, mean, steps = self._window(first, last, self.quarter)
         is_known = (steps > 0) & self.heard[first:last]
         self.scores[0, first:last] = np.log1p(baseline.tail_score(seen, mean, mean * spread))
         self.scores[1, first:last] = np.log1p(np.maximum(seen - mean, 0))
         self.scores[2, first:last] = self._unlike(first, last)
         self.scores[:, first:last][:, ~is_known] = np.nan
-        tails = [self._tail(number, first) for number in range(3)]
         chances = [
             chance(tail, row[first:last]) for tail, row in zip(tails, self.scores, strict=True)
         ]
@@ -251,6 +333,7 @@ class Watch:
             high=high,
             enter=enter,
             is_small=np.zeros(last - first, dtype=bool),
+            is_sudden=np.zeros(last - first, dtype=bool),
             is_heard=self.heard[first:last].copy(),
         )
 
@@ -314,8 +397,19 @@ class Watch:
             high=high,
             enter=enter,
             is_small=np.ones(last - first, dtype=bool),
+            is_sudden=np.zeros(last - first, dtype=bool),
             is_heard=self.heard[first:last].copy(),
         )
+
+    def _by_hour(self, first: int, last: int, spread: float, of_day: Floats) -> Floats:
+        """The level of the last hour where few speak; `of_day` is what 24 hours held.
+
+        A day alone tells a sudden crisis hours late: it has to outweigh all that was calm.
+        """
+        seen, mean, _ = self._window(first, last, self.hour)
+        score = baseline.tail_score(seen, mean, np.maximum(mean * spread, 1e-6)) / HOUR_SCORE
+        enough = np.minimum(seen / LEAST_HOUR, of_day / LEAST)
+        return np.where(self.heard[first:last], np.minimum(score, enough), 0.0)
 
 
 def levels(series: Series, zone: ZoneInfo) -> Levels:
@@ -340,6 +434,7 @@ def nothing(count: int) -> Levels:
         high=unknown,
         enter=unknown,
         is_small=np.zeros(count, dtype=bool),
+        is_sudden=np.zeros(count, dtype=bool),
         is_heard=np.ones(count, dtype=bool),
     )
 
@@ -436,6 +531,7 @@ def _offsets(first: int, last: int, zone: ZoneInfo) -> Ints:
     return np.array([_offset(hour, zone) for hour in range(first, last + 1)], dtype=np.int64)
 
 
+@lru_cache(maxsize=64)
 def _clock(since: int, zone: ZoneInfo) -> Clock:
     """The 672 hours from `since` (hours since 1970) on, as the baseline reads them."""
     hours = np.arange(since, since + HISTORY_HOURS)

@@ -1,7 +1,7 @@
 -- Rule: volume_surge
--- Version: 2
+-- Version: 3
 -- Severity: warning, critical
--- Window: 15 and 60 minutes; 24 hours where few people speak
+-- Window: 15 and 60 minutes; 60 minutes and 24 hours where few people speak
 -- Purpose: far more mentions of a subject than at this hour of this kind of day.
 -- Grain: one row per subject that is above, or has not yet left, the threshold: the hour where it
 --   enters, else the quarter of an hour; a critical one before a warning.
@@ -24,6 +24,8 @@
 with thresholds as (
     select
         12 as least_mentions,
+        60 as small_day, -- mentions; below, few speak, and an hour needs fewer
+        6 as small_hour,
         4 as least_authors,
         60 as cold_mentions,
         3.0 as critical_times,
@@ -73,7 +75,11 @@ graded as (
             when measured.is_warming_up then measured.mention_count / measured.cold_mentions
             else least(
                 measured.burst,
-                measured.mention_count / measured.least_mentions,
+                measured.mention_count / if(
+                    measured.window_minutes = 60 and measured.day_mean < measured.small_day,
+                    measured.small_hour,
+                    measured.least_mentions
+                ),
                 measured.author_count / measured.least_authors
             )
         end as level,
@@ -100,7 +106,7 @@ graded as (
 
 select
     'volume_surge' as rule_id,
-    '2' as rule_version,
+    '3' as rule_version,
     graded.subject_id,
     graded.scope,
     graded.severity,

@@ -9,11 +9,17 @@ Nothing of them is in this repository.
 
 - Numenta's series are scored by the scorer given (alarms of 60 minutes), with every threshold left
   out in turn: chosen on four series, scored on the fifth.
-- Crises: the French stream of 2022, thinned to so many mentions an hour. To it is added, by day
-  and outside the two nights of results and debate, a crisis: `step`, `TIMES` usual hours more from
-  one moment on for six hours; `real`, the first day of a crisis of CrisisLexT26, its busiest hour
-  as high. The delay counts from the first hour in which it adds a usual hour: until then there is
-  less of it than of everything else.
+- Crises: the French stream of 2022, thinned to so many mentions an hour. To it is added, outside
+  the two nights of results and debate, a crisis: `step`, `TIMES` usual hours more from one moment
+  on for six hours; `shape`, the first day of each crisis of CrisisLexT26 whose onset is known, its
+  busiest hour `TIMES` usual ones; `as is`, the same with its own counts (a hundredth of what was
+  said). An alarm that the series alone raises as well is not counted. Delays count from the
+  physical onset, and from the first hour in which the crisis adds a usual hour: until then there
+  is less of it than of everything else.
+- The oracle knows the means that the background was drawn from, needs no confirmation, and tells
+  when the last 5, 15, 60 or 180 minutes are too improbable (Poisson) by chance alone: a bound for
+  whoever has to learn them.
+- Few speak: the same at some mentions a day, by the busiest hour of the crisis.
 """
 
 from __future__ import annotations
@@ -21,9 +27,10 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,15 +39,23 @@ from zoneinfo import ZoneInfo
 import duckdb
 import numpy as np
 
-from pipelines import backtest, burst, outlook, series as counted
+from pipelines import backtest, baseline, burst, outlook, series as counted
 from pipelines.series import Floats, Series
 
 PARIS = ZoneInfo("Europe/Paris")
 ENTERS = (1.6, 1.65, 1.7, 1.75, 1.8, 1.85, 1.9, 1.95, 2.0)
 RATES = (10, 20, 100, 500)  # mentions an hour
 TIMES = 4.0  # usual hours: how high the busiest hour of an injected crisis is
-MOMENTS = 18
+MOMENTS = 18  # of a step
+EACH = 3  # moments of each crisis that happened
+FEW = (10, 30)  # mentions a day
+BUSIEST = (5, 10, 20)  # mentions in the busiest hour of a crisis where few speak
+SCHEDULED = ("04-10", "04-11", "04-20", "04-21")
+LEARNT_DAYS = 3
 A_DAY = 288
+ORACLE_RATE = 0.05  # false alarms a day of who knows the means
+ORACLE_DRAWS = 20
+ORACLE_STEPS = (1, 3, 12, 36)
 
 
 @contextmanager
@@ -135,10 +150,10 @@ def elections(replay: Path) -> None:
         print(f"  {at:%d %b %H:%M} UTC")
 
 
-def crises(replay: Path) -> list[Floats]:
-    """The first day of every crisis whose onset is known, in steps of five minutes."""
+def crises(replay: Path) -> dict[str, Floats]:
+    """The first day of every crisis whose onset is known, in steps of five minutes from it on."""
     events = json.loads((replay / "crisislex_t26_events.json").read_text(encoding="utf-8"))
-    shapes = []
+    shapes = {}
     for name, event in events.items():
         if event["onset_utc"]:
             onset = event["onset_utc"].replace("Z", "+00:00")
@@ -153,71 +168,159 @@ def crises(replay: Path) -> list[Floats]:
                 },
             ).fetchall()
             steps = np.array([minute // 5 for (minute,) in rows if 0 <= minute < 1440])
-            shapes.append(np.bincount(steps, minlength=A_DAY)[:A_DAY].astype(float))
+            shapes[name] = np.bincount(steps, minlength=A_DAY)[:A_DAY].astype(float)
     return shapes
 
 
-def injected(replay: Path, *, quick: bool) -> None:
-    stream = french(replay)
-    kinds = {"step": [np.repeat([1.0, 0.0], [72, A_DAY - 72])], "real": crises(replay)}
-    usual = float(np.median(stream.values)) * 12
-    print(
-        f"\ncrises at {TIMES:g} usual hours         FA a day  kind  caught   median  90 %  minutes"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """The French stream thinned to `rate` mentions an hour, the means it was drawn from, alone."""
+
+    rate: float
+    thin: Series
+    mean: Floats
+    alone: tuple[int, ...]
+    days: float  # of `alone` after the first three
+    oracle: float  # the score from which who knows the means tells, with `ORACLE_RATE`
+
+    @property
+    def false_rate(self) -> float:
+        """Alarms a day outside the scheduled bursts."""
+        since = self.thin.start + timedelta(days=LEARNT_DAYS)
+        told = [self.thin.told_at(step) for step in self.alone]
+        return sum(at >= since and not _is_scheduled(at) for at in told) / self.days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Minutes from the onset of a crisis: to its being noticeable, to the oracle, to the alarm."""
+
+    noticeable: float
+    oracle: float
+    alarm: float
+
+
+def background(stream: Series, rate: float, dice: np.random.Generator) -> Background:
+    mean = stream.values * rate / (float(np.median(stream.values)) * 12)
+    share = mean / np.maximum(stream.values, 1)
+    thin = replace(stream, values=dice.binomial(stream.values.astype(int), share).astype(float))
+    found = backtest.replay(thin, zone=PARIS)
+    return Background(
+        rate=rate,
+        thin=thin,
+        mean=mean,
+        alone=found.alarms,
+        days=found.days - LEARNT_DAYS - len(SCHEDULED),
+        oracle=_oracle(mean, dice),
     )
+
+
+def _oracle(mean: Floats, dice: np.random.Generator) -> float:
+    """The score that an hour of chance alone reaches `ORACLE_RATE` times a day."""
+    whole = len(mean) // 12 * 12
+    draws = [_surprise(dice.poisson(mean).astype(float), mean) for _ in range(ORACLE_DRAWS)]
+    hours = [draw[:whole].reshape(-1, 12).max(axis=1) for draw in draws]
+    return float(np.quantile(np.concatenate(hours), 1 - ORACLE_RATE / 24))
+
+
+def _surprise(values: Floats, mean: Floats) -> Floats:
+    """-log10 of the Poisson chance of the likeliest of the windows that end with each step."""
+    scores = []
+    for width in ORACLE_STEPS:
+        ones = np.ones(width)
+        count, of = (np.convolve(each, ones)[: len(mean)] for each in (values, mean))
+        scores.append(baseline.tail_score(count, of, of))
+    highest: Floats = np.max(scores, axis=0)
+    return highest
+
+
+HEAD = """
+{} FA a day    kind  caught    onset     noticeable  oracle, and within 45
+""".strip("\n")
+
+
+def injected(replay: Path, *, quick: bool) -> None:
+    stream, found = french(replay), crises(replay)
+    flat = {"flat": np.repeat([1.0, 0.0], [72, A_DAY - 72])}
+    print("\nminutes from the onset, from where the crisis is noticeable (median, 90 %)")
+    print(HEAD.format(f"{'crises':17}"))
     for rate in RATES:
-        dice = np.random.default_rng(rate)
-        thin = replace(
-            stream, values=dice.binomial(stream.values.astype(int), rate / usual).astype(float)
-        )
-        alone = backtest.replay(thin, zone=PARIS, start=stream.start + timedelta(days=3))
-        false = [s for s in alone.alarms if not _is_scheduled(thin.told_at(s))]
-        for kind, shapes in kinds.items():
-            moments = MOMENTS // 3 if quick else MOMENTS
-            told, asked = _delays(thin, shapes, rate, dice, moments)
-            print(
-                f"  {rate:4d} mentions an hour {backtest.per_day(len(false), alone.days)[0]:15.3f}"
-                f"{kind:>6}{len(told):5d}/{asked:<3d}"
-                f"{np.median(told):8.0f}{np.quantile(told, 0.9):6.0f}"
-            )
+        of = background(stream, rate, np.random.default_rng(rate))
+        name = f"  {rate:4d} an hour {of.false_rate:12.3f}"
+        _print_told(f"{name}    step", inject(of, flat, 6 if quick else MOMENTS, TIMES))
+        _print_told(f"{name}   shape", inject(of, found, 1 if quick else EACH, TIMES))
+        _print_told(f"{name}   as is", inject(of, found, 1 if quick else EACH, None))
+
+
+def few(replay: Path, *, quick: bool) -> None:
+    """Where few speak: by how many mentions the busiest hour of the crisis holds."""
+    stream, found = french(replay), crises(replay)
+    print(HEAD.format(f"{'few speak':17}"))
+    for daily in FEW:
+        dice = np.random.default_rng(daily)
+        draws = [background(stream, daily / 24, dice) for _ in range(5 if quick else 20)]
+        rate = float(np.mean([of.false_rate for of in draws]))
+        for most in BUSIEST:
+            told = [t for of in draws[:2] for t in inject(of, found, EACH, most * 24 / daily)]
+            _print_told(f"  {daily:4d} a day  {rate:13.3f}{most:5d}/h  ", told)
+
+
+def _print_told(name: str, told: Sequence[Told]) -> None:
+    caught = [each for each in told if each.alarm < 1440]
+    onset = [each.alarm for each in caught] or [math.nan]
+    since = [max(each.alarm - each.noticeable, 0) for each in caught] or [math.nan]
+    least = np.array([each.oracle for each in told])
+    print(
+        f"{name}{len(caught):5d}/{len(told):<3d}"
+        f"{np.median(onset):6.0f}{np.quantile(onset, 0.9):6.0f}"
+        f"{np.median(since):8.0f}{np.quantile(since, 0.9):6.0f}"
+        f"{np.median(least):8.0f}{(least <= 45).sum():5d}"
+    )
 
 
 def _is_scheduled(at: datetime) -> bool:
     """The two nights of results and debates, which are bursts and not false alarms."""
-    return at.strftime("%m-%d") in ("04-10", "04-11", "04-20", "04-21")
+    return at.strftime("%m-%d") in SCHEDULED
 
 
-def _delays(
-    thin: Series,
-    shapes: Sequence[Floats],
-    rate: int,
-    dice: np.random.Generator,
-    moments: int,
-) -> tuple[list[float], int]:
-    """Minutes to the first alarm of those crises that were told within a day, and how many."""
-    delays: list[float] = []
-    for number in range(moments):
-        shape = shapes[number % len(shapes)]
-        peak = np.convolve(shape, np.ones(12)).max()
-        first = _moment(thin, dice)
-        values = thin.values.copy()
-        more = dice.poisson(shape * TIMES * rate / peak)
-        values[first : first + A_DAY] += more
-        onset = first + int(np.argmax(np.convolve(more, np.ones(12))[:A_DAY] >= rate))
-        cut = replace(thin, values=values[: onset + A_DAY])
-        found = backtest.replay(cut, zone=PARIS).alarms
-        told = next((s for s in found if s >= first), None)
-        if told is not None:
-            delays.append(max(5.0 * (told - onset + 1), 0.0))
-    return delays, moments
+def inject(
+    of: Background, shapes: Mapping[str, Floats], times: int, height: float | None
+) -> list[Told]:
+    """Each crisis at so many moments: its busiest hour `height` usual ones, or as it was."""
+    dice = np.random.default_rng(round(of.rate) + 7)
+    told = []
+    for shape in shapes.values():
+        scale = height * of.rate / np.convolve(shape, np.ones(12)).max() if height else None
+        for _ in range(times):
+            first = _moment(of.thin, dice)
+            told.append(_told(of, first, shape if scale is None else dice.poisson(shape * scale)))
+    return told
+
+
+def _told(of: Background, first: int, more: Floats) -> Told:
+    """One crisis added from the step `first` on; what the series alone tells is not counted."""
+    until = first + A_DAY
+    values = of.thin.values[:until].copy()
+    values[first:] += more
+    found = backtest.replay(replace(of.thin, values=values), zone=PARIS).alarms
+    alarm = next((s for s in found if s >= first and s not in of.alone), until)
+    high = _surprise(values, of.mean[:until])[first:] >= of.oracle
+    hour = np.convolve(more, np.ones(12))[:A_DAY] >= of.rate
+    return Told(
+        noticeable=5.0 * (int(np.argmax(hour)) + 1 if hour.any() else A_DAY),
+        oracle=5.0 * (int(np.argmax(high)) + 1 if high.any() else A_DAY),
+        alarm=5.0 * (alarm - first + 1) if alarm < until else 1440.0,
+    )
 
 
 def _moment(thin: Series, dice: np.random.Generator) -> int:
-    """A step between 6:00 and 21:00 (UTC), after six days, on a day that is no scheduled burst."""
+    """A step at any hour, after six days, with no scheduled burst in the day that follows."""
     midnight = (24 * 60 - thin.start.hour * 60 - thin.start.minute) // 5
     days = (len(thin.values) - midnight) // A_DAY - 1
     while True:
-        first = midnight + int(dice.integers(5, days)) * A_DAY + int(dice.integers(72, 252))
-        if not _is_scheduled(thin.begins_at(first)):
+        first = midnight + int(dice.integers(5, days)) * A_DAY + int(dice.integers(0, A_DAY))
+        ends = (first, first + A_DAY)
+        if not any(_is_scheduled(thin.begins_at(step)) for step in ends):
             return first
 
 
@@ -275,6 +378,7 @@ def main() -> None:
         numenta(scorer, given.data / "burst")
     elections(given.data / "replay")
     injected(given.data / "replay", quick=given.quick)
+    few(given.data / "replay", quick=given.quick)
     airlines(given.data / "replay")
     print("\nforecasts")
     for path in sorted((given.data / "burst" / "series").glob("*.csv")):

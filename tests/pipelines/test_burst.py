@@ -105,6 +105,17 @@ def test_few_mentions_a_day_are_judged_by_their_day() -> None:
     assert [step for step in found.alarms if step >= 38 * A_DAY]
 
 
+def test_a_sudden_crisis_where_few_speak_is_told_within_two_hours() -> None:
+    rate = rates(40, a_day=10, start=START)
+    onset = 38 * A_DAY + 14 * 12
+    rate[onset : onset + 24] += 1  # twelve an hour
+    found = replayed(np.random.default_rng(10).poisson(rate).astype(float), START)
+    told = [step for step in found.alarms if step >= 37 * A_DAY]
+    assert told
+    assert 0 <= told[0] - onset <= 24
+    assert found.levels.is_sudden[told[0]]
+
+
 def test_the_tail_is_that_of_hosking_and_wallis() -> None:
     drawn = np.asarray(genpareto.rvs(0.2, scale=2.0, size=20_000, random_state=1))
     found = burst.tail(drawn)

@@ -16,11 +16,12 @@ from tests.pipelines.test_burst import A_DAY, rates
 from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
 
 PARIS = ZoneInfo("Europe/Paris")
+EAU = ("eau", "all")
 MIDNIGHT = AS_OF.replace(hour=0, minute=0)
 
 
 def near(connection: duckdb.DuckDBPyConnection, as_of: datetime = AS_OF) -> surge.Near:
-    return surge.near(connection, ["eau"], as_of=as_of, zone=PARIS)["eau"]
+    return surge.near(connection, [EAU], as_of=as_of, zone=PARIS)[EAU]
 
 
 def lived(days: int, *, a_day: float, burst: int = 0) -> tuple[duckdb.DuckDBPyConnection, Series]:
@@ -65,6 +66,13 @@ def test_a_place_where_few_speak_is_judged_by_its_day() -> None:
     assert found.level == pytest.approx(levels.level[-1], rel=0.2, abs=0.05)
     rows = surge.signals(connection, as_of=AS_OF, zone=PARIS).to_pylist()
     assert {row["window_minutes"] for row in rows if row["burst"] is not None} == {1440}
+
+
+def test_a_sudden_hour_where_few_speak_is_judged_by_its_hour() -> None:
+    connection, _ = lived(30, a_day=12, burst=80)
+    assert near(connection).is_sudden
+    rows = surge.signals(connection, as_of=AS_OF, zone=PARIS).to_pylist()
+    assert {row["window_minutes"] for row in rows if row["burst"] is not None} == {60}
 
 
 def test_a_new_subject_is_warming_up_until_the_detector_knows_it() -> None:
