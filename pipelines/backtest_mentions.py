@@ -18,6 +18,7 @@ import msgspec
 from pipelines import backtest_copy, detect, notify, warehouse
 from pipelines.alert import ENTER, Alert
 from pipelines.backtest_copy import Copy
+from pipelines.backtest_pulse import Pulse
 from pipelines.warehouse import Connection
 
 STEP = timedelta(minutes=5)
@@ -105,21 +106,19 @@ def replay(
     until: datetime,
     step: timedelta = STEP,
     moved: Moved = lambda _done, _total: None,
+    skips: bool = True,
 ) -> Replayed:
-    """What the rules `texts` would have told from `since` to `until`."""
+    """What the rules `texts` would have told from `since` to `until`.
+
+    `skips`: moments at which no rule can enter are passed over while nothing is open.
+    """
     backtest_copy.emptied(copy.connection, since=since)
     times = moments(since, until, step)
-    asked = 0
-    is_open = False
     with warehouse.trying(texts):
+        desk = _Desk(copy, texts, step=step, skips=skips)
         for done, at in enumerate(times):
             moved(done, len(times))
-            _begun(copy.connection, at - step)
-            asked += 1
-            alerts = detect.detect(copy.connection, settings=copy.settings, as_of=at)
-            if is_open or any(alert.level >= ENTER for alert in alerts):
-                found = notify.record(copy.connection, alerts, settings=copy.settings, as_of=at)
-                is_open = bool(found.incidents)
+            desk.judge(at)
     moved(len(times), len(times))
     return Replayed(
         since=since,
@@ -127,8 +126,47 @@ def replay(
         openings=tuple(_openings(copy.connection, since)),
         mails=tuple(_mails(copy.connection)),
         steps=len(times),
-        asked=asked,
+        asked=desk.asked,
     )
+
+
+class _Desk:
+    """Asks the rules and records what they say, moment by moment.
+
+    While nothing is open but what has ended, rules that cannot enter change nothing: a level below
+    that of entering is passed over by `incidents.step` then.
+    """
+
+    def __init__(
+        self, copy: Copy, texts: Mapping[str, str], *, step: timedelta, skips: bool
+    ) -> None:
+        self.copy, self.step = copy, step
+        zone = copy.settings.institution.zone
+        pulse = Pulse(copy.connection, texts, step=step, zone=zone)
+        self.pulse = pulse if skips else None
+        self.states: frozenset[str] = frozenset()
+        self.asked = 0
+
+    def judge(self, at: datetime) -> None:
+        """Go on to `at`."""
+        alerts = self._alerts(at)
+        if not self.states and not any(alert.level >= ENTER for alert in alerts):
+            return
+        _begun(self.copy.connection, at - self.step)
+        found = notify.record(self.copy.connection, alerts, settings=self.copy.settings, as_of=at)
+        self.states = frozenset(incident.state for incident in found.incidents) - {"ok"}
+
+    def _alerts(self, at: datetime) -> list[Alert]:
+        is_calm = self.states <= {"resolved"}
+        if self.pulse is not None and is_calm and not self.pulse.may_speak(at):
+            return []
+        self.asked += 1
+        return detect.detect(
+            self.copy.connection,
+            settings=self.copy.settings,
+            as_of=at,
+            keeps=self.pulse is not None,
+        )
 
 
 _CLOCK = "replay"

@@ -16,6 +16,7 @@ from pipelines import rules, warehouse
 from pipelines.errors import VigieError
 
 LEVEL = "level"
+_BEGIN = "with thresholds as ("
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _THRESHOLD = re.compile(r"^(\s+)('[^'\n]*'|-?[\d.]+)( as (\w+),?)$", re.MULTILINE)
 _MOST_BYTES = 200_000  # of a rule: the longest of ours has 6,000
@@ -23,7 +24,8 @@ _MOST_BYTES = 200_000  # of a rule: the longest of ours has 6,000
 
 def present() -> dict[str, str]:
     """The text of each rule of the product, by its name."""
-    return {name: warehouse.sql(f"alerts/{name}") for name in warehouse.sql_names("alerts")}
+    with warehouse.trying(None):
+        return {name: warehouse.sql(f"alerts/{name}") for name in warehouse.sql_names("alerts")}
 
 
 def tried(folder: Path | None, numbers: Sequence[str] = ()) -> dict[str, str]:
@@ -89,7 +91,7 @@ def _with(name: str, text: str, threshold: str, value: str) -> str:
     """The text of a rule with one threshold changed."""
     if threshold == LEVEL:
         return _times(name, text, value)
-    head, begin, rest = text.partition("with thresholds as (")
+    head, begin, rest = text.partition(_BEGIN)
     body, end, tail = rest.partition(")")
     places = {match[4]: match for match in _THRESHOLD.finditer(body)}
     if threshold not in places:
@@ -107,9 +109,38 @@ def _times(name: str, text: str, value: str) -> str:
     """A rule that asks for so many times as much: its level is divided."""
     if float(value) <= 0:
         raise VigieError(f"{name}.level={value} is no factor: write one above 0, such as 1.2")
-    head, begin, query = text.partition("with thresholds as (")
+    head, begin, query = text.partition(_BEGIN)
     inner = query.rstrip().rstrip(";")
     return (
         f"{head}select * replace (level / {float(value)} as level)\nfrom (\n{begin}{inner}\n)"
         f" as asked\nwhere level >= {0.6 * float(value)};\n"
     )
+
+
+_WRAPPED = re.compile(r"select \* replace \(level / ([\d.]+) as level\)\nfrom \(\n")
+_VERSION = re.compile(r"'[^'\n]*' as rule_version")
+
+
+def unwrapped(text: str) -> tuple[str, float]:
+    """A rule as it was before `level` was tried, and the factor; 1 where it was not."""
+    found = _WRAPPED.search(text)
+    if found is None:
+        return text, 1.0
+    inner = text[found.end() :].rpartition("\n)\n as asked")[0]
+    return f"{text[: found.start()]}{inner};\n", float(found[1])
+
+
+def header(text: str) -> Mapping[str, str]:
+    """What the header of a rule says, by its names."""
+    return rules.header(text)
+
+
+def thresholds(text: str) -> str:
+    """The query of a rule's first CTE, which holds its numbers."""
+    return text.partition(_BEGIN)[2].partition(")")[0]
+
+
+def query(text: str) -> str:
+    """A rule without its header, its thresholds and its version: what it does with its numbers."""
+    rest = text.partition(_BEGIN)[2].partition(")")[2]
+    return _VERSION.sub("", rest).rstrip().rstrip(";").rstrip()

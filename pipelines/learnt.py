@@ -58,7 +58,7 @@ def pack(kept: Kept) -> bytes:
         means=kept.means.tobytes(),
         owed=kept.owed.tobytes(),
         heard=np.packbits(kept.heard).tobytes(),
-        silence=kept.silence,
+        silence=float(kept.silence),
     )
     return zlib.compress(msgspec.msgpack.encode(packed), 1)
 

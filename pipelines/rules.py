@@ -64,28 +64,28 @@ def read(name: str) -> Rule:
 
 @lru_cache(maxsize=256)
 def _read(name: str, text: str) -> Rule:
-    header = _header(text)
+    found = header(text)
     wanted = [*FACTS, *(f"{part} {locale}" for part in SPOKEN for locale in LOCALES)]
-    if missing := [part for part in wanted if part not in header]:
+    if missing := [part for part in wanted if part not in found]:
         raise WarehouseError(
             f"sql/alerts/{name}.sql has no '{missing[0]}' in its header: add '-- {missing[0]}: …'"
         )
-    if header["Rule"] != name:
+    if found["Rule"] != name:
         raise WarehouseError(
-            f"sql/alerts/{name}.sql calls itself {header['Rule']!r}: give file and rule one name"
+            f"sql/alerts/{name}.sql calls itself {found['Rule']!r}: give file and rule one name"
         )
     return Rule(
         rule_id=name,
-        version=header["Version"],
-        severity=header["Severity"],
-        window=header["Window"],
-        purpose=header["Purpose"],
-        inhibited_by=tuple(header.get("Inhibited by", "").replace(",", " ").split()),
-        tells=header.get("Tells", "on_call").replace(" ", "_"),
-        joins=_minutes(name, header.get("Joins", "0 minutes")),
+        version=found["Version"],
+        severity=found["Severity"],
+        window=found["Window"],
+        purpose=found["Purpose"],
+        inhibited_by=tuple(found.get("Inhibited by", "").replace(",", " ").split()),
+        tells=found.get("Tells", "on_call").replace(" ", "_"),
+        joins=_minutes(name, found.get("Joins", "0 minutes")),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
-        spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
-        is_drop=header.get("Drop", "no") == "yes",
+        spoken={(p, locale): found[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
+        is_drop=found.get("Drop", "no") == "yes",
     )
 
 
@@ -99,7 +99,8 @@ def _minutes(name: str, text: str) -> timedelta:
     return timedelta(minutes=int(number))
 
 
-def _header(text: str) -> dict[str, str]:
+def header(text: str) -> dict[str, str]:
+    """The entries of a rule's header, by their names."""
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines():

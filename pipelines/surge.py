@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from pipelines import baseline, learnt, unread, warehouse
 from pipelines.baseline import HISTORY_HOURS
-from pipelines.burst import PAST_DAYS, RECENT_HOURS, SMALL_DAY, TAIL_DAYS, Kept, Watch
+from pipelines.burst import PAST_DAYS, RECENT_HOURS, SMALL_DAY, TAIL_DAYS, Kept, Levels, Watch
 from pipelines.learnt import Key, Known
 from pipelines.series import FINEST, Floats, Series
 
@@ -139,14 +139,30 @@ def near(
     keeps: bool = False,
 ) -> dict[Key, Near]:
     """How near each series is to a burst at `as_of`, by what was published before."""
+    found = levels(connection, series, as_of=as_of, zone=zone, keeps=keeps)
+    return {key: _last(steps) for key, steps in found.items()}
+
+
+def levels(
+    connection: duckdb.DuckDBPyConnection,
+    series: Iterable[Key],
+    *,
+    as_of: datetime,
+    zone: ZoneInfo,
+    keeps: bool = False,
+) -> dict[Key, Levels]:
+    """The level of each series at every step of the day (UTC) that ends with `as_of` or goes on.
+
+    Each is what `near` said at the end of that step.
+    """
     keys = sorted(series)
-    found: dict[Key, Near] = {}
+    found: dict[Key, Levels] = {}
     for first in range(0, len(keys), TOGETHER):
         part = keys[first : first + TOGETHER]
         with _watching(connection, part):
             moment = _Moment(connection=connection, keys=part, as_of=as_of, zone=zone)
             known = _known(moment, keeps=keeps)
-            found |= {key: _last(moment, known[n], n) for n, key in enumerate(part)}
+            found |= {key: _levels(moment, known[n], n) for n, key in enumerate(part)}
     return found
 
 
@@ -257,9 +273,7 @@ def _learn(moment: _Moment, numbers: Sequence[int]) -> list[Kept]:
     keys = [moment.keys[n] for n in numbers]
     start = moment.midnight - HOURS
     with _watching(moment.connection, keys):
-        of = _Moment(
-            connection=moment.connection, keys=keys, as_of=moment.as_of, zone=moment.zone
-        )
+        of = _Moment(connection=moment.connection, keys=keys, as_of=moment.as_of, zone=moment.zone)
         steps, _, _ = of.values(start, moment.midnight - STEPS, moment.midnight)
     given = {"as_of": moment.as_of}
     crises = warehouse.run(moment.connection, "signals/crisis", given).fetchall()
@@ -283,10 +297,13 @@ def _kept(
     return watch.keep((HOURS - JUDGED) // STEP)
 
 
-def _last(moment: _Moment, kept: Kept, number: int) -> Near:
-    """What the last step of a series says."""
+def _levels(moment: _Moment, kept: Kept, number: int) -> Levels:
     series = Series(start=moment.start, minutes=FINEST, values=moment.steps[number])
-    last = Watch(series, moment.zone).resumed(kept)
+    return Watch(series, moment.zone).resumed(kept)
+
+
+def _last(last: Levels) -> Near:
+    """What the last step of a series says."""
     if np.isnan(last.expected[-1]):
         return Near(level=None)
     return Near(

@@ -62,8 +62,11 @@ def sql_names(folder: str) -> list[str]:
 
 
 @contextmanager
-def trying(alerts: Mapping[str, str]) -> Iterator[None]:
-    """Within the block the rules are `alerts` (texts by name) instead of those of sql/alerts."""
+def trying(alerts: Mapping[str, str] | None) -> Iterator[None]:
+    """Within the block the rules are `alerts` (texts by name) instead of those of sql/alerts.
+
+    None: those of sql/alerts again.
+    """
     token = _tried.set(alerts)
     try:
         yield

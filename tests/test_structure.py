@@ -52,6 +52,7 @@ PARTS = {
     ),
     "backtest": (
         *("backtest", "backtest_page", "backtest_copy", "backtest_rules", "backtest_mentions"),
+        *("backtest_pulse",),
         *("backtest_compare", "backtest_stored", "backtest_told", "backtest_report"),
     ),
     "notify": (
