@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pipelines import (
     backtest,
     backtest_copy,
+    backtest_rules,
     backtest_stored,
     backtest_told,
     console,
@@ -129,11 +130,9 @@ def backtested_mentions(
     spoken = wording.words(locale or who.locale, who.zone, name="backtest")
     marks, source = backtest_stored.marked(settings, asked)
     with backtest_copy.copied(settings, since=asked.since, until=asked.until) as copy:
-        told = backtest_stored.run(
-            copy, asked, marks, source=source, bar=lambda name: console.bar(_set(name, spoken))
-        )
+        told = backtest_stored.run(copy, asked, marks, source=source, bar=_bar(spoken))
         if report is not None:
-            _report(report, copy, told, settings, spoken)
+            draw(report, copy, told, settings, spoken)
     show(told, settings, spoken)
     if report is not None:
         out.print(words(spoken.say("told.page", path=report)), soft_wrap=True)
@@ -143,7 +142,7 @@ def _set(name: str, spoken: Words) -> str:
     return spoken.text(f"told.{name}")
 
 
-def _report(
+def draw(
     path: Path, copy: backtest_copy.Copy, told: Told, settings: Settings, spoken: Words
 ) -> None:
     from pipelines import backtest_report  # charts take half a second to import
@@ -181,3 +180,38 @@ def _groups(told: Told) -> list[tuple[str, tuple[Opening, ...], Trial]]:
         ("told.lost", told.compared.lost, told.present),
         ("told.same", tuple(each for _, each in told.compared.same), told.tried),
     ]
+
+
+LARGE = 300_000  # mentions of 28 days: more are replayed only when somebody asks
+
+
+def proposed(settings: Settings, rule: str, factor: float, *, now: datetime) -> None:
+    """Print what a rule with its thresholds times `factor` would have changed in 28 days.
+
+    Of a large warehouse, the command that tells it.
+    """
+    who = settings.institution
+    spoken = wording.words(who.locale, who.zone, name="backtest")
+    number = f"{rule}.{backtest_rules.LEVEL}={factor:g}"
+    since, until = backtest_stored.span(settings, since=None, until=now, now=now)
+    count = backtest_stored.mention_count(settings, since=since, until=until)
+    if count > LARGE:
+        command = f"vigie backtest --home {settings.home} --rule {rule} --set {number}"
+        said = spoken.say("quality.command", n=spoken.number(count), command=command)
+        out.print(words(said), soft_wrap=True)
+        return
+    asked = Asked(since=since, until=until, numbers=(number,), only=(rule,))
+    marks, source = backtest_stored.marked(settings, asked)
+    with backtest_copy.copied(settings, since=since, until=until) as copy:
+        told = backtest_stored.run(copy, asked, marks, source=source, bar=_bar(spoken))
+    out.print(words(spoken.say("quality.proposed", days=backtest_stored.SPAN.days, set=number)))
+    for line in backtest_told.lines(told, spoken):
+        out.print(words(f"  {line}"))
+    for title, openings, trial in _groups(told):
+        for each in openings if title != "told.same" else ():
+            row = backtest_told.row(each, trial, settings, spoken)
+            out.print(words(f"  {spoken.text(title)}: {' · '.join(row[:4])}"))
+
+
+def _bar(spoken: Words) -> backtest_stored.Bar:
+    return lambda name: console.bar(_set(name, spoken))

@@ -20,7 +20,7 @@ from pipelines import surge, warehouse
 from pipelines.settings import Settings, Web
 from pipelines.warehouse import Connection
 
-KEPT = ("institution", "subject", "source_block", "source_start", "gap", "canary", "gazetteer")
+KEPT = ("institution", "subject", "source_block", "source_start", "canary", "gazetteer")
 PLACES = ("place",)
 # Tables with what was said, by the column that says when; the rest is what a run makes.
 TIMED = {
@@ -81,6 +81,8 @@ def _copy_rota(real: Path, home: Path) -> None:
 def _fill(connection: Connection, since: datetime, until: datetime) -> None:
     for table in (*KEPT, *PLACES):
         _copy_table(connection, table, "true", {})
+    _copy_table(connection, "gap", "filled_by is null", {})
+    connection.execute("update gap set found_at = since_at")  # known by now
     for table, (column, back) in TIMED.items():
         span = {"first": since - back - _A_DAY, "last": until}
         _copy_table(connection, table, f"{column} >= $first and {column} < $last", span)

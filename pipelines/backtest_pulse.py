@@ -72,8 +72,7 @@ class Pulse:
         """The moments of a day, from its first step to its end, at which a rule may enter."""
         if not self.asleep:
             return
-        counted = _Day(self.connection, day, self.step, self.zone)
-        self.connection.register("pulse", counted.table())
+        self.connection.register("pulse", counted(self.connection, day, self.step, self.zone))
         try:
             found = {
                 place
@@ -103,8 +102,13 @@ def _reads_signals(text: str) -> bool:
     return bool(_READS.search(_COMMENT.sub("", text)))
 
 
-class _Day:
+def counted(connection: Connection, day: datetime, step: timedelta, zone: ZoneInfo) -> pa.Table:
     """What is counted of the windows that end with each step of a day (UTC)."""
+    return _Day(connection, day, step, zone).table()
+
+
+class _Day:
+    """A day and the moments at which its steps end."""
 
     def __init__(
         self, connection: Connection, day: datetime, step: timedelta, zone: ZoneInfo
@@ -131,7 +135,7 @@ class _Day:
         )
         for minutes in WINDOWS:
 
-            def counted(
+            def sliding(
                 before: Seconds | None, kept: Any, minutes: int = minutes
             ) -> NDArray[np.int64]:
                 own = None if before is None else before[kept]
@@ -142,10 +146,10 @@ class _Day:
             yield _rows(
                 minutes,
                 names,
-                mentions=counted(None, every),
-                authors=counted(people, every),
-                negative=counted(texts, negative),
-                scored=counted(texts, told),
+                mentions=sliding(None, every),
+                authors=sliding(people, every),
+                negative=sliding(texts, negative),
+                scored=sliding(texts, told),
             )
 
     def _passed_on(self) -> Iterable[pa.Table]:

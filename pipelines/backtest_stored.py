@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,21 +52,34 @@ def span(
     begin = since or end - SPAN
     if begin >= end:
         raise VigieError("--since is not before --until: correct one of them")
-    with warehouse.opened(settings.home, read_only=True) as connection:
-        row = connection.execute(
-            "select min(published_at), max(published_at), count(*) filter"
-            " (where published_at >= $since and published_at < $until) from mention",
-            {"since": begin, "until": end},
-        ).fetchone()
-    if row is None or row[0] is None:
+    first, last, count = _said(settings, begin, end)
+    if first is None or last is None:
         raise VigieError(f"{settings.home} holds no mention yet: `vigie watch` brings some")
-    if not row[2]:
-        first, last = (at.astimezone(UTC) for at in row[:2])
+    if not count:
         raise VigieError(
             f"nothing was said from {begin:%Y-%m-%d} to {end:%Y-%m-%d}: mentions are there from "
             f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, so say for example --until {last:%Y-%m-%dT%H:%M}"
         )
     return begin, end
+
+
+def mention_count(settings: Settings, *, since: datetime, until: datetime) -> int:
+    """How many mentions a span holds."""
+    return _said(settings, since, until)[2]
+
+
+def _said(
+    settings: Settings, since: datetime, until: datetime
+) -> tuple[datetime | None, datetime | None, int]:
+    """When the first and the last mention were published, and how many lie in a span."""
+    with warehouse.opened(settings.home, read_only=True) as connection:
+        row = connection.execute(
+            "select min(published_at), max(published_at), count(*) filter"
+            " (where published_at >= $since and published_at < $until) from mention",
+            {"since": since, "until": until},
+        ).fetchone()
+    first, last, count = row or (None, None, 0)
+    return first and first.astimezone(UTC), last and last.astimezone(UTC), count
 
 
 def run(copy: Copy, asked: Asked, marks: Sequence[Mark], *, source: str | None, bar: Bar) -> Told:
@@ -114,3 +127,9 @@ def check(asked: Asked) -> None:
         raise VigieError(f"--step {minutes:g}: choose one of {', '.join(map(str, STEPS))} minutes")
     texts = backtest_rules.tried(asked.folder, asked.numbers)
     backtest_rules.only(texts, asked.only)
+
+
+@contextmanager
+def silently(_name: str) -> Iterator[Moved]:
+    """A bar that draws nothing."""
+    yield lambda _done, _total: None
