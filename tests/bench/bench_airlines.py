@@ -43,7 +43,6 @@ kind = "commune"
 legal_basis = "RGPD art. 6-1-e"
 locale = "en"
 time_zone = "America/New_York"
-handles = [{handles}]
 
 [sources.columns]
 native_id = "id"
@@ -85,6 +84,12 @@ label = "{label}"
 purpose = "Answer the passengers of {label}."
 names = ["{handle}"]
 handles = ["@{handle}"]
+
+[[relays]]
+id = "{id}"
+label = "{label}"
+kind = "institution"
+handles = ["@{handle}"]
 """
 
 
@@ -112,8 +117,7 @@ def write_home(home: Path, rows: list[dict[str, Any]]) -> None:
         for brand, handle in known.items()
     )
     head, columns = HEAD.split("\n[sources.columns]")
-    own = ", ".join(f'"@{handle}"' for handle in known.values())
-    text = head.replace("{handles}", own) + subjects + SOURCE + "\n[sources.columns]" + columns
+    text = head + subjects + SOURCE + "\n[sources.columns]" + columns
     (home / "inbox").mkdir(parents=True)
     (home / "vigie.toml").write_text(text, encoding="utf-8")
     privacy.new_key(home)
