@@ -26,14 +26,13 @@ from pipelines.incidents import (
     ESCALATION,
     JOIN,
     OPENINGS_A_DAY,
-    QUIET,
     REPEAT,
     Decision,
     Incident,
     is_quiet,
 )
 from pipelines.letter import Letter
-from pipelines.settings import Recipient, Settings
+from pipelines.settings import QUIET_UNTIL, Recipient, Settings
 from pipelines.wording import Words, plain, typeset, words
 
 log = logging.getLogger(__name__)
@@ -601,7 +600,7 @@ def _reminder_at(occasion: Occasion) -> datetime:
     due = occasion.as_of + REPEAT[severity]
     while severity == "warning" and is_quiet(due, zone):
         local = due.astimezone(zone)
-        morning = datetime.combine(local.date(), QUIET[1], zone).astimezone(UTC)
+        morning = datetime.combine(local.date(), QUIET_UNTIL, zone).astimezone(UTC)
         due = morning if morning > due else morning + timedelta(days=1)
     return due
 

@@ -266,7 +266,21 @@ def quality(home: Home = HERE) -> None:
     for rule, own in judging.by_rule(alerts).items():
         for line in _proposal(rule, own, desk):
             out.print(words(line))
+        _print_trial(rule, own, desk)
     out.print(words(spoken.text("quality.nothing")))
+
+
+def _print_trial(rule: str, own: list[Judged], desk: Desk) -> None:
+    """The proposal replayed over the stored mentions, so that nobody has to believe it."""
+    found = judging.propose(own)
+    if found is None or rule not in rules.names():
+        return
+    from pipelines import backtest_commands  # half a second that no other command needs
+
+    try:
+        backtest_commands.proposed(desk.settings, rule, found.factor, now=desk.now)
+    except VigieError as error:
+        out.print(words(str(error)))
 
 
 def _weeks(rule: str, own: list[Judged], desk: Desk) -> Iterator[tuple[str, ...]]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,7 +51,7 @@ WILSON_Z = 2.576  # 99 % two-sided
 INTERVAL = (0.025, 0.975)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clock:
     """The 672 whole hours before an instant as the institution lived them; arrays (672,).
 
@@ -114,6 +115,7 @@ def rates(counts: Floats, usable: Floats, hours: Clock) -> Rates:
     return Rates(rate=rate, size=size, spread=spread, fitted=rate[:, hours.kind])
 
 
+@lru_cache(maxsize=64)
 def _weights(hours: Clock) -> Floats:
     """How much each hour of history says about each kind of hour, (48, 672)."""
     kinds = np.arange(48)[:, None]
@@ -209,10 +211,14 @@ def tail_score(observed: Floats, mean: Floats, variance: Floats) -> Floats:
 
 
 def interval(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """The 95 % interval of the count: the gamma law with the same mean and variance, rounded."""
-    shape, scale = np.square(mean) / variance, variance / mean
+    """The 95 % interval of the count: the gamma law with the same mean and variance, rounded.
+
+    Worked out once for each pair of mean and variance: a day of steps has few of them.
+    """
+    pairs, place = np.unique(np.stack([mean, variance]), axis=1, return_inverse=True)
+    shape, scale = np.square(pairs[0]) / pairs[1], pairs[1] / pairs[0]
     low, high = (gammaincinv(shape, q) * scale for q in INTERVAL)
-    return np.floor(low), np.ceil(high)
+    return np.floor(low)[place], np.ceil(high)[place]
 
 
 def wilson(hits: Floats, of: Floats, *, z: float = WILSON_Z) -> tuple[Floats, Floats]:

@@ -44,6 +44,7 @@ Flags = NDArray[np.bool_]
 ENTER = 1.75  # mean of -log10 chances of an hour; docs/bursts.md shows what lies around it
 TAIL_DAYS = 21
 PAST_DAYS = 5  # of `unlike`
+RECENT_HOURS = 24 * PAST_DAYS + 3  # what judging a day looks back on, beside what was learnt
 TAIL_SHARE = 0.1  # of hours is tail
 SHAPE, SHAPE_WEIGHT = 0.1, 20.0  # the belief about a tail, worth so many hours of it
 SHAPES = (-0.2, 0.6)
@@ -98,6 +99,37 @@ class Tail:
     scale: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a series is known to do at the beginning of a day: `rate` (48,) is mentions an hour.
+
+    `spread` is variance over mean of windows, `day_spread` of days; `doubt` widens both for how
+    little is known. `tails` are of `rare`, `excess` and `unlike`.
+    """
+
+    rate: Floats
+    spread: float
+    day_spread: float
+    doubt: float
+    day_mean: float
+    hours: float  # of the past that are known
+    tails: tuple[Tail | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A watch at the beginning of a day, as far as judging that day needs it.
+
+    The arrays hold the `RECENT_HOURS` before; `learnt` is None while too little is known.
+    """
+
+    learnt: Learnt | None
+    means: Floats
+    owed: Floats
+    heard: Flags
+    silence: float
+
+
 class Watch:
     """A series as it comes in: `days` judges it day by day, and learns from what was calm.
 
@@ -130,37 +162,82 @@ class Watch:
 
         Days that end before the step `since` are not judged, but learnt from.
         """
-        ends = np.flatnonzero(np.diff(self.hours // 24)) + 1
-        for first, last in zip([0, *ends], [*ends, len(self.counts)], strict=True):
+        for first, last in self._days():
             if last > since:
-                yield int(first), self._judged(int(first), int(last))
+                yield first, self._judged(first, last)
+
+    def _days(self) -> list[tuple[int, int]]:
+        """The first step of each UTC day, and the one after its last."""
+        ends = (np.flatnonzero(np.diff(self.hours // 24)) + 1).tolist()
+        return list(zip([0, *ends], [*ends, len(self.counts)], strict=True))
 
     def _judged(self, first: int, last: int) -> Levels:
-        learnt = self._learnt(first)
-        if learnt is None:
-            return nothing(last - first)
-        rates, rows, usable = learnt
+        learnt = self._learnt_at(first)
+        return nothing(last - first) if learnt is None else self._judge(learnt, first, last)
+
+    def _learnt_at(self, first: int) -> Learnt | None:
+        """What is known at the first step of a day; None while too little is."""
+        found = self._learnt(first)
+        if found is None:
+            return None
+        rates, rows, usable = found
         if self.begun is None:
             self._begin(first, rates)
-        self.means[first:last] = rates.rate[0, self.kinds[first:last]] * self.minutes / 60
-        self._find_silence(first, last, float(rates.spread[0]))
-        doubt = 1 + 1 / max(float(rates.size[0].mean()), 1.0)
-        spread = float(rates.spread[0]) * doubt
-        found = self._by_quarter(first, last, spread)
-        if self._day_mean(rates, first) >= SMALL_DAY:
+        return Learnt(
+            rate=rates.rate[0],
+            spread=float(rates.spread[0]),
+            day_spread=float(baseline.daily_spread(rates, rows, usable)[0]),
+            doubt=1 + 1 / max(float(rates.size[0].mean()), 1.0),
+            day_mean=self._day_mean(rates, first),
+            hours=float(usable.sum()),
+            tails=tuple(self._tail(number, first) for number in range(3)),
+        )
+
+    def _judge(self, learnt: Learnt, first: int, last: int) -> Levels:
+        self.means[first:last] = learnt.rate[self.kinds[first:last]] * self.minutes / 60
+        self._find_silence(first, last, learnt.spread)
+        found = self._by_quarter(first, last, learnt.spread * learnt.doubt, learnt.tails)
+        if learnt.day_mean >= SMALL_DAY:
             return found
-        of_days = float(baseline.daily_spread(rates, rows, usable)[0]) * doubt
-        day = self._by_day(first, last, of_days)
-        if usable.sum() < HOUR_LEARNT:
+        day = self._by_day(first, last, learnt.day_spread * learnt.doubt)
+        if learnt.hours < HOUR_LEARNT:
             return day
-        hour = self._by_hour(first, last, spread, day.observed)
+        hour = self._by_hour(first, last, learnt.spread * learnt.doubt, day.observed)
         return replace(day, level=np.maximum(day.level, hour), is_sudden=hour > day.level)
+
+    def keep(self, since: int = 0) -> Kept:
+        """What judging the last day of the series needs; the days before it are run.
+
+        Days that end before the step `since` are not judged, but learnt from.
+        """
+        *before, (first, _) = self._days()
+        for begin, end in before:
+            if end > since:
+                self._judged(begin, end)
+        recent = slice(first - RECENT_HOURS * self.hour, first)
+        return Kept(
+            learnt=self._learnt_at(first),
+            means=self.means[recent].copy(),
+            owed=self.owed[recent.start : first + 1].copy(),
+            heard=self.heard[recent].copy(),
+            silence=self.silence,
+        )
+
+    def resumed(self, kept: Kept) -> Levels:
+        """The levels of the steps after the first `RECENT_HOURS`, from what was kept there."""
+        first = RECENT_HOURS * self.hour
+        self.means[:first], self.heard[:first] = kept.means, kept.heard
+        self.owed[: first + 1] = kept.owed[: len(self.owed)]
+        self.silence = kept.silence
+        if kept.learnt is None:
+            return nothing(len(self.counts) - first)
+        return self._judge(kept.learnt, first, len(self.counts))
 
     def _begin(self, first: int, rates: Rates) -> None:
         """Judge what was only read until now, so that the first alarms have tails to rest on."""
         self.begun = first
         self.means[:first] = rates.rate[0, self.kinds[:first]] * self.minutes / 60
-        self._by_quarter(0, first, float(rates.spread[0]))
+        self._by_quarter(0, first, float(rates.spread[0]), (None, None, None))
 
     def _day_mean(self, rates: Rates, first: int) -> float:
         """Mentions of 24 hours from a step on."""
@@ -238,14 +315,15 @@ class Watch:
         seen, mean, steps, owed = (_sums(part, width)[first - begin :] for part in parts)
         return seen - np.minimum(owed, np.maximum(seen - mean, 0)), mean, steps
 
-    def _by_quarter(self, first: int, last: int, spread: float) -> Levels:
+    def _by_quarter(
+        self, first: int, last: int, spread: float, tails: tuple[Tail | None, ...]
+    ) -> Levels:
         seen, mean, steps = self._window(first, last, self.quarter)
         is_known = (steps > 0) & self.heard[first:last]
         self.scores[0, first:last] = np.log1p(baseline.tail_score(seen, mean, mean * spread))
         self.scores[1, first:last] = np.log1p(np.maximum(seen - mean, 0))
         self.scores[2, first:last] = self._unlike(first, last)
         self.scores[:, first:last][:, ~is_known] = np.nan
-        tails = [self._tail(number, first) for number in range(3)]
         chances = [
             chance(tail, row[first:last]) for tail, row in zip(tails, self.scores, strict=True)
         ]
@@ -458,6 +536,7 @@ def _offsets(first: int, last: int, zone: ZoneInfo) -> Ints:
     return np.array([_offset(hour, zone) for hour in range(first, last + 1)], dtype=np.int64)
 
 
+@lru_cache(maxsize=64)
 def _clock(since: int, zone: ZoneInfo) -> Clock:
     """The 672 hours from `since` (hours since 1970) on, as the baseline reads them."""
     hours = np.arange(since, since + HISTORY_HOURS)

@@ -217,10 +217,12 @@ def watched(
     title: str,
     locale: str,
     zone: tzinfo,
+    others: Sequence[datetime] = (),
 ) -> str:
     """A curve with its expected band and a mark at each alarm, as SVG: wide, for a page.
 
-    Counts are drawn by their root, so that a burst leaves the ordinary days readable.
+    `others` are alarms of another rule set, drawn as dotted dark lines. Counts are drawn by their
+    root, so that a burst leaves the ordinary days readable.
     """
     _check(times, counts, low, high)
     rows = [{"t": _epoch_ms(at), "n": _number(n)} for at, n in zip(times, counts, strict=True)]
@@ -229,9 +231,10 @@ def watched(
     band = _band(rows, low, high).encode(y=_count_axis("low").scale(root))
     line = alt.Chart(_rows(rows)).mark_line(color=BLUE, strokeWidth=1)
     layers = [band, line.encode(y=_count_axis("n").scale(root))]
-    if alarms:
-        marks = alt.Chart(_rows([{"t": _epoch_ms(at)} for at in alarms]))
-        layers.append(marks.mark_rule(color=MARK, strokeWidth=1.5, strokeDash=[4, 3]))
+    for moments, colour, dash in ((alarms, MARK, [4, 3]), (others, INK, [1, 3])):
+        if moments:
+            marks = alt.Chart(_rows([{"t": _epoch_ms(at)} for at in moments]))
+            layers.append(marks.mark_rule(color=colour, strokeWidth=1.5, strokeDash=dash))
     chart = alt.layer(*layers).encode(x=_time_axis(times, labels))
     card = _card(chart, title=title, note=None, width=2 * WIDTH, height=2 * HEIGHT)
     made = vl_convert.vegalite_to_svg(

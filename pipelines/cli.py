@@ -530,27 +530,71 @@ def airflow(context: typer.Context, home: Home = HERE) -> None:
 
 @app.command()
 def backtest(
-    series: Annotated[
-        Path, typer.Option(help="CSV of columns timestamp,value: counts of one series.")
-    ],
-    into: Annotated[Path, typer.Option("--out", help="CSV of alarms, one timestamp a row.")],
-    start: Annotated[
-        datetime | None,
-        typer.Option(help="Count alarms from here on (UTC); what is before is learnt from."),
+    home: Home = HERE,
+    since: Annotated[
+        datetime | None, typer.Option(help="From (UTC). Default: 28 days before --until.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(help="To (UTC). Default: now.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Folder with changed or new rules to try (*.sql).")
+    ] = None,
+    numbers: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A number to try: volume_surge.least_mentions=20. Repeatable."),
+    ] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="Only this rule. Repeatable.")] = None,
+    step: Annotated[int, typer.Option(help="Minutes from one look at the rules to the next.")] = 5,
+    locale: Annotated[
+        str | None, typer.Option(help="fr or en. Default: the institution's.")
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="CSV with a column timestamp: moments to be told of.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="HTML page with the curve, what was expected, the alarms.")
+        Path | None, typer.Option(help="HTML page with curves, what was expected, openings.")
     ] = None,
-    zone: Annotated[str, typer.Option(help="Whose clock people live by.")] = "Europe/Paris",
+    series: Annotated[
+        Path | None,
+        typer.Option(help="Instead: CSV of columns timestamp,value, counts of one series."),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--out", help="With --series: CSV of alarms, one a row.")
+    ] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option(help="With --series: count alarms from here on (UTC), learn from before."),
+    ] = None,
+    zone: Annotated[
+        str, typer.Option(help="With --series: whose clock people live by.")
+    ] = "Europe/Paris",
 ) -> None:
-    """Replay a series of counts through the alarms: how many, how soon, how many for nothing."""
-    from pipelines.backtest_commands import backtested
+    """Replay rules over the stored mentions, or a series of counts: openings, mails, delays."""
+    from pipelines import backtest_commands as commands
 
-    first = _utc(start) if start else None
-    backtested(series, into, start=first, labels=labels, report=report, zone=zone)
+    if series is not None:
+        first = _utc(start) if start else None
+        alarms = into or _missing("--series needs --out FILE: where the alarms are written")
+        commands.backtested(series, alarms, start=first, labels=labels, report=report, zone=zone)
+        return
+    commands.backtested_mentions(
+        home,
+        commands.Wanted(
+            since=_utc(since) if since else None,
+            until=_utc(until) if until else None,
+            folder=rules,
+            numbers=tuple(numbers or ()),
+            only=tuple(rule or ()),
+            labels=labels,
+            minutes=step,
+        ),
+        report=report,
+        locale=locale,
+        now=datetime.now(UTC),
+    )
+
+
+def _missing(text: str) -> Path:
+    raise VigieError(text)
 
 
 _PASSED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -116,6 +116,21 @@ def groups(texts: Sequence[str]) -> list[Group]:
     return _gathered(parent)
 
 
+def kin(texts: Sequence[str]) -> list[int]:
+    """For each text a number that two texts share if they can ever be in one group.
+
+    Whatever else is compared with them: texts that share no bucket never are. Linear.
+    """
+    read = _read(texts)
+    parent = list(range(len(texts)))
+    for band in range(BANDS):
+        for bucket in _buckets(read.keys[:, band]):
+            for place in bucket[1:]:
+                first, second = sorted((_root(parent, bucket[0]), _root(parent, place)))
+                parent[second] = first
+    return [_root(parent, place) for place in range(len(texts))]
+
+
 def _gathered(parent: list[int]) -> list[Group]:
     members: dict[int, list[int]] = {}
     for place in range(len(parent)):

@@ -32,23 +32,32 @@ TABLES = ("signal", "signal_act", "spread")
 
 
 def detect(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    as_of: datetime,
+    keeps: bool = False,
 ) -> list[Alert]:
     """What every rule says at `as_of`: rows that enter, and rows that have not yet left.
 
-    Changes nothing in the warehouse; the same warehouse and moment give the same alerts.
+    The same warehouse and moment give the same alerts. Changes nothing in the warehouse, unless it
+    `keeps` what it learns for the rest of the day (`pipelines/learnt.py`).
     """
-    with read(connection, as_of=as_of, zone=settings.institution.zone):
+    with read(connection, as_of=as_of, zone=settings.institution.zone, keeps=keeps):
         names = warehouse.sql_names("alerts")
         return [alert for name in names for alert in evaluate(connection, name, as_of=as_of)]
 
 
 @contextmanager
 def read(
-    connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: ZoneInfo
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    as_of: datetime,
+    zone: ZoneInfo,
+    keeps: bool = False,
 ) -> Iterator[None]:
     """What rules read beside the warehouse at `as_of`, there until the block ends: `TABLES`."""
-    found = surge.signals(connection, as_of=as_of, zone=zone)
+    found = surge.signals(connection, as_of=as_of, zone=zone, keeps=keeps)
     is_act = pc.match_substring(found["scope"], ":")
     tables = (
         found.filter(pc.invert(is_act)),

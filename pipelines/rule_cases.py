@@ -63,6 +63,7 @@ SIGNAL: dict[str, Any] = {
     "is_warming_up": False,
     "burst": None,
     "is_flood": False,
+    "negative_burst": None,
 }
 ACT = SIGNAL | {
     "scope": "act:gather",

@@ -59,43 +59,41 @@ def names() -> list[str]:
     return warehouse.sql_names("alerts")
 
 
-@lru_cache(maxsize=1)
-def _held() -> frozenset[str]:
-    return frozenset(names())
-
-
 def is_known(name: str) -> bool:
-    """Whether there is a rule of that name; the folder is looked at once a process."""
-    return name in _held()
+    """Whether there is a rule of that name."""
+    return name in names()
 
 
-@lru_cache(maxsize=64)
 def read(name: str) -> Rule:
     """The rule of `sql/alerts/<name>.sql`; WarehouseError names what its header lacks."""
-    text = warehouse.sql(f"alerts/{name}")
-    header = _header(text)
+    return _read(name, warehouse.sql(f"alerts/{name}"))
+
+
+@lru_cache(maxsize=256)
+def _read(name: str, text: str) -> Rule:
+    found = header(text)
     wanted = [*FACTS, *(f"{part} {locale}" for part in SPOKEN for locale in LOCALES)]
-    if missing := [part for part in wanted if part not in header]:
+    if missing := [part for part in wanted if part not in found]:
         raise WarehouseError(
             f"sql/alerts/{name}.sql has no '{missing[0]}' in its header: add '-- {missing[0]}: …'"
         )
-    if header["Rule"] != name:
+    if found["Rule"] != name:
         raise WarehouseError(
-            f"sql/alerts/{name}.sql calls itself {header['Rule']!r}: give file and rule one name"
+            f"sql/alerts/{name}.sql calls itself {found['Rule']!r}: give file and rule one name"
         )
     return Rule(
         rule_id=name,
-        version=header["Version"],
-        severity=header["Severity"],
-        window=header["Window"],
-        purpose=header["Purpose"],
-        inhibited_by=tuple(header.get("Inhibited by", "").replace(",", " ").split()),
-        tells=header.get("Tells", "on_call").replace(" ", "_"),
-        joins=_minutes(name, header.get("Joins", "0 minutes")),
+        version=found["Version"],
+        severity=found["Severity"],
+        window=found["Window"],
+        purpose=found["Purpose"],
+        inhibited_by=tuple(found.get("Inhibited by", "").replace(",", " ").split()),
+        tells=found.get("Tells", "on_call").replace(" ", "_"),
+        joins=_minutes(name, found.get("Joins", "0 minutes")),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
-        spoken={(p, locale): header[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
-        is_drop=header.get("Drop", "no") == "yes",
-        is_legal=header.get("Legal", "no") == "yes",
+        spoken={(p, locale): found[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
+        is_drop=found.get("Drop", "no") == "yes",
+        is_legal=found.get("Legal", "no") == "yes",
     )
 
 
@@ -109,7 +107,8 @@ def _minutes(name: str, text: str) -> timedelta:
     return timedelta(minutes=int(number))
 
 
-def _header(text: str) -> dict[str, str]:
+def header(text: str) -> dict[str, str]:
+    """The entries of a rule's header, by their names."""
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines():

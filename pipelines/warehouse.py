@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,17 +36,47 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 _WAIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1
+_ALERTS = "alerts"
+_tried: ContextVar[Mapping[str, str] | None] = ContextVar("tried", default=None)
 
 
 def sql(name: str) -> str:
     """The text of `sql/<name>.sql`, for example `sql("writes/merge_mention")`."""
+    folder, _, file = name.partition("/")
+    tried = _tried.get()
+    return tried[file] if tried is not None and folder == _ALERTS else _text(name)
+
+
+@lru_cache(maxsize=512)
+def _text(name: str) -> str:
     return (files("sql") / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def sql_names(folder: str) -> list[str]:
     """The names of the SQL files of a folder, in the order of their names."""
+    tried = _tried.get()
+    if tried is not None and folder == _ALERTS:
+        return sorted(tried)
+    return list(_names(folder))
+
+
+@lru_cache(maxsize=16)
+def _names(folder: str) -> tuple[str, ...]:
     found = (f.name for f in (files("sql") / folder).iterdir() if f.name.endswith(".sql"))
-    return sorted(name.removesuffix(".sql") for name in found)
+    return tuple(sorted(name.removesuffix(".sql") for name in found))
+
+
+@contextmanager
+def trying(alerts: Mapping[str, str] | None) -> Iterator[None]:
+    """Within the block the rules are `alerts` (texts by name) instead of those of sql/alerts.
+
+    None: those of sql/alerts again.
+    """
+    token = _tried.set(alerts)
+    try:
+        yield
+    finally:
+        _tried.reset(token)
 
 
 @contextmanager
@@ -92,10 +124,26 @@ def _quiet(connection: Connection) -> None:
 
 
 def _connect(path: Path, *, read_only: bool, wait_seconds: float) -> Connection:
+    return _patiently(
+        lambda: duckdb.connect(str(path), read_only=read_only, config=_CONFIG), path, wait_seconds
+    )
+
+
+def attach(connection: Connection, path: Path, name: str) -> None:
+    """Attach a DuckDB file, to be read only, as `name`; waits as `opened`."""
+    if not path.exists():
+        raise WarehouseError(f"{path} is not there yet: `vigie watch` makes it")
+    quoted = str(path).replace("'", "''")
+    statement = f"attach '{quoted}' as {name} (read_only)"
+    _patiently(lambda: connection.execute(statement), path, _WAIT_SECONDS)
+
+
+def _patiently(open_it: Callable[[], Connection], path: Path, wait_seconds: float) -> Connection:
+    """What `open_it` gives, asked again while another process holds the file."""
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
+            return open_it()
         except duckdb.IOException as error:
             if "permission denied" in str(error).lower():
                 raise WarehouseError(

@@ -50,7 +50,11 @@ PARTS = {
     "baseline": (
         *("baseline", "burst", "surge", "series", "holidays", "rules", "scopes", "outlook"),
     ),
-    "backtest": ("backtest", "backtest_page"),
+    "backtest": (
+        *("backtest", "backtest_page", "backtest_copy", "backtest_rules", "backtest_mentions"),
+        *("backtest_pulse",),
+        *("backtest_compare", "backtest_stored", "backtest_told", "backtest_report"),
+    ),
     "notify": (
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *(

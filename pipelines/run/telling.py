@@ -37,7 +37,7 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
         if is_overtaken(connection, as_of):
             log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
             return {"alerts": 0}
-        alerts = detect.detect(connection, settings=house.settings, as_of=as_of)
+        alerts = detect.detect(connection, settings=house.settings, as_of=as_of, keeps=True)
         notify.record(connection, alerts, settings=house.settings, as_of=as_of)
         handover.record(connection, settings=house.settings, as_of=as_of)
         warning_round.record(connection, settings=house.settings, as_of=as_of)

@@ -10,6 +10,9 @@
 -- Units: observed is mentions of the call, near-copies included, or of all calls.
 -- Caveat: to call people together is a right: the alert serves to prepare, answer and keep people
 --   safe, never to find who called. An outing or a party may be taken for a call.
+-- Asleep unless: scope = 'calls' and author_count >= if(window_minutes = 60, hour_people,
+--   long_people) or scope = 'act:gather' and window_minutes = 1440 and author_count >= least_people
+--   and mention_count >= least(least_calls, cold_calls)
 -- Label fr: Appel à se rassembler
 -- Label en: Call to gather
 -- Headline fr: {observed} messages d’appel par {authors} comptes en {window}

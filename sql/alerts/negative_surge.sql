@@ -9,6 +9,10 @@
 --   shares are of the texts whose tone is known.
 -- Caveat: the bound is Wilson's at 99 %, so a few angry messages are not enough.
 -- Inhibited by: volume_surge
+-- Asleep unless: scope = 'all' and (window_minutes = 60 or
+--   window_minutes = 1440 and day_mean < small_place_day_mean) and mention_count >= least_mentions
+--   and author_count >= least_authors and negative_count >= least_negative and negative_share_low
+--   >= if(is_known, negative_share_expected + margin, least(cold_share, margin))
 -- Label fr: Messages négatifs en hausse
 -- Label en: Negative messages rising
 -- Headline fr: {observed} messages négatifs en {window} (attendu {expected}), soit {share}

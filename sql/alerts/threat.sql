@@ -11,6 +11,7 @@
 --   for one.
 -- Joins: 60 minutes
 -- Legal: yes
+-- Asleep unless: scope = 'risk:illicit' and window_minutes = if(minutes <= 60, 60, 1440)
 -- Label fr: Menace ou contenu présumé illicite
 -- Label en: Threat or suspected illicit content
 -- Headline fr: à lire sans attendre ({observed} en {window})

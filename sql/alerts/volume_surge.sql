@@ -9,6 +9,8 @@
 --   `burst` is the level of the detector (pipelines/burst.py, docs/bursts.md), where 1 enters.
 -- Units: observed, expected, low and high are mentions in the window, copies included.
 -- Caveat: a rush of copies is a rush; text_count beside it counts copies once.
+-- Asleep unless: scope = 'all' and (burst >= 1 or (burst is null or not is_known)
+--   and window_minutes <= 60 and mention_count >= cold_mentions)
 -- Label fr: Afflux de mentions
 -- Label en: Surge in mentions
 -- Headline fr: {observed} mentions en {window} (attendu {expected})

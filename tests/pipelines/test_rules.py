@@ -17,7 +17,7 @@ HEADER = "\n".join(
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    rules.read.cache_clear()
+    rules._read.cache_clear()
 
 
 def written(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

@@ -16,11 +16,12 @@ from tests.pipelines.test_burst import A_DAY, rates
 from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
 
 PARIS = ZoneInfo("Europe/Paris")
+EAU = ("eau", "all")
 MIDNIGHT = AS_OF.replace(hour=0, minute=0)
 
 
 def near(connection: duckdb.DuckDBPyConnection, as_of: datetime = AS_OF) -> surge.Near:
-    return surge.near(connection, ["eau"], as_of=as_of, zone=PARIS)["eau"]
+    return surge.near(connection, [EAU], as_of=as_of, zone=PARIS)[EAU]
 
 
 def lived(days: int, *, a_day: float, burst: int = 0) -> tuple[duckdb.DuckDBPyConnection, Series]:

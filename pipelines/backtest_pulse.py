@@ -1,0 +1,332 @@
+"""At which moments of a replay no rule can speak, so that none need be asked.
+
+A rule's header may say what must be there for it to enter (`Asleep unless`), in terms of what is
+counted here for all moments of a day at once: mentions, people and negative texts of the windows
+that end with each, who may have passed one text on, how near a subject is to a burst. Every count
+is at least what the rule would see. What a header says is believed of the product's own rules, with
+whatever thresholds; a rule whose query is another is asked at every moment.
+
+Costs one reading of each day and the day before it, linear in mentions, and what bursts cost a day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines import backtest_rules, baseline, copies, cues, detect, surge, warehouse
+from pipelines.alert import ENTER
+from pipelines.series import Floats
+from pipelines.warehouse import Connection
+
+WINDOWS = (15, 60, 360, 1440)  # minutes
+A_DAY = timedelta(days=1)
+USUAL = ("day_mean", "negative_share_expected")
+_NOTHING = (0.0,) * len(USUAL)
+_FIVE = 300  # seconds: a step of the detector of bursts
+_COMMENT = re.compile(r"--[^\n]*")
+_READS = re.compile(r"\b(?:signal|signal_act|spread)\b")
+Seconds = NDArray[np.float64]
+
+
+class Pulse:
+    """Says of each moment whether a rule may enter then; days are looked at one by one."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        texts: Mapping[str, str],
+        *,
+        step: timedelta,
+        zone: ZoneInfo,
+    ) -> None:
+        self.connection, self.step, self.zone = connection, step, zone
+        self.asleep = {name: rule for name, text in texts.items() if (rule := _asleep(name, text))}
+        others = {name: text for name, text in texts.items() if name not in self.asleep}
+        self.alone = [name for name, text in others.items() if not _reads_signals(text)]
+        self.is_blind = len(self.alone) < len(others)  # a rule of which nothing is known
+        self.day = datetime.min.replace(tzinfo=UTC)
+        self.awake: frozenset[datetime] = frozenset()
+
+    def may_speak(self, at: datetime) -> bool:
+        """Whether any rule may enter at `at`; false only where none can."""
+        if self.is_blind:
+            return True
+        day = (at - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        if day != self.day:
+            self.day, self.awake = day, frozenset(self._awake(day))
+        return at in self.awake or any(self._speaks(name, at) for name in self.alone)
+
+    def _speaks(self, name: str, at: datetime) -> bool:
+        alerts = detect.evaluate(self.connection, name, as_of=at)
+        return any(alert.level >= ENTER for alert in alerts)
+
+    def _awake(self, day: datetime) -> Iterable[datetime]:
+        """The moments of a day, from its first step to its end, at which a rule may enter."""
+        if not self.asleep:
+            return
+        self.connection.register("pulse", counted(self.connection, day, self.step, self.zone))
+        try:
+            found = {
+                place
+                for thresholds, condition in self.asleep.values()
+                for (place,) in self.connection.execute(
+                    f"with thresholds as ({thresholds}) select distinct place from pulse"  # noqa: S608 - a rule's own words
+                    f" cross join thresholds where {condition}"
+                ).fetchall()
+            }
+        finally:
+            self.connection.unregister("pulse")
+        for place in found:
+            yield day + self.step * (place + 1)
+
+
+def _asleep(name: str, text: str) -> tuple[str, str] | None:
+    """The thresholds of a rule, and what its header says must be there for it to enter."""
+    own, factor = backtest_rules.unwrapped(text)
+    known = backtest_rules.present().get(name, "")
+    condition = backtest_rules.header(known).get("Asleep unless")
+    if condition is None or factor < 1 or backtest_rules.query(own) != backtest_rules.query(known):
+        return None
+    return backtest_rules.thresholds(own), condition
+
+
+def _reads_signals(text: str) -> bool:
+    return bool(_READS.search(_COMMENT.sub("", text)))
+
+
+def counted(connection: Connection, day: datetime, step: timedelta, zone: ZoneInfo) -> pa.Table:
+    """What is counted of the windows that end with each step of a day (UTC)."""
+    return _Day(connection, day, step, zone).table()
+
+
+class _Day:
+    """A day and the moments at which its steps end."""
+
+    def __init__(
+        self, connection: Connection, day: datetime, step: timedelta, zone: ZoneInfo
+    ) -> None:
+        self.connection, self.day, self.step, self.zone = connection, day, step, zone
+        self.count = A_DAY // step
+        self.span = {"since": day - A_DAY, "until": day + A_DAY}
+
+    def table(self) -> pa.Table:
+        """One row per step (`place`), window, subject and scope in which anything was said."""
+        found = warehouse.run(self.connection, "signals/pulse", self.span).to_arrow_table()
+        parts = [*self._said(found), *self._passed_on()]
+        made = pa.concat_tables(parts) if parts else _EMPTY.empty_table()
+        return self._with_bursts(made)
+
+    def _said(self, found: pa.Table) -> Iterable[pa.Table]:
+        names, series = _numbered(found, ("subject_id", "scope"))
+        at, people, texts = (
+            _floats(found, name) for name in ("at_seconds", "author_before", "text_before")
+        )
+        negative, scored, is_timed = (
+            found[name].to_numpy(zero_copy_only=False)
+            for name in ("is_negative", "is_scored", "is_timed")
+        )
+        for minutes in WINDOWS:
+
+            def sliding(
+                before: Seconds | None, kept: Any, minutes: int = minutes
+            ) -> NDArray[np.int64]:
+                own = None if before is None else before[kept]
+                return self._sliding(series[kept], at[kept], own, minutes, len(names))
+
+            every = np.ones(len(at), dtype=np.bool_)
+            told = scored & (is_timed | (minutes == 1440))
+            yield _rows(
+                minutes,
+                names,
+                mentions=sliding(None, every),
+                authors=sliding(people, every),
+                negative=sliding(texts, negative),
+                scored=sliding(texts, told),
+            )
+
+    def _passed_on(self) -> Iterable[pa.Table]:
+        """The rows of scope 'claims' and 'calls': the most people that one text may have."""
+        texts = warehouse.run(
+            self.connection,
+            "signals/spread_texts",
+            {"as_of": self.day + A_DAY, "minutes": 2880, "most": 10**9},
+        ).to_arrow_table()
+        if not texts.num_rows:
+            return
+        self.connection.register("copied_text", _kin(texts))
+        try:
+            found = warehouse.run(
+                self.connection, "signals/pulse_copies", self.span
+            ).to_arrow_table()
+        finally:
+            self.connection.unregister("copied_text")
+        for scope, column in (("claims", "is_claim"), ("calls", "is_call")):
+            yield from self._most(found.filter(found[column]), scope)
+
+    def _most(self, found: pa.Table, scope: str) -> Iterable[pa.Table]:
+        names, series = _numbered(found, ("subject_id", "spread_id"))
+        subjects = sorted({subject for subject, _ in names})
+        place = {subject: number for number, subject in enumerate(subjects)}
+        owner = np.array([place[subject] for subject, _ in names], dtype=np.int64)
+        before, at = _floats(found, "author_before"), _floats(found, "at_seconds")
+        for minutes in (60, 360):
+            people = self._sliding(series, at, before, minutes, len(names))
+            most = np.zeros((len(subjects), self.count), dtype=np.int64)
+            np.maximum.at(most, owner, people)
+            pairs = [(name, scope) for name in subjects]
+            yield _rows(minutes, pairs, mentions=most, authors=most, negative=most, scored=most)
+
+    def _sliding(
+        self,
+        series: NDArray[np.int64],
+        at: Seconds,
+        before: Seconds | None,
+        minutes: int,
+        count: int,
+    ) -> NDArray[np.int64]:
+        """How many of each series lie in the window that ends with each step, (count, steps).
+
+        `before` is when the same was there last (NaN: never): then it counts once a window.
+        """
+        begin, step = self.day.timestamp(), self.step.total_seconds()
+
+        def place(seconds: Seconds) -> NDArray[np.int64]:
+            steps = np.floor((seconds - begin) / step)
+            places = np.clip(np.nan_to_num(steps, nan=-1), -1, self.count)
+            return np.asarray(places, dtype=np.int64)
+
+        first = np.maximum(place(at), 0)
+        last = np.minimum(place(at + 60 * minutes), self.count)  # the step after the window's end
+        if before is not None:
+            first = np.maximum(first, np.maximum(place(before + 60 * minutes), 0))
+        is_there = first < last
+        changes = np.zeros((count, self.count + 1), dtype=np.int64)
+        np.add.at(changes, (series[is_there], first[is_there]), 1)
+        np.add.at(changes, (series[is_there], last[is_there]), -1)
+        found: NDArray[np.int64] = changes.cumsum(axis=1)[:, : self.count]
+        return found
+
+    def _with_bursts(self, rows: pa.Table) -> pa.Table:
+        """The rows with how near their subject is to a burst, and whether it is known for long."""
+        subjects = sorted(set(rows["subject_id"].to_pylist()))
+        keys = [(subject, "all") for subject in subjects]
+        found = surge.levels(
+            self.connection, keys, as_of=self.day + A_DAY, zone=self.zone, keeps=True
+        )
+        every = self.step // timedelta(seconds=_FIVE)
+        levels = np.full((len(subjects), self.count), np.nan)
+        for number, key in enumerate(keys):
+            steps = np.where(np.isnan(found[key].expected), np.nan, found[key].level)
+            levels[number] = steps[every - 1 :: every][: self.count]
+        known = warehouse.run(self.connection, "signals/pulse_known", {"since": self.day})
+        known_names = {name for (name,) in known.fetchall()}
+        is_known = np.array([name in known_names for name in subjects], dtype=np.bool_)
+        where = {subject: number for number, subject in enumerate(subjects)}
+        owner = np.array([where[name] for name in rows["subject_id"].to_pylist()], dtype=np.int64)
+        burst = _burst(levels, owner, rows)
+        rows = rows.append_column("burst", burst)
+        rows = rows.append_column("is_known", _taken(is_known, owner, pa.bool_()))
+        usual = self._usual()
+        for column, name in enumerate(USUAL):
+            least = [usual.get(s, _NOTHING)[column] * (s in known_names) for s in subjects]
+            rows = rows.append_column(name, _taken(np.array(least), owner, pa.float64()))
+        return rows
+
+    def _usual(self) -> dict[str, tuple[float, ...]]:
+        """At least what is usual of each subject, all through the day: `USUAL`.
+
+        Half of the least of five looks: what is usual changes by hours of 28 days.
+        """
+        found: dict[str, tuple[float, ...]] = {}
+        for hours in (0, 6, 12, 18, 24):
+            at = self.day + timedelta(hours=hours)
+            table = baseline.signals(self.connection, as_of=at, zone=self.zone)
+            for row in table.select(["subject_id", "scope", *USUAL]).to_pylist():
+                if row["scope"] == "all":
+                    halves = tuple((row[name] or 0.0) / 2 for name in USUAL)
+                    before = found.get(row["subject_id"], halves)
+                    found[row["subject_id"]] = tuple(map(min, before, halves))
+        return found
+
+
+def _taken(values: NDArray[Any], owner: NDArray[np.int64], kind: Any) -> pa.Array:
+    return pa.array(values[owner] if len(owner) else [], kind)
+
+
+def _burst(levels: Floats, owner: NDArray[np.int64], rows: pa.Table) -> pa.Array:
+    values = levels[owner, rows["place"].to_numpy()] if len(owner) else np.empty(0)
+    return pa.array(values, pa.float64(), from_pandas=True)
+
+
+_EMPTY = pa.schema(
+    {
+        "place": pa.int64(),
+        "window_minutes": pa.int64(),
+        "subject_id": pa.string(),
+        "scope": pa.string(),
+        **dict.fromkeys(("mention_count", "author_count", "negative_count"), pa.int64()),
+        "negative_share_low": pa.float64(),
+    }
+)
+
+
+def _rows(
+    minutes: int,
+    names: list[tuple[str, str]],
+    *,
+    mentions: NDArray[np.int64],
+    authors: NDArray[np.int64],
+    negative: NDArray[np.int64],
+    scored: NDArray[np.int64],
+) -> pa.Table:
+    """The windows in which anything was said; negative shares are at least the real ones."""
+    series, place = np.nonzero(mentions)
+    subjects = pa.array([subject for subject, _ in names], pa.string())
+    scopes = pa.array([scope for _, scope in names], pa.string())
+    hits = negative[series, place]
+    of = np.maximum(scored[series, place], hits)
+    columns: dict[str, Any] = {
+        "place": place,
+        "window_minutes": np.full(len(place), minutes, dtype=np.int64),
+        "subject_id": subjects.take(pa.array(series)),
+        "scope": scopes.take(pa.array(series)),
+        "mention_count": mentions[series, place],
+        "author_count": authors[series, place],
+        "negative_count": hits,
+        "negative_share_low": baseline.wilson(hits.astype(float), of.astype(float))[0],
+    }
+    return pa.table(columns, schema=_EMPTY)
+
+
+def _numbered(
+    found: pa.Table, columns: tuple[str, str]
+) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
+    """The pairs of two columns, and the number of each row's pair."""
+    pairs = list(zip(*(found[name].to_pylist() for name in columns), strict=True))
+    names = list(dict.fromkeys(pairs))
+    number = {pair: place for place, pair in enumerate(names)}
+    return names, np.array([number[pair] for pair in pairs], dtype=np.int64)
+
+
+def _floats(found: pa.Table, name: str) -> Seconds:
+    values: Seconds = found[name].to_numpy().astype(np.float64)
+    return values
+
+
+def _kin(texts: pa.Table) -> pa.Table:
+    """Each text with what it may be a copy of, and whether any of those may be claim or call."""
+    said = texts["text"].to_pylist()
+    kin = np.array(copies.kin(said), dtype=np.int64)
+    columns = {"text_hash": texts["text_hash"], "spread_id": pa.array(kin).cast(pa.string())}
+    for name, sees in (("is_claim", cues.is_claim), ("is_call", cues.is_gathering)):
+        own = texts[name].to_numpy(zero_copy_only=False) | np.array([sees(text) for text in said])
+        columns[name] = pa.array(np.isin(kin, kin[own]))
+    return pa.table(columns)
