@@ -72,7 +72,7 @@ PARTS = {
     "charts": ("charts",),
     "retention": ("retention",),
     "erasure": ("erasure",),
-    "publish": ("publish",),
+    "publish": ("publish", "contract", "dictionary"),
 }
 LEFT_OUT = (
     "mention",
