@@ -20,7 +20,7 @@ PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
         *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
-        *("rules_cli", "alerts_cli"),
+        *("rules_cli", "alerts_cli", "sql_shell"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -73,6 +73,7 @@ PARTS = {
     "retention": ("retention",),
     "erasure": ("erasure",),
     "publish": ("publish", "contract", "dictionary"),
+    "export": ("export", "analyst"),
 }
 LEFT_OUT = (
     "mention",
