@@ -193,6 +193,55 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
     )
 
 
+Given = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter, for example decided_on=2026-10-01; may be repeated."),
+]
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A query, or .run NAME. Default: a shell.")] = "",
+    home: Home = HERE,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", exists=True, help="A file with the query.")
+    ] = None,
+    is_csv: Annotated[bool, typer.Option("--csv", help="Whole, as CSV, to the output.")] = False,
+    given: Given = None,
+) -> None:
+    """Ask the analysts' file in SQL: read-only, nothing else can be reached. Try .help."""
+    from pipelines import sql_shell
+
+    now = datetime.now(UTC)
+    sql_shell.ask(home, query, file=file, is_csv=is_csv, values=given or (), now=now)
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="Where to: .csv, .parquet or .xlsx.")],
+    name: Annotated[str, typer.Argument(help="A question: `vigie sql .queries` lists them.")] = "",
+    home: Home = HERE,
+    query: Annotated[
+        Path | None, typer.Option(exists=True, help="A file with a query instead.")
+    ] = None,
+    separator: Annotated[str, typer.Option(help="Between the cells of a CSV.")] = ",",
+    given: Given = None,
+) -> None:
+    """Write an answer from the analysts' file: whole, safe in a spreadsheet, with what it means."""
+    from pipelines import sql_shell
+
+    count = sql_shell.written(
+        home,
+        name,
+        query=query,
+        to=to,
+        separator=separator,
+        values=given or (),
+        now=datetime.now(UTC),
+    )
+    out.print(words(f"{count} rows are written to {to}"))
+
+
 @app.command()
 def deliver(home: Home = HERE) -> None:
     """Send what waits in the outbox, at once."""

@@ -1,8 +1,10 @@
 """Writes the analysts' file: `published/analyst.duckdb`, read-only for everyone but this module.
 
-It holds the views that say `-- Published: yes` as tables, with their comments, and the table
-`about`. It is written aside and renamed, so that a reader sees one whole file or the other and
-keeps the old one for as long as it has it open. No payload, no author, no handle is in it.
+It holds the views that say `-- Published: yes` as tables, with their comments; `about`, `topic`,
+`dictionary`, `lineage` and `question`, which say what they are; and the macros of `sql/macros`. Two
+pages beside it tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so that
+a reader sees one whole file or the other and keeps the old one for as long as it has it open. No
+payload, no author, no handle is in it.
 
 Cost: the warehouse is held only while its file is copied (half a second for 300 MB); the tables
 are made from that copy, which is then removed. Memory is bounded by DuckDB's limit.
@@ -11,24 +13,19 @@ are made from that copy, which is then removed. Memory is bounded by DuckDB's li
 from __future__ import annotations
 
 import logging
-import re
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines import warehouse
+from models.taxonomy import taxonomy
+from pipelines import contract, dictionary, warehouse
 from pipelines.aside import written_aside
 
 log = logging.getLogger(__name__)
 
 ANALYST = "published/analyst.duckdb"
-_MARK = re.compile(r"^-- Published: yes\b", re.MULTILINE)
-
-
-def published_views() -> list[str]:
-    """The names of the views that analysts get: those whose file says `-- Published: yes`."""
-    return [n for n in warehouse.sql_names("views") if _MARK.search(warehouse.sql(f"views/{n}"))]
 
 
 def publish(home: Path, *, made_at: datetime) -> Path:
@@ -46,6 +43,8 @@ def publish(home: Path, *, made_at: datetime) -> Path:
             warehouse.opened_file(source, read_only=True) as connection,
         ):
             _copy(connection, aside, made_at=made_at)
+            _add_macros(aside)
+    dictionary.write(path)
     log.info("warehouse.published bytes=%d", path.stat().st_size)
     return path
 
@@ -70,15 +69,60 @@ def _snapshot(home: Path, to: Path) -> None:
 def _copy(connection: warehouse.Connection, aside: Path, *, made_at: datetime) -> None:
     """Write every published view into a file of its own, as a table with its comments."""
     connection.execute(f"attach {_quoted(str(aside))} as beside (read_write)")
-    for name in published_views():
+    for name in contract.published_views():
         if name == "mention_public":
             warehouse.run(connection, "writes/publish_mention", {"made_at": made_at})
         else:
             connection.execute(f'create table beside."{name}" as from "{name}"')
         for statement in _comments(connection, name):
             connection.execute(statement)
-    warehouse.run(connection, "writes/publish_about", {"made_at": made_at})
+    about = {"made_at": made_at, "version": contract.version()}
+    warehouse.run(connection, "writes/publish_about", about)
+    _describe(connection)
     connection.execute("detach beside")
+
+
+def _describe(connection: warehouse.Connection) -> None:
+    """Write what the file says about itself."""
+    warehouse.run(connection, "writes/publish_described")
+    _insert(connection, "topic", [(t.id, t.label_fr, t.label_en) for t in taxonomy()])
+    edges = contract.lineage()
+    _insert(
+        connection,
+        "lineage",
+        [(e.kind, e.name, e.column, e.from_table, e.from_column) for e in edges],
+    )
+    asked = contract.questions()
+    _insert(
+        connection,
+        "question",
+        [
+            (q.name, q.question, q.purpose, q.grain, q.reads, q.units, q.caveat, q.sql)
+            for q in asked
+        ],
+    )
+    told = [
+        (name, h["purpose"], h["grain"], h.get("units"), h.get("caveat"), h["reads"])
+        for name in contract.published_views()
+        for h in [contract.header(warehouse.sql(f"views/{name}"))]
+    ]
+    _insert(connection, "told", told)
+    warehouse.run(connection, "writes/publish_dictionary")
+
+
+def _insert(connection: warehouse.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    marks = ", ".join("?" for _ in rows[0])
+    connection.executemany(f"insert into beside.{table} values ({marks})", rows)  # noqa: S608
+
+
+def _add_macros(path: Path) -> None:
+    """Add the macros of `sql/macros`, which read the tables of the file that they are in."""
+    with warehouse.opened_file(path, read_only=False) as connection:
+        for name in warehouse.sql_names("macros"):
+            warehouse.run(connection, f"macros/{name}")
+            told = _quoted(contract.macros()[name]["purpose"])
+            kind = "macro table" if " as table" in warehouse.sql(f"macros/{name}") else "macro"
+            connection.execute(f'comment on {kind} "{name}" is {told}')
 
 
 def _comments(connection: warehouse.Connection, name: str) -> list[str]:

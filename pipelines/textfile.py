@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as compute
@@ -301,6 +301,30 @@ class _SafeCsvWriter(_CsvWriter):
     def write(self, table: pa.Table) -> None:
         columns = [_guarded(column) for column in table.columns]
         super().write(pa.Table.from_arrays(columns, names=self._names))
+
+
+class SafeCsv:
+    """CSV for a spreadsheet, into an open file: UTF-8 with its mark, lists as JSON, no formula."""
+
+    def __init__(self, file: BinaryIO, schema: pa.Schema, *, separator: str) -> None:
+        names = _guarded(pa.array(schema.names, pa.string())).to_pylist()
+        fields = [(name, _flat(f.type)) for name, f in zip(names, schema, strict=True)]
+        self._schema = pa.schema(fields)
+        file.write(b"\xef\xbb\xbf")  # without it a spreadsheet takes UTF-8 for something else
+        self._writer = pc.CSVWriter(
+            file, self._schema, write_options=pc.WriteOptions(delimiter=separator)
+        )
+
+    def write(self, piece: pa.Table) -> None:
+        """Append a piece."""
+        columns = [
+            _guarded(_as_json(c) if pa.types.is_nested(c.type) else c) for c in piece.columns
+        ]
+        self._writer.write(pa.Table.from_arrays(columns, schema=self._schema))
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
 
 
 def _flat(kind: pa.DataType) -> pa.DataType:

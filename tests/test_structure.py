@@ -20,7 +20,7 @@ PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
         *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
-        *("rules_cli", "alerts_cli"),
+        *("rules_cli", "alerts_cli", "sql_shell"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -89,7 +89,8 @@ PARTS = {
     "charts": ("charts",),
     "retention": ("retention",),
     "erasure": ("erasure",),
-    "publish": ("publish",),
+    "publish": ("publish", "contract", "dictionary"),
+    "export": ("export", "analyst"),
 }
 LEFT_OUT = (
     "mention",

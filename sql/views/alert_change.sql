@@ -19,3 +19,8 @@ left join incident on incident_event.incident_id = incident.incident_id;
 comment on view alert_change is 'One row per change of an alert, with who and why; append-only.';
 comment on column alert_change.state_to is 'A state, a mark, not_ and a mark, or a judgement.';
 comment on column alert_change.actor is 'rule, vigie.toml, or the agent who acted.';
+comment on column alert_change.incident_id is 'Key of the alert.';
+comment on column alert_change.rule_id is 'The rule that fired: a file of sql/alerts.';
+comment on column alert_change.changed_at is 'When it was changed (UTC).';
+comment on column alert_change.state_from is 'What it was before.';
+comment on column alert_change.reason is 'Why, in the words of the rule or of the agent.';

@@ -60,3 +60,18 @@ left join acked on incident.incident_id = acked.incident_id;
 comment on view alert_log is 'One row per incident, from its opening to its end; names nobody.';
 comment on column alert_log.scope is 'all, a topic id, or the name of a source.';
 comment on column alert_log.ack_minutes is 'From the first mail to the first acknowledgement.';
+comment on column alert_log.incident_id is 'Key of the alert.';
+comment on column alert_log.rule_id is 'The rule that fired: a file of sql/alerts.';
+comment on column alert_log.rule_version is 'The version of that rule when it fired.';
+comment on column alert_log.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column alert_log.severity is 'info, warning or critical.';
+comment on column alert_log.state is 'firing or resolved.';
+comment on column alert_log.opened_at is 'When the rule first fired (UTC).';
+comment on column alert_log.last_fired_at is 'When it fired last (UTC).';
+comment on column alert_log.resolved_at is 'When it was over (UTC); null while it goes on.';
+comment on column alert_log.first_mail_at is
+'When the first mail about it left (UTC); null where none did.';
+comment on column alert_log.acked_at is
+'When somebody first acknowledged it (UTC); null where nobody did.';
+comment on column alert_log.open_minutes is 'From its opening to its end; null while it goes on.';
+comment on column alert_log.mail_count is 'Mails sent about it.';

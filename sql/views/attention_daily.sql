@@ -74,3 +74,8 @@ comment on column attention_daily.view_ratio is 'Readings over what is usual.';
 comment on column attention_daily.edit_count is 'Changes by people, reverts included; no bots.';
 comment on column attention_daily.revert_count is 'Changes that undo another.';
 comment on column attention_daily.changed_bytes is 'Bytes added and removed, summed.';
+comment on column attention_daily.day_on is 'The day, UTC, as Wikimedia counts.';
+comment on column attention_daily.source_name is
+'Name of the source block in vigie.toml that measures it.';
+comment on column attention_daily.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column attention_daily.url is 'Address of the page.';

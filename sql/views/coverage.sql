@@ -42,3 +42,9 @@ comment on column coverage.gap_minutes is 'Minutes of the hour that no run has r
 comment on column coverage.filled_minutes is 'Minutes that were a gap and have been read since.';
 comment on column coverage.late_p50_minutes is 'Half the posts were heard sooner than this.';
 comment on column coverage.late_p95_minutes is '95 % of the posts were heard sooner.';
+comment on column coverage.source_name is 'Name of the source block in vigie.toml.';
+comment on column coverage.source is 'Kind of source.';
+comment on column coverage.hour_at is 'The hour, by its start (UTC).';
+comment on column coverage.run_count is 'Runs that read any part of the hour.';
+comment on column coverage.failed_count is 'Readings that failed or never ended.';
+comment on column coverage.capped_count is 'Readings that a limit cut short.';

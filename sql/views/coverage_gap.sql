@@ -22,3 +22,10 @@ comment on view coverage_gap is
 comment on column coverage_gap.reason is 'told, failed, waiting or missing.';
 comment on column coverage_gap.found_by is 'The run that found it.';
 comment on column coverage_gap.filled_by is 'The run that has read it; null while it is open.';
+comment on column coverage_gap.source_name is 'Name of the source block in vigie.toml.';
+comment on column coverage_gap.since_at is 'Start of the span (UTC).';
+comment on column coverage_gap.until_at is 'End of the span (UTC), not in it.';
+comment on column coverage_gap.found_at is 'When it was found (UTC).';
+comment on column coverage_gap.filled_at is
+'When it was read after all (UTC); null while it is open.';
+comment on column coverage_gap.is_filled is 'It has been read after all.';

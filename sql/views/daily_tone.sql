@@ -67,3 +67,14 @@ comment on view daily_tone is
 'interval, not the share. Figures of fewer than ten pseudonyms are null.';
 comment on column daily_tone.negative_share is '0..1 of the messages with a tone.';
 comment on column daily_tone.undetermined_count is 'Messages of which the model said nothing.';
+comment on column daily_tone.day_on is 'The day at the institution.';
+comment on column daily_tone.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column daily_tone.is_suppressed is 'Fewer than ten pseudonyms: figures held back.';
+comment on column daily_tone.scored_count is
+'Messages with a tone, undetermined ones left out; null where held back.';
+comment on column daily_tone.negative_count is 'Messages in a negative tone; null where held back.';
+comment on column daily_tone.neutral_count is 'Messages in a neutral tone; null where held back.';
+comment on column daily_tone.positive_count is 'Messages in a positive tone; null where held back.';
+comment on column daily_tone.negative_share_low is 'Lower end of its 95 % interval (Wilson), 0..1.';
+comment on column daily_tone.negative_share_high is
+'Upper end of its 95 % interval (Wilson), 0..1.';

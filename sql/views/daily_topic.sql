@@ -49,3 +49,13 @@ comment on view daily_topic is
 'than ten pseudonyms are null.';
 comment on column daily_topic.topic_id is 'T01 to T20, see the taxonomy.';
 comment on column daily_topic.mention_share is '0..1 of the messages on the subject that day.';
+comment on column daily_topic.day_on is 'The day at the institution.';
+comment on column daily_topic.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column daily_topic.is_suppressed is 'Fewer than ten pseudonyms: figures held back.';
+comment on column daily_topic.mention_count is 'Messages; null where held back.';
+comment on column daily_topic.scored_count is
+'Messages with a tone, undetermined ones left out; null where held back.';
+comment on column daily_topic.negative_count is
+'Messages in a negative tone; null where held back.';
+comment on column daily_topic.negative_share is
+'0..1 of the messages with a tone; null where held back.';

@@ -37,3 +37,9 @@ comment on view daily_volume is
 'One row per local day and subject with a mention; figures of fewer than ten pseudonyms are null.';
 comment on column daily_volume.is_suppressed is 'Fewer than ten pseudonyms: figures held back.';
 comment on column daily_volume.scored_count is 'Messages of which the model said a tone.';
+comment on column daily_volume.day_on is 'The day at the institution.';
+comment on column daily_volume.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column daily_volume.subject_label is
+'Its label in vigie.toml; null for a subject that is watched no more.';
+comment on column daily_volume.mention_count is 'Messages; null where held back.';
+comment on column daily_volume.author_count is 'Distinct pseudonyms; null where held back.';

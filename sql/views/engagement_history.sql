@@ -24,3 +24,15 @@ comment on view engagement_history is
 'One row per live message and look that found its counts changed: likes, replies, shares, quotes '
 'and views at that moment (counted_at, UTC). The first row holds its first numbers.';
 comment on column engagement_history.counted_at is 'When we looked (UTC).';
+comment on column engagement_history.mention_id is
+'Key of the message; the same in every table. Says nothing about who wrote it.';
+comment on column engagement_history.like_count is
+'Likes at the last look; null where the source tells none.';
+comment on column engagement_history.reply_count is
+'Replies at the last look; null where the source tells none.';
+comment on column engagement_history.share_count is
+'Shares at the last look; null where the source tells none.';
+comment on column engagement_history.quote_count is
+'Quotes at the last look; null where the source tells none.';
+comment on column engagement_history.view_count is
+'Views at the last look; null where the source tells none.';

@@ -25,3 +25,13 @@ comment on view hourly_volume is
 'One row per hour (UTC), subject and scope with a mention. Scopes overlap: never add them up. '
 'Figures of fewer than ten pseudonyms are null.';
 comment on column hourly_volume.scope is 'all, a topic id, act:…, risk:… or service:… (complaint).';
+comment on column hourly_volume.hour_at is 'The hour, by its start (UTC).';
+comment on column hourly_volume.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column hourly_volume.is_suppressed is 'Fewer than ten pseudonyms: figures held back.';
+comment on column hourly_volume.mention_count is 'Messages; null where held back.';
+comment on column hourly_volume.scored_count is
+'Messages with a tone, undetermined ones left out; null where held back.';
+comment on column hourly_volume.negative_count is
+'Messages in a negative tone; null where held back.';
+comment on column hourly_volume.positive_count is
+'Messages in a positive tone; null where held back.';

@@ -43,3 +43,19 @@ comment on column mention_place.place_code is 'The finest level that is sure: co
 comment on column mention_place.level is 'arrondissement, commune, departement or region.';
 comment on column mention_place.departement_code is
 'The department that the place is or lies within; null for a region.';
+comment on column mention_place.mention_id is
+'Key of the message; the same in every table. Says nothing about who wrote it.';
+comment on column mention_place.published_at is 'UTC.';
+comment on column mention_place.day_on is 'The day at the institution.';
+comment on column mention_place.network is 'Where it was published: mastodon, bluesky, press, …';
+comment on column mention_place.subject_ids is 'Every watched subject the message names.';
+comment on column mention_place.is_own is 'Posted by the institution itself.';
+comment on column mention_place.sentiment is
+'negative, neutral, positive, undetermined; null when not scored.';
+comment on column mention_place.name is 'Name of the place.';
+comment on column mention_place.commune_code is
+'The commune that the place is or lies within; null above it.';
+comment on column mention_place.region_code is 'The region that the place is or lies within.';
+comment on column mention_place.commune_name is 'Name of that commune.';
+comment on column mention_place.departement_name is 'Name of that department.';
+comment on column mention_place.region_name is 'Name of that region.';

@@ -87,3 +87,28 @@ comment on column mention_public.p_political is 'How likely it is about public a
 comment on column mention_public.aspects is
 'Public services it is about, with the tone towards each where two differ.';
 comment on column mention_public.p_negative is 'Calibrated probability, 0..1.';
+comment on column mention_public.mention_id is
+'Key of the message; the same in every table. Says nothing about who wrote it.';
+comment on column mention_public.source is 'Kind of source: mastodon, feed, …';
+comment on column mention_public.source_name is 'Name of the source block in vigie.toml.';
+comment on column mention_public.network is 'Where it was published: mastodon, bluesky, press, …';
+comment on column mention_public.content_type is 'post, reply, comment, review or article.';
+comment on column mention_public.title is
+'Masked title of an article, thread or video; null for most posts, or once expired.';
+comment on column mention_public.lang is
+'Language found, two letters; null where it could not be told.';
+comment on column mention_public.like_count is
+'Likes at the last look; null where the source tells none.';
+comment on column mention_public.reply_count is
+'Replies at the last look; null where the source tells none.';
+comment on column mention_public.share_count is
+'Shares at the last look; null where the source tells none.';
+comment on column mention_public.quote_count is
+'Quotes at the last look; null where the source tells none.';
+comment on column mention_public.view_count is
+'Views at the last look; null where the source tells none.';
+comment on column mention_public.p_neutral is 'Calibrated probability, 0..1.';
+comment on column mention_public.p_positive is 'Calibrated probability, 0..1.';
+comment on column mention_public.scorer_id is 'Which models and thresholds gave the score.';
+comment on column mention_public.is_text_expired is
+'The text has had its time, or will have had before the next file.';

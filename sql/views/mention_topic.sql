@@ -50,3 +50,12 @@ comment on view mention_topic is
 'One row per live message and topic. A message has several topics: never add them up.';
 comment on column mention_topic.topic_id is 'T01 to T20, see the taxonomy.';
 comment on column mention_topic.topic_p is 'Calibrated probability of the topic, 0..1.';
+comment on column mention_topic.mention_id is
+'Key of the message; the same in every table. Says nothing about who wrote it.';
+comment on column mention_topic.published_at is 'UTC.';
+comment on column mention_topic.day_on is 'The day at the institution.';
+comment on column mention_topic.network is 'Where it was published: mastodon, bluesky, press, …';
+comment on column mention_topic.is_own is 'Posted by the institution itself.';
+comment on column mention_topic.sentiment is
+'negative, neutral, positive, undetermined; null when not scored.';
+comment on column mention_topic.scorer_id is 'Which models and thresholds gave the score.';

@@ -51,3 +51,10 @@ comment on view network_share is
 'One row per local day, subject and network. Small networks are held back so that the total does '
 'not give them away: their figures are null.';
 comment on column network_share.mention_share is '0..1 of the messages on the subject that day.';
+comment on column network_share.day_on is 'The day at the institution.';
+comment on column network_share.subject_id is 'The watched subject, as in vigie.toml.';
+comment on column network_share.network is 'Where it was published: mastodon, bluesky, press, …';
+comment on column network_share.is_suppressed is 'Fewer than ten pseudonyms: figures held back.';
+comment on column network_share.mention_count is 'Messages; null where held back.';
+comment on column network_share.negative_share is
+'0..1 of the messages with a tone; null where held back.';

