@@ -1,4 +1,7 @@
-"""Daily, at the institution's local hour: the digest of the day that has just ended."""
+"""Daily, at the institution's local hour: the digest of the day that has just ended.
+
+Also that of the week or the month that ended with it, where `digest_editions` asks for it.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +26,11 @@ def digest():
     def make():
         until = window()[1]
         day = until.astimezone(house().settings.institution.zone).date() - timedelta(days=1)
-        return str(steps().digest(house(), day=day, as_of=until))
+        made = [
+            steps().digest(house(), day=day, as_of=until, edition=edition)
+            for edition in steps().editions_due(house(), day)
+        ]
+        return [str(page) for page in made if page]
 
     @task  # outside the pool: a slow mail server holds nobody up
     def deliver():

@@ -20,6 +20,7 @@ from pipelines.outlook import Interval, Range
 from pipelines.risk import Level, Risk, Signals
 from pipelines.settings import Institution, Retention
 
+Edition = Literal["day", "week", "month"]
 ActionKind = Literal["crisis", "claim", "gathering", "request", "complaint"]
 
 
@@ -294,19 +295,32 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayLevel:
+    """The level of one day of an edition, None where no digest of it was made."""
+
+    day: date
+    level: Level | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """All that the digest of one local day says, before any word is put around it.
 
-    `since` to `until` is what was counted (half open); `is_partial`: the day is still going on;
-    `is_cut`: it had more texts than are compared; `is_expired`: it had messages, none of whose
-    texts is left. `faq_count`: entries of `faq.toml`, None where it is faulty. `overlaps` are of
-    the last week, `plantings` of the day. `ran` are the queries with
+    An edition of a week or a month ends with `day`; `levels` are those of its days, and its own
+    level is the worst of them. `since` to `until` is what was counted (half open); `is_partial`:
+    the day is still going on; `is_cut`: it had more texts than are compared; `is_expired`: it had
+    messages, none of whose texts is left. `faq_count`: entries of `faq.toml`, None where it is
+    faulty. `overlaps` are of the last week, `plantings` of the day. `ran` are the queries with
     their parameters, `bounds` those that they share.
     """
 
     institution: Institution
     retention: Retention
+    edition: Edition
+    first: date
     day: date
+    levels: tuple[DayLevel, ...]
     since: datetime
     until: datetime
     as_of: datetime

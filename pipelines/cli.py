@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,14 @@ When = Annotated[
     datetime | None,
     typer.Option(help="End of the window, for example 2026-10-01T16:00 (UTC). Default: now."),
 ]
+
+
+class Edition(StrEnum):
+    """How long a digest tells of."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
 
 
 def _utc(moment: datetime | None) -> datetime:
@@ -153,9 +162,12 @@ def digest(
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day. Default: yesterday.")
     ] = None,
+    edition: Annotated[
+        Edition, typer.Option(help="day; or the week or month that ends with that day.")
+    ] = Edition.DAY,
     as_of: When = None,
 ) -> None:
-    """Make the digest of a day, keep its page and mail it to its readers."""
+    """Make the digest of a day, a week or a month, keep its page and mail it to its readers."""
     from pipelines import run
 
     house = run.house(home)
@@ -164,7 +176,9 @@ def digest(
     chosen: date = day.date() if day else today - timedelta(days=1)
     if chosen > today:
         raise VigieError(f"{chosen} has not begun yet: choose {today} or an earlier day")
-    page = run.digest(house, day=chosen, as_of=now)
+    if edition != Edition.DAY and chosen >= today:
+        raise VigieError(f"the {edition.value} would end today, which goes on: choose a day before")
+    page = run.digest(house, day=chosen, as_of=now, edition=edition.value)
     run.deliver(house, now=datetime.now(UTC))
     if page is None:
         out.print("Nothing has been read yet: `vigie watch` first.")

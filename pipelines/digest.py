@@ -32,8 +32,10 @@ from pipelines.aside import written_aside
 from pipelines.brief import (
     Alerts,
     Answer,
+    DayLevel,
     DayPoint,
     Digest,
+    Edition,
     HourPoint,
     IncidentLine,
     Message,
@@ -55,7 +57,7 @@ from pipelines.letter import Letter
 from pipelines.outlook import LEAST_DAYS, PAST_DAYS, Interval, Range, expected, wilson
 from pipelines.page import render
 from pipelines.privacy import fold_handle
-from pipelines.risk import Signals, assess
+from pipelines.risk import LEVELS, Risk, Signals, assess
 from pipelines.settings import Settings
 from pipelines.wording import words
 
@@ -99,7 +101,8 @@ class _Reader:
 class _Past:
     """What is known of the days: counts up to the same local time, counts whole, tones, authors.
 
-    Tones and authors by day; `authors` by day and scope. `day_count` days came before the day.
+    Tones and authors by day; `authors` by day and scope. `first` is the first day of what is told,
+    `day_count` days came before it.
     `confusions` says how the model that gave a tone is read backwards.
     """
 
@@ -107,12 +110,24 @@ class _Past:
     whole: Mapping[date, int]
     tones: Mapping[date, Row]
     authors: Mapping[tuple[date, str], int]
+    first: date
     day_count: int
     confusions: Confusions
 
     def may_publish(self, day: date, scope: str = "all") -> bool:
-        """Whether an aggregate of `day` stands on ten authors or more."""
+        """Whether an aggregate of `day` stands on ten authors or more.
+
+        Pseudonyms of several days cannot be added up: an edition counts its fullest day.
+        """
         return self.authors.get((day, scope), 0) >= LEAST_AUTHORS
+
+    def span(self, day: date) -> list[date]:
+        """The days of an edition that ends with `day`."""
+        return [self.first + timedelta(days=n) for n in range((day - self.first).days + 1)]
+
+    def may_publish_span(self, day: date, scope: str = "all") -> bool:
+        """Whether a figure over the whole edition may be shown."""
+        return any(self.may_publish(each, scope) for each in self.span(day))
 
 
 def build(
@@ -122,27 +137,40 @@ def build(
     day: date,
     as_of: datetime,
     faq: Sequence[Entry] | None = (),
+    edition: Edition = "day",
 ) -> Digest:
     """All that the digest of `day` says, as known at `as_of` (aware); reads, never writes.
 
-    `faq` holds the entries of `faq.toml`, None where that file is faulty. ValueError when the day
-    has not begun by `as_of`.
+    `faq` holds the entries of `faq.toml`, None where that file is faulty. An edition of a week
+    or a month ends with `day`. ValueError when the day has not begun by `as_of`, or when it has not
+    ended and an edition is asked for.
     """
-    since, end = _midnight(day, settings), _midnight(day + timedelta(days=1), settings)
-    if as_of <= since:
+    first_day = first_of(day, edition)
+    since, end = _midnight(first_day, settings), _midnight(day + timedelta(days=1), settings)
+    if as_of <= _midnight(day, settings):
         raise ValueError(f"{day} has not begun at {as_of.isoformat()}: choose an earlier day")
+    if edition != "day" and as_of < end:
+        raise ValueError(f"the {edition} that ends with {day} goes on: choose an earlier day")
     bounds = {
+        "first_day": first_day,
         "day": day,
         "since": since,
         "until": min(end, as_of),
-        "before": _midnight(day - timedelta(days=PAST_DAYS), settings),
+        "before": _midnight(first_day - timedelta(days=PAST_DAYS), settings),
         "as_of": as_of,
         "zone": settings.institution.time_zone,
     }
     first = _Reader(connection, bounds)
     past = _past(first, settings, is_partial=as_of < end)
     reader = _Reader(connection, bounds | {"days": past.day_count}, first.ran)
-    return _digest(reader, settings, past, faq, is_partial=as_of < end)
+    return _digest(reader, settings, past, faq, edition=edition, is_partial=as_of < end)
+
+
+def first_of(day: date, edition: Edition) -> date:
+    """The first day of an edition that ends with `day`: seven days, or that day's month so far."""
+    if edition == "week":
+        return day - timedelta(days=6)
+    return day.replace(day=1) if edition == "month" else day
 
 
 def _midnight(day: date, settings: Settings) -> datetime:
@@ -153,14 +181,15 @@ def _past(reader: _Reader, settings: Settings, *, is_partial: bool) -> _Past:
     at = reader.parameters
     cutoff = at["until"].astimezone(settings.institution.zone).time() if is_partial else time.max
     counts = _counts(reader, cutoff)
-    first = at["day"] - timedelta(days=PAST_DAYS)
+    first = at["first_day"] - timedelta(days=PAST_DAYS)
     authors = reader.rows("digest_authors", first=first)
     return _Past(
         counts=counts,
         whole=_counts(reader, time.max) if is_partial else counts,
         tones={row["day_on"]: row for row in reader.rows("digest_tone", since=at["before"])},
         authors={(row["day_on"], row["scope"]): row["author_count"] for row in authors},
-        day_count=sum(1 for known in counts if known < at["day"]),
+        first=at["first_day"],
+        day_count=sum(1 for known in counts if known < at["first_day"]),
         confusions=_confusions(),
     )
 
@@ -185,6 +214,7 @@ def _digest(
     past: _Past,
     faq: Sequence[Entry] | None,
     *,
+    edition: Edition,
     is_partial: bool,
 ) -> Digest:
     at = reader.parameters
@@ -192,21 +222,25 @@ def _digest(
     alerts, sources = _alerts(reader, settings), _sources(reader, covered)
     volume, tone = _volume(reader, past, is_partial=is_partial), _tone(past, at["day"])
     signals = _signals(volume, tone, past, at["day"], alerts, covered)
-    previous = reader.rows("digest_previous", day=at["day"] - timedelta(days=1))
+    previous = reader.rows("digest_previous", day=at["first_day"] - timedelta(days=1))
+    levels = _levels(reader, settings, past) if edition != "day" else ()
     found = stories.bundles(_messages(reader))
     own, answers = _own(reader)
     known = _known(settings)
     return Digest(
         institution=settings.institution,
         retention=settings.retention,
+        edition=edition,
+        first=at["first_day"],
         day=at["day"],
+        levels=levels,
         since=at["since"],
         until=at["until"],
         as_of=at["as_of"],
         is_partial=is_partial,
         is_cut=sum(len(bundle.messages) for bundle in found) >= MOST_TEXTS,
         is_expired=volume.count > 0 and not found,
-        risk=assess(signals),
+        risk=_risk(signals, levels),
         signals=signals,
         previous_level=previous[0]["risk_level"] if previous else None,
         volume=volume,
@@ -230,6 +264,29 @@ def _digest(
     )
 
 
+def _levels(reader: _Reader, settings: Settings, past: _Past) -> tuple[DayLevel, ...]:
+    """The level of each day as its own digest told it."""
+    at = reader.parameters
+    rows = reader.rows("digest_levels", first=past.first, locale=settings.institution.locale)
+    made = {row["day_on"]: row for row in rows}
+    return tuple(
+        DayLevel(
+            day=day,
+            level=made[day]["risk_level"] if day in made else None,
+            reason=made[day]["reason"] if day in made else None,
+        )
+        for day in past.span(at["day"])
+    )
+
+
+def _risk(signals: Signals, levels: Sequence[DayLevel]) -> Risk:
+    """The level of a day by its signals; of an edition, that of its worst day."""
+    told = [each.level for each in levels if each.level is not None]
+    if not told:
+        return assess(signals)
+    return Risk(level=max(told, key=LEVELS.index), reason="worst_day", also=())
+
+
 def _known(settings: Settings) -> frozenset[str]:
     """The words of the institution's own names: in every message, they tell nothing apart."""
     who = settings.institution
@@ -239,23 +296,23 @@ def _known(settings: Settings) -> frozenset[str]:
 
 def _volume(reader: _Reader, past: _Past, *, is_partial: bool) -> Volume:
     day = reader.parameters["day"]
-    tomorrow = day + timedelta(days=1)
-    band = expected(past.counts, on=day)
+    tomorrow, span = day + timedelta(days=1), past.span(day)
+    band = expected(past.counts, on=past.first, days=len(span))
     ended = {known: n for known, n in past.whole.items() if known < day or not is_partial}
     return Volume(
-        count=past.counts.get(day, 0),
+        count=sum(past.counts.get(each, 0) for each in span),
         expected=band,
         history_days=past.day_count,
-        days=_days(past, day, band),
-        hours=_hours(reader),
+        days=_days(past, day, band if len(span) == 1 else expected(past.whole, on=day)),
+        hours=_hours(reader) if len(span) == 1 else (),
         next_day=expected(ended, on=tomorrow),
         next_week=expected(ended, on=tomorrow, days=7),
     )
 
 
 def _days(past: _Past, day: date, band: Range | None) -> tuple[DayPoint, ...]:
-    """The last fortnight, each day beside what was expected of it then."""
-    first = day - timedelta(days=CHART_DAYS - 1)
+    """The last fortnight, or all of an edition, each day beside what was expected of it then."""
+    first = min(day - timedelta(days=CHART_DAYS - 1), past.first)
     return tuple(
         DayPoint(
             day=known,
@@ -287,16 +344,25 @@ def _tone_counts(past: _Past, day: date, names: Sequence[str]) -> dict[str, int]
 
 
 def _tone(past: _Past, day: date) -> Tone:
-    counts = _tone_counts(past, day, (*_TONES, "unscored"))
-    readings = past.tones[day]["readings"] if day in past.tones else []
+    span = past.span(day)
+    parts = [_tone_counts(past, each, (*_TONES, "unscored")) for each in span]
+    counts = {name: sum(part[name] for part in parts) for name in parts[0]}
+    readings = [reading for each in span for reading in past.tones.get(each, _NONE)["readings"]]
     return Tone(
-        negative=_negative(readings, past.confusions) if past.may_publish(day) else None,
-        usual_negative=_usual_negative(past, day),
+        negative=_negative(readings, past.confusions) if past.may_publish_span(day) else None,
+        usual_negative=_usual_negative(past, readings),
         is_estimated=any(not reading["is_counted"] for reading in readings),
-        text_count=past.tones.get(day, {}).get("text_count", 0),
-        is_suppressed=day in past.tones and not past.may_publish(day),
+        text_count=_summed_tones(past, span, "text_count"),
+        is_suppressed=any(each in past.tones for each in span) and not past.may_publish_span(day),
         **counts,
     )
+
+
+_NONE: Row = {"readings": ()}
+
+
+def _summed_tones(past: _Past, days: Sequence[date], name: str) -> int:
+    return sum(past.tones[each][name] for each in days if each in past.tones)
 
 
 def _negative(readings: Iterable[Row], confusions: Confusions) -> Interval | None:
@@ -321,14 +387,14 @@ def _moments(reading: Row) -> Moments:
     return prevalence.summed(reading["text_count"], sums, np.array(products))
 
 
-def _usual_negative(past: _Past, day: date) -> float | None:
-    """The share of negative texts over all days before `day`, read as those of the day were.
+def _usual_negative(past: _Past, readings: Sequence[Row]) -> float | None:
+    """The share of negative texts over all days before, read as `readings` of the day were.
 
     Another model errs otherwise, and a change of models is no change of tone: what another one
     read is left out. None below a week of days.
     """
-    kinds = {_kind(each) for each in past.tones.get(day, {}).get("readings", ())}
-    days = [row["readings"] for known, row in past.tones.items() if known < day]
+    kinds = {_kind(each) for each in readings}
+    days = [row["readings"] for known, row in past.tones.items() if known < past.first]
     alike = [[each for each in own if _kind(each) in kinds or not kinds] for own in days]
     if past.day_count < LEAST_DAYS or sum(map(bool, alike)) < min(LEAST_DAYS, len(days)):
         return None
@@ -340,9 +406,9 @@ def _kind(reading: Row) -> tuple[str | None, bool]:
     return reading["weights"], reading["is_counted"]
 
 
-def _usual_sensitive(past: _Past, day: date) -> float | None:
-    """The share of texts on a topic over all days before `day`; None below a week of them."""
-    rows = [row for known, row in past.tones.items() if known < day]
+def _usual_sensitive(past: _Past) -> float | None:
+    """The share of texts on a topic over all days before; None below a week of them."""
+    rows = [row for known, row in past.tones.items() if known < past.first]
     total = sum(row["text_count"] for row in rows)
     if past.day_count < LEAST_DAYS or not total:
         return None
@@ -357,8 +423,8 @@ def _signals(
     alerts: Alerts,
     covered: Coverage,
 ) -> Signals:
-    today = past.tones.get(day, {})
-    scored = today.get("text_count", 0) - today.get("unscored_count", 0)
+    span = past.span(day)
+    scored = _summed_tones(past, span, "text_count") - _summed_tones(past, span, "unscored_count")
     real = [i for i in alerts.incidents if not i.is_false and not i.is_outage]
     kinds = [(i.severity, i.resolved_at is None) for i in real]
     return Signals(
@@ -366,9 +432,9 @@ def _signals(
         expected=volume.expected,
         negative=tone.negative,
         usual_negative=tone.usual_negative,
-        sensitive=wilson(today.get("sensitive_count", 0), scored),
-        usual_sensitive=_usual_sensitive(past, day),
-        crisis=wilson(today.get("crisis_count", 0), scored),
+        sensitive=wilson(_summed_tones(past, span, "sensitive_count"), scored),
+        usual_sensitive=_usual_sensitive(past),
+        crisis=wilson(_summed_tones(past, span, "crisis_count"), scored),
         critical_open=kinds.count(("critical", True)),
         critical_closed=kinds.count(("critical", False)),
         warning_open=kinds.count(("warning", True)),
@@ -428,19 +494,23 @@ def _topics(reader: _Reader, past: _Past) -> tuple[TopicLine, ...]:
     """The topics of the day; a row over fewer than ten authors keeps its name and no figure."""
     day = reader.parameters["day"]
     return tuple(
-        _topic(row, is_suppressed=not past.may_publish(day, row["topic_id"]))
+        _topic(
+            row,
+            is_suppressed=not past.may_publish_span(day, row["topic_id"]),
+            days=len(past.span(day)),
+        )
         for row in reader.rows("digest_topics")
     )
 
 
-def _topic(row: Row, *, is_suppressed: bool) -> TopicLine:
+def _topic(row: Row, *, is_suppressed: bool, days: int) -> TopicLine:
     if is_suppressed:
         return TopicLine(topic_id=row["topic_id"], is_suppressed=True)
     return TopicLine(
         topic_id=row["topic_id"],
         is_suppressed=False,
         mention_count=row["mention_count"],
-        usual_count=row["usual_count"],
+        usual_count=None if row["usual_count"] is None else row["usual_count"] * days,
         negative=wilson(row["negative_count"], row["text_count"]),
     )
 
@@ -617,10 +687,12 @@ def _plantings(reader: _Reader, settings: Settings) -> tuple[Planting, ...]:
 def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
     """Write the letter as a page that needs nothing else: `digests/<day>.<locale>.html`.
 
-    Pictures stand in it as data, and the SQL of each query at its foot. Written aside and
-    renamed: a reader sees the old or the new.
+    An edition is `<last day>.week.<locale>.html` or `….month.…`. Pictures stand in it as data,
+    and the SQL of each query at its foot. Written aside and renamed: a reader sees the old or
+    the new.
     """
-    path = home / "digests" / f"{digest.day.isoformat()}.{locale}.html"
+    kind = "" if digest.edition == "day" else f".{digest.edition}"
+    path = home / "digests" / f"{digest.day.isoformat()}{kind}.{locale}.html"
     html = letter.html
     html = page.with_queries(html, digest, locale=locale)
     for name, png in letter.images.items():

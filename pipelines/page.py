@@ -8,6 +8,7 @@ control and direction marks, and linked only over http and https.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
@@ -31,7 +32,7 @@ from pipelines.brief import (
 from pipelines.engagement import Fare, FareLine
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
-from pipelines.risk import LEVELS, Signals, change
+from pipelines.risk import LEVELS, Level, Signals, change
 from pipelines.stories import LEAST_COPIES, shortened
 from pipelines.wording import Words, plain, words
 
@@ -88,7 +89,7 @@ def with_queries(html: str, digest: Digest, *, locale: str) -> str:
 def subject(digest: Digest, spoken: Words) -> str:
     """The subject: whose, which level, why, in one line that a locked screen shows."""
     line = spoken.say(
-        "subject",
+        "subject" if digest.edition == "day" else f"editions.{digest.edition}_subject",
         institution=plain(digest.institution.name),
         level=spoken.text(f"levels.{digest.risk.level}").upper(),
         summary=spoken.text(f"summaries.{digest.risk.reason}"),
@@ -101,6 +102,45 @@ def reason(digest: Digest, spoken: Words) -> str:
     return spoken.say(f"reasons.{digest.risk.reason}", **_reason_values(digest, spoken))
 
 
+def title(digest: Digest, spoken: Words) -> str:
+    """What the page is called: the day, or the edition with its first and last day."""
+    if digest.edition == "day":
+        return spoken.say("title", day=spoken.day(digest.day))
+    return spoken.say(
+        f"editions.{digest.edition}",
+        first=spoken.short_day(digest.first),
+        last=spoken.day(digest.day),
+    )
+
+
+def levels_line(digest: Digest, spoken: Words) -> str:
+    """The level of each day of a week, or how many days had each level in a month."""
+    if digest.edition == "month":
+        counted = Counter(each.level for each in digest.levels if each.level)
+        parts = [
+            f"{spoken.text(f'levels.{level}')} {spoken.number(counted[level])}"
+            for level in LEVELS
+            if counted[level]
+        ]
+    else:
+        parts = [
+            f"{spoken.week_day(each.day)} {_level(each.level, spoken)}" for each in digest.levels
+        ]
+    return " · ".join(parts)
+
+
+def _level(level: Level | None, spoken: Words) -> str:
+    return spoken.text(f"levels.{level}").lower() if level else spoken.text("editions.no_digest")
+
+
+def _worst_values(digest: Digest, spoken: Words) -> dict[str, str]:
+    """The first of the worst days of an edition, and its own reason; empty for a day."""
+    worst = next((each for each in digest.levels if each.level == digest.risk.level), None)
+    if worst is None:
+        return {"worst_day": "", "worst_reason": ""}
+    return {"worst_day": spoken.week_day(worst.day), "worst_reason": worst.reason or ""}
+
+
 def _reason_values(digest: Digest, spoken: Words) -> dict[str, str]:
     signals = digest.signals
     band = signals.expected
@@ -111,6 +151,7 @@ def _reason_values(digest: Digest, spoken: Words) -> dict[str, str]:
     return (
         counts
         | _incident_values(digest, spoken)
+        | _worst_values(digest, spoken)
         | {
             "volume": _volume_words(signals, spoken),
             "messages": spoken.count("messages", signals.count),
@@ -167,6 +208,9 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "w": spoken,
         "levels": LEVELS,
         "alts": alts,
+        "title": title(digest, spoken),
+        "levels_line": levels_line(digest, spoken),
+        "section": lambda key: section(key, digest, spoken),
         "change": change(digest.risk.level, digest.previous_level),
         "reason": reason(digest, spoken),
         "label": lambda topic: scopes.label(topic, spoken.locale),
@@ -177,7 +221,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "fare": lambda found: fare(found, spoken),
         "refused": lambda source: refused(source, spoken),
         "what": lambda story: what(story, spoken),
-        "why": lambda story: why(story, spoken),
+        "why": lambda story: why(story, spoken, is_one_day=digest.edition == "day"),
         "incident_line": lambda incident: incident_line(incident, spoken),
         "unsent": lambda lines: unsent(lines, spoken),
         "shown_topics": [line for line in digest.topics if not line.is_suppressed][:_TOPIC_LINES],
@@ -204,6 +248,12 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
     }
     made = _environment().get_template(name).render(values)
     return made if is_html else _tidied(made)
+
+
+def section(key: str, digest: Digest, spoken: Words) -> str:
+    """The heading of a section; an edition's stories are not those of the day."""
+    is_other = digest.edition != "day" and spoken.has(f"editions.sections.{key}")
+    return spoken.text(f"editions.sections.{key}" if is_other else f"sections.{key}")
 
 
 def _covered(digest: Digest, locale: str) -> dict[str, Any]:
@@ -302,10 +352,10 @@ def what(story: Story, spoken: Words) -> str:
     return spoken.say("stories.what", **values)
 
 
-def why(story: Story, spoken: Words) -> list[tuple[str, str]]:
+def why(story: Story, spoken: Words, *, is_one_day: bool = True) -> list[tuple[str, str]]:
     """When, where, in which tone and words a story was told: labels and figures, no comment."""
     parts = [
-        ("when", _when(story, spoken)),
+        ("when", _when(story, spoken, is_one_day=is_one_day)),
         ("where", origins(story.origins, spoken)),
         ("tone", _story_tone(story, spoken)),
         ("topics", " · ".join(scopes.label(topic, spoken.locale) for topic in story.topics)),
@@ -314,12 +364,13 @@ def why(story: Story, spoken: Words) -> list[tuple[str, str]]:
     return [(spoken.text(f"stories.{key}"), text) for key, text in parts if text]
 
 
-def _when(story: Story, spoken: Words) -> str:
+def _when(story: Story, spoken: Words, *, is_one_day: bool) -> str:
+    told = spoken.time if is_one_day else spoken.moment
     return spoken.say(
         "stories.seen",
-        first=spoken.time(story.first_at),
+        first=told(story.first_at),
         origin=network(story.first_origin, spoken),
-        peak=spoken.time(story.peak_at),
+        peak=told(story.peak_at),
         peak_end=spoken.time(story.peak_at + timedelta(hours=1)),
         peak_messages=spoken.count("messages", story.peak_count),
     )
@@ -387,7 +438,9 @@ def proposed(digest: Digest, spoken: Words) -> str:
 
 def is_quiet(digest: Digest) -> bool:
     """Whether a day can be told in one line: green, its usual known, and no procedure proposed."""
-    if digest.volume.expected is None:  # what is usual is not known yet, so neither is calm
+    if (
+        digest.edition != "day" or digest.volume.expected is None
+    ):  # what is usual is not known yet, so neither is calm
         return False
     has_actions = any(story.actions for story in digest.stories)
     return digest.risk.level == "vert" and not has_actions and not digest.claims
@@ -484,6 +537,7 @@ def _volume(digest: Digest, spoken: Words) -> Picture:
     last = bands[-1]
     alt = spoken.say(
         "charts.alt_volume",
+        days=spoken.number(len(days)),
         count=spoken.number(days[-1].count),
         expected=spoken.say(
             "forms.interval", low=spoken.number(last.low), high=spoken.number(last.high)
@@ -496,7 +550,7 @@ def _volume(digest: Digest, spoken: Words) -> Picture:
         [point.count for point in days],
         low=[band.low if band else float("nan") for band in bands],
         high=[band.high if band else float("nan") for band in bands],
-        title=spoken.text("charts.volume"),
+        title=spoken.say("charts.volume", days=spoken.number(len(days))),
         note=spoken.text("charts.band"),
         locale=spoken.locale,
     )

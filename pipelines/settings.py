@@ -119,7 +119,8 @@ class Part(BaseModel):
 class Institution(Part):
     """Who listens, and by what right.
 
-    `territory` holds the codes of its own places: "la ville" and "Saint-Denis" are read by it.
+    `digest_editions`: which digests are made beside the daily one. `territory` holds the codes of
+    its own places: "la ville" and "Saint-Denis" are read by it.
     """
 
     id: Identifier
@@ -133,6 +134,7 @@ class Institution(Part):
     locale: Literal["fr", "en"] = "fr"
     time_zone: Zone = "Europe/Paris"
     digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    digest_editions: tuple[Literal["week", "month"], ...] = ("week", "month")
 
     @property
     def zone(self) -> ZoneInfo:

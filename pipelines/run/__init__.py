@@ -54,6 +54,7 @@ from pipelines.run.telling import (
     alert as alert,
     deliver as deliver,
     digest as digest,
+    editions_due as editions_due,
     is_overtaken as is_overtaken,
     report_failure as report_failure,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines import (
     faq,
@@ -19,6 +20,9 @@ from pipelines.house import House as House, house as house
 from pipelines.http import Client
 from pipelines.run.names import run_id
 from pipelines.run.reading import AHEAD
+
+if TYPE_CHECKING:
+    from pipelines.brief import Edition
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +84,12 @@ def deliver(house: House, *, now: datetime, is_asked: bool = False) -> dict[str,
     )
 
 
-def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
+def digest(house: House, *, day: date, as_of: datetime, edition: Edition = "day") -> Path | None:
     """Make the digest of a local day, keep its page, put it in the outbox; the page.
 
-    None where nothing has ever been read: Airflow starts a new home with the digest of
-    yesterday, and nobody should hear of Vigie first by an empty page.
+    An `edition` of a week or a month ends with `day`. None where nothing has ever been read:
+    Airflow starts a new home with the digest of yesterday, and nobody should hear of Vigie first
+    by an empty page.
     """
     from pipelines import digest as digests, notify
 
@@ -95,25 +100,43 @@ def digest(house: House, *, day: date, as_of: datetime) -> Path | None:
             log.warning("digest.skipped day=%s: nothing has been read yet", day)
             return None
         made = digests.build(
-            connection, settings=settings, day=day, as_of=as_of, faq=_faq(house.home)
+            connection,
+            settings=settings,
+            day=day,
+            as_of=as_of,
+            faq=_faq(house.home),
+            edition=edition,
         )
         locale = settings.institution.locale
         letter = digests.render(made, locale=locale)
         page = digests.save(house.home, made, letter, locale=locale)
         readers = tuple(r for r in settings.recipients if "digest" in r.gets)
+        name = "" if edition == "day" else f" {edition}"
         with warehouse.transaction(connection):
-            digests.remember(connection, made, made_at=as_of)
+            if edition == "day":
+                digests.remember(connection, made, made_at=as_of)
             notify.enqueue(
                 connection,
                 letter,
                 kind="digest",
-                key=f"digest {day.isoformat()}",
+                key=f"digest {day.isoformat()}{name}",
                 settings=settings,
                 recipients=readers,
                 as_of=as_of,
-                reason="daily_digest",
+                reason="daily_digest" if edition == "day" else f"{edition}_digest",
             )
     return page
+
+
+def editions_due(house: House, day: date) -> list[Edition]:
+    """Which digests are made once `day` has ended: a week ends on Sunday, a month with its last
+    day."""
+    wanted = house.settings.institution.digest_editions
+    ends: dict[Edition, bool] = {
+        "week": day.isoweekday() == 7,
+        "month": (day + timedelta(days=1)).day == 1,
+    }
+    return ["day", *(edition for edition, is_due in ends.items() if is_due and edition in wanted)]
 
 
 def _faq(home: Path) -> Sequence[Entry] | None:
