@@ -130,3 +130,18 @@ def spoken(count: int = 60) -> list[Said]:
 def with_proxy(home: Path) -> Town:
     """The town behind a proxy that it trusts."""
     return built(home, board=Board(trusted_proxies=("10.0.0.0/8",)))
+
+
+TOML = """
+[institution]
+id = "valmorin"
+name = "Valmorin"
+kind = "commune"
+legal_basis = "délibération 2026-1"
+
+[[subjects]]
+id = "eau"
+label = "Eau"
+purpose = "répondre aux habitants sur l'eau"
+names = ["Valmorin"]
+"""
