@@ -61,6 +61,7 @@ def environment(home: Path, environ: Mapping[str, str], *, port: int = 8080) -> 
         "VIGIE_HOME": str(home.resolve()),
         "AIRFLOW_HOME": str(root),
         "AIRFLOW__CORE__DAGS_FOLDER": str(files("dags")),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(files("dags") / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "6",

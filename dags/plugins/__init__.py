@@ -1,0 +1,1 @@
+"""What Airflow loads beside the DAGs: the board in its web server."""

@@ -1,0 +1,299 @@
+"""What the pages show and do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import publish
+from pipelines.board import digests
+from pipelines.board.access import PAGES
+from pipelines.wording import LOCALES, words
+from tests.hostile.values import TEXTS
+from tests.pipelines.board.town import HOUR, PASSWORD, Town, built, spoken, token
+from tests.pipelines.watched import AS_OF, Said
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipelines import warehouse
+with warehouse.opened(Path(sys.argv[1])) as connection:
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def said(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html.partition("<main")[2])).split())
+
+
+def act(client: Any, town: Town, what: str, **form: str) -> Any:
+    page = client.get(f"/board/alerts/{town.incident}")
+    data = {"csrf": token(page.text), **form}
+    return client.post(f"/board/alerts/{town.incident}/{what}", data=data)
+
+
+def test_today_is_the_digest_as_its_readers_get_it(town: Town) -> None:
+    answer = town.visitor("director").get("/board/")
+    page = (town.settings.home / "digests" / "2026-11-19.fr.html").read_text()
+    _, _, body, _ = digests.taken_apart(page)
+    assert str(body) in answer.text
+    assert "vendredi 20 novembre" not in answer.text or "jeudi 19 novembre" in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe-inline" not in policy
+    assert "script" not in policy
+    assert "unsafe-hashes" in policy
+
+
+def test_a_day_without_a_digest_is_not_there(town: Town) -> None:
+    client = town.visitor("director")
+    assert client.get("/board/digests/2026-11-19").status_code == 200
+    for day in ("2026-11-18", "x", "..%2f..%2fvigie.toml", "2026-11-19.fr.html"):
+        assert client.get(f"/board/digests/{day}").status_code == 404
+
+
+def test_an_alert_is_taken_in_hand_once(own_town: Town) -> None:
+    client = own_town.visitor("director")
+    answer = act(client, own_town, "acknowledge")
+    assert "en main" in said(client.get(answer.headers["location"]).text)
+    assert own_town.rows("select acked_by from incident_ack") == [("director",)]
+    again = own_town.visitor("moderator")
+    page = said(again.get(f"/board/alerts/{own_town.incident}").text)
+    assert "Je m’en occupe" not in page
+
+
+def test_a_silence_has_an_end_and_a_reason(own_town: Town) -> None:
+    client = own_town.visitor("moderator")
+    for form in ({"hours": "4", "reason": "x"}, {"hours": "999", "reason": "exercice"}, {}):
+        assert act(client, own_town, "silence", **form).status_code == 422
+    assert own_town.rows("select * from silence") == []
+    done = act(client, own_town, "silence", hours="168", reason="exercice <b>prévu</b>")
+    assert done.status_code == 303
+    assert own_town.rows("select until_at, actor, reason from silence") == [
+        (AS_OF + timedelta(days=7), "moderator", "exercice <b>prévu</b>")
+    ]
+    page = client.get(done.headers["location"]).text
+    assert "<b>prévu" not in page
+    assert "exercice &lt;b&gt;prévu" in page
+    assert act(client, own_town, "unsilence").status_code == 303
+    assert own_town.rows("select ended_by from silence") == [("moderator",)]
+
+
+@pytest.mark.parametrize(
+    ("form", "kept"),
+    [
+        ({"verdict": "false_alarm"}, ("false_alarm", None)),
+        ({"verdict": "wrong_tone", "tone": "positive", "topic": "T01"}, ("wrong_tone", "positive")),
+        ({"verdict": "wrong_topic", "topic": "T01"}, ("wrong_topic", "T01")),
+        ({"verdict": "wrong_topic", "topic": "'; drop"}, ("wrong_topic", None)),
+    ],
+)
+def test_a_judgement_is_a_label(own_town: Town, form: dict[str, str], kept: Any) -> None:
+    assert act(own_town.visitor("moderator"), own_town, "judge", **form).status_code == 303
+    assert own_town.rows("select verdict, better from alert_label") == [kept]
+
+
+def test_a_judgement_of_nothing_is_told_so(own_town: Town) -> None:
+    answer = act(own_town.visitor("moderator"), own_town, "judge", verdict="x")
+    assert answer.status_code == 422
+    assert "Dites ce qui est faux" in said(answer.text)
+
+
+def test_no_page_but_alerts_waits_for_the_writer(
+    own_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.board.visit.WAIT_SECONDS", 0.2)
+    client = own_town.visitor("analyst")
+    command = [sys.executable, "-c", HOLD, str(own_town.settings.home)]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdin is not None
+        assert writer.stdout.readline() == "held\n"
+        codes = {
+            page.path: client.get(f"/board{page.path}").status_code
+            for page in PAGES
+            if page.is_menu and "analyst" in page.roles
+        }
+        writer.stdin.write("go on\n")
+        writer.stdin.close()
+    assert {path for path, code in codes.items() if code == 503} == {"/alerts", "/coverage"}
+    assert {code for code in codes.values()} == {200, 503}
+
+
+# --- search
+
+
+def found(client: Any, **asked: str) -> Any:
+    return client.get("/board/search", params={"since": "2026-11-01"} | asked)
+
+
+def test_a_query_finds_what_the_language_says(town: Town) -> None:
+    client = town.visitor("analyst")
+    page = found(client, q='"rue 7" AND trouble NOT incendie').text
+    assert page.count('class="said"') == 1
+    assert "rue 7, l" in unescape(page)
+    assert found(client, q="incendie").text.count('class="said"') == 0
+    assert (
+        found(client, q="trouble", tone="negative", topic="T09").text.count("négatif</span>") == 20
+    )
+
+
+def test_pages_go_by_key_and_miss_and_repeat_nothing(town: Town) -> None:
+    client, seen = town.visitor("analyst"), []
+    path: str | None = "/board/search?q=trouble&since=2026-11-01"
+    while path:
+        page = client.get(path).text
+        seen += re.findall(r"rue (\d+),", unescape(page))
+        after = re.search(r'rel="next" href="([^"]+)"', page)
+        path = unescape(after[1]) if after else None
+    assert sorted(map(int, seen)) == list(range(60))
+
+
+def test_a_wrong_query_is_shown_where_it_breaks_off(town: Town) -> None:
+    answer = found(town.visitor("analyst"), q="eau AND (trouble")
+    assert answer.status_code == 422
+    assert "<mark>(</mark>trouble" in answer.text
+    assert "caractère 9" in said(answer.text)
+    assert "never closed" in said(answer.text)
+
+
+def test_one_person_is_not_searched_for(town: Town) -> None:
+    answer = found(town.visitor("analyst"), q="author:@quidam")
+    assert answer.status_code == 422
+    assert "one person" in said(answer.text)
+
+
+@pytest.mark.parametrize("name", ["since", "until", "after", "topic", "tone", "source", "subject"])
+@pytest.mark.parametrize("value", ["x", "'; drop table mention_public; --", "9999-99-99", "é" * 99])
+def test_a_filter_that_is_none_is_left_out(town: Town, name: str, value: str) -> None:
+    answer = town.visitor("analyst").get("/board/search", params={name: value})
+    assert answer.status_code == 200
+
+
+def test_addresses_of_people_are_not_shown_those_of_the_press_are(town: Town) -> None:
+    page = found(town.visitor("analyst"), q="trouble").text
+    assert "gazette.example" in page
+    assert "quidam" not in page
+
+
+def test_an_export_is_whole_and_runs_nothing_in_a_spreadsheet(tmp_path: Path) -> None:
+    formula = Said(at=AS_OF - HOUR, text='=HYPERLINK("http://x","eau")', author="a" * 64)
+    town = built(tmp_path, [*spoken(60), formula])
+    answer = town.visitor("analyst").get("/board/search.csv", params={"since": "2026-11-01"})
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert len(rows) == 61
+    assert [row["text"][:12] for row in rows if "HYPER" in row["text"]] == ["'=HYPERLINK("]
+    assert "author" not in ",".join(rows[0])
+
+
+def test_an_export_is_never_cut(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.board.search.MOST_EXPORTED", 59)
+    answer = town.visitor("analyst").get("/board/search.csv", params={"since": "2026-11-01"})
+    assert answer.status_code == 422
+    assert "n’est jamais coupé" in said(answer.text)
+
+
+def test_a_home_without_a_published_file_says_so(own_town: Town) -> None:
+    (own_town.settings.home / publish.ANALYST).unlink()
+    client = own_town.visitor("analyst")
+    for path in ("/search", "/topics", "/sources"):
+        answer = client.get(f"/board{path}")
+        assert answer.status_code == 404
+        assert "Rien n’est encore publié" in said(answer.text)
+
+
+# --- topics, sources
+
+
+def test_a_topic_shows_two_weeks_and_holds_few_people_back(town: Town) -> None:
+    page = said(town.visitor("director").get("/board/topics/T09").text)
+    assert "Mobilité et ZFE" in page
+    assert "jeu. 19 nov." in page
+    assert town.visitor("director").get("/board/topics/T99").status_code == 404
+
+
+def test_an_unknown_source_is_not_there(town: Town) -> None:
+    assert town.visitor("analyst").get("/board/sources/x'%20or%201").status_code == 404
+
+
+# --- languages
+
+
+def test_a_language_is_kept_once_chosen(town: Town) -> None:
+    client = town.visitor("director")
+    assert '<html lang="fr">' in client.get("/board/topics").text
+    assert '<html lang="en">' in client.get("/board/topics?lang=en").text
+    page = client.get("/board/sources").text
+    assert '<html lang="en">' in page
+    assert "Log out" in page
+
+
+def test_both_languages_say_the_same_things() -> None:
+    def keys(table: Any, before: str = "") -> set[str]:
+        return {
+            full
+            for key, value in table.items()
+            for full in (keys(value, f"{before}{key}.") if isinstance(value, dict | type(table))
+                         and not isinstance(value, str) else {before + key})
+        }  # fmt: skip
+
+    found = [keys(dict(words(name, AS_OF.tzinfo, name="board").texts)) for name in LOCALES]  # type: ignore[arg-type]
+    assert found[0] == found[1]
+    assert len(found[0]) > 150
+
+
+# --- hostile texts
+
+
+def test_no_text_of_anybody_is_more_than_text(tmp_path: Path) -> None:
+    texts = [t.replace("\x00", "") for t in TEXTS if isinstance(t, str)]
+    said_ = [
+        Said(at=AS_OF - HOUR * (n + 1), text=f"{text} eau", author=f"{n:064x}", url=text)
+        for n, text in enumerate(texts)
+    ]
+    town = built(tmp_path, said_)
+    client = town.visitor("moderator")
+    for path in ("/", "/alerts", f"/alerts/{town.incident}", "/search?since=2026-11-01",
+                 "/search?q=eau&since=2026-11-01", "/topics", "/sources", "/settings"):  # fmt: skip
+        page = client.get(f"/board{path}").text
+        for tag in (
+            "<script",
+            "<iframe",
+            "<svg/onload",
+            "<img src=x",
+            "onerror=alert(1)>",
+            "<h1>fin",
+        ):
+            assert tag not in page.lower().replace("&lt;", "‹"), (path, tag)
+        assert not re.search(r'href="(?:javascript|data:text|file|vbscript)', page)
+        assert "49" not in re.findall(r"\{\{7\*7\}\}|\b49\b eau", page)
+    for text in texts:
+        for name in ("q", "since", "after", "lang"):
+            answer = client.get("/board/search", params={name: text})
+            assert answer.status_code in (200, 422)
+            assert "<script" not in answer.text.lower()
+        assert client.get("/board/nope", params={"lang": text}).status_code == 404
+
+
+def test_every_answer_binds_the_browser(town: Town) -> None:
+    client = town.visitor("director")
+    for path in ("/", "/login", "/nope", "/privacy", "/search.csv", "/logout", "/alerts"):
+        answer = client.get(f"/board{path}")
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe-inline" not in policy
+        assert answer.headers["referrer-policy"] == "same-origin"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert PASSWORD not in client.get("/board/settings").text
