@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import rules
+from pipelines import preview, rules
 
 DOCS = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text(encoding="utf-8")
 
@@ -28,3 +28,8 @@ def test_every_reason_to_tell_or_not_is_documented_and_no_other() -> None:
     yes, _, no = part.partition("| Nobody is told because")
     assert set(re.findall(r"^\| `(\w+)`", yes, re.MULTILINE)) == sent
     assert set(re.findall(r"^\| `(\w+)`", no, re.MULTILINE)) == kept
+
+
+def test_every_kind_of_letter_that_can_be_previewed_is_documented_and_no_other() -> None:
+    [listed] = re.findall(r"^sent or recorded\. The kinds: (.*?)\.\n?A kind", DOCS, re.M | re.S)
+    assert set(re.findall(r"`(\w+)`", listed)) == set(preview.KINDS)

@@ -24,11 +24,11 @@
 --   deux, avec le service juridique : signalement sur PHAROS (internet-signalement.gouv.fr) ; avis
 --   au procureur de la République si un crime ou un délit est constaté (article 40 du code de
 --   procédure pénale) ; plainte de la personne visée et protection fonctionnelle.
--- Procedure en: Read the original message. If the danger is immediate, call 17 or 112 (police), then
---   tell the head. Keep the link and a screenshot, do not answer, publish nothing. In twos, with
---   legal advice: a report on PHAROS (internet-signalement.gouv.fr); notice to the public prosecutor
---   if a crime or offence is found (article 40 of the code of criminal procedure); a complaint by
---   the person threatened, and the protection owed to agents and elected officials.
+-- Procedure en: Read the original message. If the danger is immediate, call 17 or 112 (police),
+--   then tell the head. Keep the link and a screenshot, do not answer, publish nothing. In twos,
+--   with legal advice: a report on PHAROS (internet-signalement.gouv.fr); notice to the public
+--   prosecutor if a crime or offence is found (article 40 of the code of criminal procedure); a
+--   complaint by the person threatened, and the protection owed to agents and elected officials.
 -- Owner fr: modération d’astreinte
 -- Owner en: moderator on call
 with thresholds as (
