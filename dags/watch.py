@@ -45,7 +45,9 @@ def watch():
 
     @task(pool="warehouse", trigger_rule=TriggerRule.NONE_FAILED)  # also where no source is due
     def alert():
-        return steps().alert(house(), as_of=window()[1])
+        told = steps().alert(house(), as_of=window()[1])
+        steps().crisis_reports(house(), as_of=window()[1])  # an hour, two, a day after it opened
+        return told
 
     @task  # outside the pool: a slow mail server must hold nobody up
     def deliver():
