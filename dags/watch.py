@@ -45,9 +45,7 @@ def watch():
 
     @task(pool="warehouse", trigger_rule=TriggerRule.NONE_FAILED)  # also where no source is due
     def alert():
-        told = steps().alert(house(), as_of=window()[1])
-        steps().crisis_reports(house(), as_of=window()[1])  # an hour, two, a day after it opened
-        return told
+        return steps().alert_and_report(house(), as_of=window()[1])
 
     @task  # outside the pool: a slow mail server must hold nobody up
     def deliver():

@@ -49,6 +49,13 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
     return {"alerts": len(alerts)}
 
 
+def alert_and_report(house: House, *, as_of: datetime) -> dict[str, int]:
+    """Run every rule, then make the crisis reports that are due."""
+    told = alert(house, as_of=as_of)
+    crisis_reports(house, as_of=as_of)
+    return told
+
+
 def _refresh_rota(house: House, *, now: datetime) -> None:
     """Read the calendar of who is on call again, if it is time, before the warehouse is held."""
     from pipelines import rota_copy
