@@ -45,7 +45,7 @@ def watch():
 
     @task(pool="warehouse", trigger_rule=TriggerRule.NONE_FAILED)  # also where no source is due
     def alert():
-        return steps().alert(house(), as_of=window()[1])
+        return steps().alert_and_report(house(), as_of=window()[1])
 
     @task  # outside the pool: a slow mail server must hold nobody up
     def deliver():

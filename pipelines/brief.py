@@ -241,6 +241,7 @@ class IncidentLine:
     acked_at: datetime | None
     is_false: bool
     is_outage: bool
+    subject_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,19 @@ def digest(
     out.print(words(f"{page} is written. Open it in a browser; readers get it by mail."))
 
 
+@app.command("crisis-report")
+def crisis_report(
+    incident: Annotated[str, typer.Argument(metavar="ALERT_ID", help="Its id, or its beginning.")],
+    home: Home = HERE,
+    as_of: When = None,
+) -> None:
+    """Write the report on one incident as it stands now; nobody gets a mail."""
+    from pipelines import run
+
+    page = run.crisis_report(run.house(home), incident, as_of=_past(as_of, "--as-of"))
+    out.print(words(f"{page} is written. Open it in a browser."))
+
+
 def _today(time_zone: str, now: datetime) -> date:
     from zoneinfo import ZoneInfo
 

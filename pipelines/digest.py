@@ -82,8 +82,8 @@ Confusions = Callable[[str | None, str | None], Confusion]  # by weights and lan
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    """The queries of one digest, all with the same bounds."""
+class Reader:
+    """The queries of one digest, or crisis report, all with the same bounds."""
 
     connection: duckdb.DuckDBPyConnection
     parameters: Mapping[str, Any]
@@ -159,10 +159,12 @@ def build(
         "before": _midnight(first_day - timedelta(days=PAST_DAYS), settings),
         "as_of": as_of,
         "zone": settings.institution.time_zone,
+        "subject_id": None,
+        "scope": "all",
     }
-    first = _Reader(connection, bounds)
+    first = Reader(connection, bounds)
     past = _past(first, settings, is_partial=as_of < end)
-    reader = _Reader(connection, bounds | {"days": past.day_count}, first.ran)
+    reader = Reader(connection, bounds | {"days": past.day_count}, first.ran)
     return _digest(reader, settings, past, faq, edition=edition, is_partial=as_of < end)
 
 
@@ -177,7 +179,7 @@ def _midnight(day: date, settings: Settings) -> datetime:
     return datetime.combine(day, time.min, tzinfo=settings.institution.zone)
 
 
-def _past(reader: _Reader, settings: Settings, *, is_partial: bool) -> _Past:
+def _past(reader: Reader, settings: Settings, *, is_partial: bool) -> _Past:
     at = reader.parameters
     cutoff = at["until"].astimezone(settings.institution.zone).time() if is_partial else time.max
     counts = _counts(reader, cutoff)
@@ -203,13 +205,13 @@ def _confusions() -> Confusions:
         return lambda _weights, _lang: prevalence.IDENTITY
 
 
-def _counts(reader: _Reader, cutoff: time) -> dict[date, int]:
+def _counts(reader: Reader, cutoff: time) -> dict[date, int]:
     rows = reader.rows("digest_volume", since=reader.parameters["before"], cutoff=cutoff)
     return {row["day_on"]: row["mention_count"] for row in rows}
 
 
 def _digest(
-    reader: _Reader,
+    reader: Reader,
     settings: Settings,
     past: _Past,
     faq: Sequence[Entry] | None,
@@ -224,7 +226,7 @@ def _digest(
     signals = _signals(volume, tone, past, at["day"], alerts, covered)
     previous = reader.rows("digest_previous", day=at["first_day"] - timedelta(days=1))
     levels = _levels(reader, settings, past) if edition != "day" else ()
-    found = stories.bundles(_messages(reader))
+    found = stories.bundles(messages(reader))
     own, answers = _own(reader)
     known = _known(settings)
     return Digest(
@@ -264,7 +266,7 @@ def _digest(
     )
 
 
-def _levels(reader: _Reader, settings: Settings, past: _Past) -> tuple[DayLevel, ...]:
+def _levels(reader: Reader, settings: Settings, past: _Past) -> tuple[DayLevel, ...]:
     """The level of each day as its own digest told it."""
     at = reader.parameters
     rows = reader.rows("digest_levels", first=past.first, locale=settings.institution.locale)
@@ -294,7 +296,7 @@ def _known(settings: Settings) -> frozenset[str]:
     return frozenset(word for name in names for word in stories.terms(name))
 
 
-def _volume(reader: _Reader, past: _Past, *, is_partial: bool) -> Volume:
+def _volume(reader: Reader, past: _Past, *, is_partial: bool) -> Volume:
     day = reader.parameters["day"]
     tomorrow, span = day + timedelta(days=1), past.span(day)
     band = expected(past.counts, on=past.first, days=len(span))
@@ -325,7 +327,7 @@ def _days(past: _Past, day: date, band: Range | None) -> tuple[DayPoint, ...]:
     )
 
 
-def _hours(reader: _Reader) -> tuple[HourPoint, ...]:
+def _hours(reader: Reader) -> tuple[HourPoint, ...]:
     return tuple(
         HourPoint(
             at=row["hour_at"],
@@ -445,22 +447,26 @@ def _signals(
 
 
 def _stories(
-    reader: _Reader, found: Sequence[stories.Bundle], known: frozenset[str]
+    reader: Reader, found: Sequence[stories.Bundle], known: frozenset[str]
 ) -> tuple[Story, ...]:
     """The stories; the tone of one that fewer than ten authors told is not published."""
-    told = stories.stories(found, _background(reader), known=known)
+    told = stories.stories(found, background(reader), known=known)
     return tuple(
-        story if _author_count(reader, story) >= LEAST_AUTHORS else replace(story, negative=None)
+        story
+        if author_count(reader, story.text_hashes) >= LEAST_AUTHORS
+        else replace(story, negative=None)
         for story in told
     )
 
 
-def _author_count(reader: _Reader, story: Story) -> int:
-    rows = reader.rows("digest_text_authors", texts=list(story.text_hashes))
+def author_count(reader: Reader, text_hashes: Sequence[str]) -> int:
+    """How many pseudonyms said some texts."""
+    rows = reader.rows("digest_text_authors", texts=list(text_hashes))
     return int(rows[0]["author_count"])
 
 
-def _messages(reader: _Reader) -> list[Message]:
+def messages(reader: Reader) -> list[Message]:
+    """The texts of the span, each once, the most copied first."""
     rows = reader.rows("digest_messages", most=MOST_TEXTS)
     return [
         Message(
@@ -484,13 +490,14 @@ def _messages(reader: _Reader) -> list[Message]:
     ]
 
 
-def _background(reader: _Reader) -> list[str]:
+def background(reader: Reader) -> list[str]:
+    """A sample of what was said in the two weeks before."""
     before = reader.parameters["since"] - timedelta(days=BACKGROUND_DAYS)
     rows = reader.rows("digest_background", before=before, most=BACKGROUND_TEXTS)
     return [row["text"] for row in rows]
 
 
-def _topics(reader: _Reader, past: _Past) -> tuple[TopicLine, ...]:
+def _topics(reader: Reader, past: _Past) -> tuple[TopicLine, ...]:
     """The topics of the day; a row over fewer than ten authors keeps its name and no figure."""
     day = reader.parameters["day"]
     return tuple(
@@ -515,7 +522,7 @@ def _topic(row: Row, *, is_suppressed: bool, days: int) -> TopicLine:
     )
 
 
-def _own(reader: _Reader) -> tuple[Own, list[Answer]]:
+def _own(reader: Reader) -> tuple[Own, list[Answer]]:
     """The day's own posts beside the usual one, and those of a week that may answer a claim."""
     rows = reader.rows("digest_own_posts")
     since = reader.parameters["since"]
@@ -534,13 +541,13 @@ def _own(reader: _Reader) -> tuple[Own, list[Answer]]:
         usual_like=_usual(past, "like_count"),
         usual_rate=_rate(past),
         usual_post_count=len(past),
-        best=_answer(best) if best else None,
+        best=answer(best) if best else None,
         is_collected=bool(rows),
     )
-    return own, [_answer(row) for row in rows if row["published_at"] >= recent]
+    return own, [answer(row) for row in rows if row["published_at"] >= recent]
 
 
-def _engagement(reader: _Reader, settings: Settings) -> Engagement:
+def _engagement(reader: Reader, settings: Settings) -> Engagement:
     """Own posts by format, hour and topic; the questions of a week and when they were answered."""
     labels = {r.id: r.label for r in settings.relays if r.kind == "institution"}
     compare = [name for name in settings.engagement.compare if name in labels]
@@ -553,7 +560,8 @@ def _engagement(reader: _Reader, settings: Settings) -> Engagement:
     )
 
 
-def _answer(row: Row) -> Answer:
+def answer(row: Row) -> Answer:
+    """An own post as one that may answer."""
     return Answer(
         mention_id=row["mention_id"],
         url=row["url"],
@@ -583,7 +591,7 @@ def _rate(rows: Rows) -> float | None:
     return sum(_reactions(row) for row in seen) / views if views else None
 
 
-def _relays(reader: _Reader, settings: Settings) -> tuple[RelayLine, ...]:
+def _relays(reader: Reader, settings: Settings) -> tuple[RelayLine, ...]:
     """Those of the allow-list as it is now; whoever has left it is not shown."""
     allowed = {relay.id: relay for relay in settings.relays}
     return tuple(
@@ -593,7 +601,7 @@ def _relays(reader: _Reader, settings: Settings) -> tuple[RelayLine, ...]:
     )
 
 
-def _alerts(reader: _Reader, settings: Settings) -> Alerts:
+def _alerts(reader: Reader, settings: Settings) -> Alerts:
     labels = {subject.id: subject.label for subject in settings.subjects}
     rows = reader.rows("digest_incidents")
     mails = reader.rows("digest_mails")[0]
@@ -641,7 +649,7 @@ def _alerts(reader: _Reader, settings: Settings) -> Alerts:
     )
 
 
-def _coverage(reader: _Reader, settings: Settings) -> Coverage:
+def _coverage(reader: Reader, settings: Settings) -> Coverage:
     at = reader.parameters
     return coverage.between(
         reader.connection,
@@ -652,7 +660,7 @@ def _coverage(reader: _Reader, settings: Settings) -> Coverage:
     )
 
 
-def _sources(reader: _Reader, covered: Coverage) -> tuple[SourceLine, ...]:
+def _sources(reader: Reader, covered: Coverage) -> tuple[SourceLine, ...]:
     rows = {row["source_name"]: row for row in reader.rows("digest_coverage")}
     names = ("run_count", "failed_count", "rejected_count", "off_subject_count")
     return tuple(
@@ -661,7 +669,7 @@ def _sources(reader: _Reader, covered: Coverage) -> tuple[SourceLine, ...]:
     )
 
 
-def _overlaps(reader: _Reader) -> tuple[Overlap, ...]:
+def _overlaps(reader: Reader) -> tuple[Overlap, ...]:
     """What overlapping sources say of recall over a week: a day has too few posts in common."""
     at = reader.parameters
     since = at["until"] - timedelta(days=RECALL_DAYS)
@@ -670,7 +678,7 @@ def _overlaps(reader: _Reader) -> tuple[Overlap, ...]:
     )
 
 
-def _plantings(reader: _Reader, settings: Settings) -> tuple[Planting, ...]:
+def _plantings(reader: Reader, settings: Settings) -> tuple[Planting, ...]:
     at = reader.parameters
     return tuple(
         canaries.plantings(

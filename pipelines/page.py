@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from functools import lru_cache
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -35,6 +35,9 @@ from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Level, Signals, change
 from pipelines.stories import LEAST_COPIES, shortened
 from pipelines.wording import Words, plain, words
+
+if TYPE_CHECKING:
+    from pipelines.crisis import Report
 
 _QUERIES = "<!-- queries -->"  # no text of a person can hold it: all are escaped
 _QUOTE = 280
@@ -204,8 +207,8 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
     is_html = name.endswith(".html.j2")
     references = _References()
     values: dict[str, Any] = {
+        **_shared(spoken, references, is_html=is_html),
         "d": digest,
-        "w": spoken,
         "levels": LEVELS,
         "alts": alts,
         "title": title(digest, spoken),
@@ -214,13 +217,11 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "change": change(digest.risk.level, digest.previous_level),
         "reason": reason(digest, spoken),
         "label": lambda topic: scopes.label(topic, spoken.locale),
-        "network": lambda origin: network(origin, spoken),
         "origins": lambda found: origins(found, spoken),
         "own_parts": lambda own, kind: own_parts(own, kind, spoken),
         "fare_name": lambda line: fare_name(line, spoken),
         "fare": lambda found: fare(found, spoken),
         "refused": lambda source: refused(source, spoken),
-        "what": lambda story: what(story, spoken),
         "why": lambda story: why(story, spoken, is_one_day=digest.edition == "day"),
         "incident_line": lambda incident: incident_line(incident, spoken),
         "unsent": lambda lines: unsent(lines, spoken),
@@ -236,6 +237,89 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "proposed": proposed(digest, spoken),
         "tomorrow": digest.day + timedelta(days=1),
         "week_end": digest.day + timedelta(days=7),
+    }
+    made = _environment().get_template(name).render(values)
+    return made if is_html else _tidied(made)
+
+
+def section(key: str, digest: Digest, spoken: Words) -> str:
+    """The heading of a section; an edition's stories are not those of the day."""
+    is_other = digest.edition != "day" and spoken.has(f"editions.sections.{key}")
+    return spoken.text(f"editions.sections.{key}" if is_other else f"sections.{key}")
+
+
+def crisis_letter(report: Report, spoken: Words) -> Letter:
+    """A crisis report as a letter."""
+    horizon = spoken.text(f"crisis.{report.horizon or 'asked'}")
+    topic = about(report.incident, spoken)
+    values = {
+        "institution": plain(report.institution.name),
+        "horizon": horizon,
+        "moment": spoken.moment(report.until),
+        "about": topic,
+    }
+    title = spoken.say("crisis.title", **values)
+    html, text = (
+        _crisis_filled(name, report, spoken, title=title, topic=topic)
+        for name in ("crisis.html.j2", "crisis.txt.j2")
+    )
+    line = plain(spoken.say("crisis.subject", **values))
+    return Letter(subject=shortened(line, _SUBJECT), text=text, html=html, images={})
+
+
+def _crisis_filled(name: str, report: Report, spoken: Words, *, title: str, topic: str) -> str:
+    is_html = name.endswith(".html.j2")
+    references = _References()
+    found = words(spoken.locale, report.institution.zone, name="coverage")
+    values: dict[str, Any] = {
+        **_shared(spoken, references, is_html=is_html),
+        "r": report,
+        "title": title,
+        "about": topic,
+        "standing": _standing(report.incident, spoken),
+        "tone": _crisis_tone(report, spoken),
+        "covered": coverage_words.headline(report.coverage, found),
+        "why": lambda story: why(story, spoken, is_one_day=False),
+        "section": lambda key: spoken.text(f"sections.{key}"),
+        "alts": {},
+    }
+    made = _environment().get_template(name).render(values)
+    return made if is_html else _tidied(made)
+
+
+def _standing(incident: IncidentLine, spoken: Words) -> str:
+    """Since when an incident is open, who took it up when, whether it is closed."""
+    acked, closed = incident.acked_at, incident.resolved_at
+    parts = [
+        spoken.say("crisis.since", opened=spoken.moment(incident.opened_at)),
+        spoken.say("crisis.acked", moment=spoken.moment(acked))
+        if acked
+        else spoken.text("crisis.not_acked"),
+        spoken.say("crisis.resolved", moment=spoken.moment(closed))
+        if closed
+        else spoken.text("crisis.open"),
+    ]
+    return " ".join(parts)
+
+
+def _crisis_tone(report: Report, spoken: Words) -> str:
+    share = report.negative
+    if share is None:
+        return spoken.text("crisis.no_tone")
+    return spoken.say(
+        "crisis.tone",
+        share=spoken.percent(share.share),
+        band=spoken.percents(share.low, share.high),
+        undetermined=spoken.count("undetermined", report.undetermined_count),
+    )
+
+
+def _shared(spoken: Words, references: _References, *, is_html: bool) -> dict[str, Any]:
+    """The functions that every template of this module may call."""
+    return {
+        "w": spoken,
+        "network": lambda origin: network(origin, spoken),
+        "what": lambda story: what(story, spoken),
         "utc": lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
         "say": _sayer(spoken, is_html=is_html),
         "fig": _figure(is_html=is_html),
@@ -246,14 +330,6 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "link": safe_link,
         "few": _FEW,
     }
-    made = _environment().get_template(name).render(values)
-    return made if is_html else _tidied(made)
-
-
-def section(key: str, digest: Digest, spoken: Words) -> str:
-    """The heading of a section; an edition's stories are not those of the day."""
-    is_other = digest.edition != "day" and spoken.has(f"editions.sections.{key}")
-    return spoken.text(f"editions.sections.{key}" if is_other else f"sections.{key}")
 
 
 def _covered(digest: Digest, locale: str) -> dict[str, Any]:

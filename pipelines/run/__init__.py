@@ -52,6 +52,9 @@ from pipelines.run.reading import (
 from pipelines.run.scoring import score as score
 from pipelines.run.telling import (
     alert as alert,
+    alert_and_report as alert_and_report,
+    crisis_report as crisis_report,
+    crisis_reports as crisis_reports,
     deliver as deliver,
     digest as digest,
     editions_due as editions_due,

@@ -18,11 +18,12 @@ from pipelines.errors import SettingsError
 from pipelines.faq import Entry
 from pipelines.house import House as House, house as house
 from pipelines.http import Client
+from pipelines.letter import Letter
 from pipelines.run.names import run_id
 from pipelines.run.reading import AHEAD
 
 if TYPE_CHECKING:
-    from pipelines.brief import Edition
+    from pipelines.brief import Edition, IncidentLine
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,13 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
         warning_round.record(connection, settings=house.settings, as_of=as_of)
     log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
     return {"alerts": len(alerts)}
+
+
+def alert_and_report(house: House, *, as_of: datetime) -> dict[str, int]:
+    """Run every rule, then make the crisis reports that are due."""
+    told = alert(house, as_of=as_of)
+    crisis_reports(house, as_of=as_of)
+    return told
 
 
 def _refresh_rota(house: House, *, now: datetime) -> None:
@@ -137,6 +145,85 @@ def editions_due(house: House, day: date) -> list[Edition]:
         "month": (day + timedelta(days=1)).day == 1,
     }
     return ["day", *(edition for edition, is_due in ends.items() if is_due and edition in wanted)]
+
+
+def crisis_reports(house: House, *, as_of: datetime) -> list[Path]:
+    """Make and mail the reports that are due on critical incidents still open; their pages.
+
+    A report that is kept already is not made again, so that a call costs one small query.
+    """
+    from pipelines import crisis
+
+    made = []
+    with warehouse.opened(house.home) as connection:
+        for incident in crisis.incidents(connection, as_of=as_of):
+            horizon = crisis.due(incident, as_of=as_of)
+            if horizon is None:
+                continue
+            path = crisis.kept(house.home, incident, house.settings, name=horizon)
+            if path.exists():
+                continue
+            letter = _crisis(house, connection, incident, as_of=as_of, horizon=horizon)
+            _mail_crisis(house, connection, letter, incident, horizon, as_of=as_of)
+            made.append(crisis.save(path, letter))  # after the mail: what is kept has been told
+    return made
+
+
+def crisis_report(house: House, name: str, *, as_of: datetime) -> Path:
+    """The report on one incident, whatever its state, as known at `as_of`; its page, not mailed."""
+    from pipelines import crisis
+
+    with warehouse.opened(house.home) as connection:
+        incident = crisis.one(connection, name, as_of=as_of)
+        letter = _crisis(house, connection, incident, as_of=as_of, horizon=None)
+    path = crisis.kept(house.home, incident, house.settings, name=f"{as_of:%Y%m%dT%H%M}")
+    return crisis.save(path, letter)
+
+
+def _crisis(
+    house: House,
+    connection: warehouse.Connection,
+    incident: IncidentLine,
+    *,
+    as_of: datetime,
+    horizon: str | None,
+) -> Letter:
+    from pipelines import crisis
+
+    report = crisis.build(
+        connection,
+        incident,
+        settings=house.settings,
+        as_of=as_of,
+        horizon=horizon,
+        faq=_faq(house.home) or (),
+    )
+    return crisis.render(report, locale=house.settings.institution.locale)
+
+
+def _mail_crisis(
+    house: House,
+    connection: warehouse.Connection,
+    letter: Letter,
+    incident: IncidentLine,
+    horizon: str,
+    *,
+    as_of: datetime,
+) -> None:
+    """Put a report in the outbox, once whatever happens; it is no alert mail and counts as none."""
+    from pipelines import notify
+
+    with warehouse.transaction(connection):
+        notify.enqueue(
+            connection,
+            letter,
+            kind="crisis",
+            key=f"crisis {incident.incident_id} {horizon}",
+            settings=house.settings,
+            recipients=tuple(r for r in house.settings.recipients if "digest" in r.gets),
+            as_of=as_of,
+            reason=f"crisis_{horizon}",
+        )
 
 
 def _faq(home: Path) -> Sequence[Entry] | None:

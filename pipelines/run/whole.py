@@ -28,6 +28,7 @@ from pipelines.run.reading import (
 from pipelines.run.scoring import score
 from pipelines.run.telling import (
     alert,
+    crisis_reports,
     deliver,
     is_overtaken,
 )
@@ -91,6 +92,7 @@ def watch(
         counts |= _beside("refreshed", lambda: refresh(house, as_of=until))
     progress("alert")
     counts |= alert(house, as_of=until)
+    crisis_reports(house, as_of=until)
     return counts | {f"mails_{k}": n for k, n in deliver(house, now=now).items()}
 
 

@@ -1,7 +1,8 @@
 -- Purpose: the texts of a day, each once, with when and where it was said.
 -- Grain: one row per distinct text; the most copied first.
 -- Reads: mention_scored. Read by: pipelines/digest.py (stories, claims, requests), analysts.
--- Parameters: $since, $until (UTC, half open), $most: how many texts at most.
+-- Parameters: $since, $until (UTC, half open), $most: how many texts at most; $subject_id and
+--   $scope: of one subject and scope only (null, 'all': of every one), as an incident's.
 -- Units: `hours` and `origins` count mentions; an origin is a network or, for press, forums and
 --   the web, a site. `mention_ids` are the first ones, ten at most.
 -- Caveat: holds no author. Texts that have expired are left out.
@@ -27,6 +28,8 @@ with mentions as (
         and not is_own
         and text_expired_at is null
         and text <> ''
+        and (cast($subject_id as varchar) is null or list_contains(subject_ids, $subject_id))
+        and (cast($scope as varchar) = 'all' or list_contains(scopes, $scope))
 )
 
 select
