@@ -21,8 +21,10 @@ from types import MappingProxyType
 from pipelines import warehouse
 
 _MARK = re.compile(r"^-- Published: yes\b", re.MULTILINE)
-_KEYS = ("Question", "Purpose", "Published", "Grain", "Reads", "Read by", "Writes", "Run by")
-_KEYS += ("Units", "Caveat", "Parameters", "Use", "On")
+_KEYS = (
+    *("Question", "Purpose", "Published", "Grain", "Reads", "Read by", "Writes", "Run by"),
+    *("Units", "Caveat", "Parameters", "Use", "On"),
+)
 _KEY = re.compile(rf"(?:^|(?<=[.?)…] )|(?<=\n))({'|'.join(_KEYS)}): ")
 PREFIX = "analyst_"
 

@@ -11,13 +11,13 @@ with counted as (
         hourly_volume.subject_id,
         hourly_volume.mention_count,
         hourly_volume.negative_count,
+        about.made_at,
         median(hourly_volume.mention_count) over (
             partition by
                 hourly_volume.subject_id,
                 isodow(timezone(about.time_zone, hourly_volume.hour_at)),
                 hour(timezone(about.time_zone, hourly_volume.hour_at))
-        ) as usual_count,
-        about.made_at
+        ) as usual_count
     from hourly_volume
     cross join about
     where

@@ -30,11 +30,11 @@ select
     heard.network,
     heard.published_at,
     heard.sentiment,
+    heard.said,
     round(heard.p_negative, 2) as p_negative,
     round(heard.p_neutral, 2) as p_neutral,
     round(heard.p_positive, 2) as p_positive,
-    round((heard.sorted[1] - heard.sorted[2])::double, 3) as margin,
-    heard.said
+    round((heard.sorted[1] - heard.sorted[2])::double, 3) as margin
 from heard
 order by margin asc, heard.mention_id asc
 limit 100;

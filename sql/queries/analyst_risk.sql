@@ -6,8 +6,8 @@
 --   message has several topics. Fewer than ten messages are left out.
 select
     mention_topic.topic_id,
-    any_value(topic.label_fr) as label,
     mention_public.risk,
+    any_value(topic.label_fr) as label,
     count(*) as mention_count,
     count(*) filter (where mention_public.published_at >= about.made_at - interval '7 days')
         as week_count

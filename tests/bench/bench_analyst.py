@@ -64,8 +64,12 @@ select
     0.5 - p_negative as sentiment_score,
     ['T' || lpad(cast(1 + hash(text_hash) % 20 as varchar), 2, '0')] as topics, [0.8] as topic_p,
     published_at as scored_at, published_at, [] as subtopics,
-    [['complaint'], ['question'], ['claim'], ['praise'], []][1 + (hash(mention_id) % 5)::bigint] as acts,
-    [0.9] as act_p, ['information', 'contested', 'hostile'][1 + (hash(mention_id) % 3)::bigint] as risk,
+    [['complaint'], ['question'], ['claim'], ['praise'], []][
+        1 + (hash(mention_id) % 5)::bigint
+    ] as acts,
+    [0.9] as act_p, ['information', 'contested', 'hostile'][
+        1 + (hash(mention_id) % 3)::bigint
+    ] as risk,
     0.1 as p_irony, 0.5 as p_political,
     [['water:negative'], ['roads'], ['transport']][1 + (hash(mention_id) % 3)::bigint] as aspects
 from mention where run_id = 'r' and mention.published_at >= $since
