@@ -53,7 +53,7 @@ def opened(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             "`vigie upkeep`"
         ) from error
     try:
-        connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
+        connection.execute("set timezone = 'UTC'")
         connection.execute("set lock_configuration = true")
         yield connection
     finally:

@@ -318,9 +318,9 @@ def test_a_spreadsheet_that_opens_the_files_computes_nothing(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     """LibreOffice reads each file and writes it again as CSV: the texts must come back as texts."""
-    office = os.environ.get("VIGIE_SOFFICE") or shutil.which("soffice")
+    office = os.environ.get("SOFFICE") or shutil.which("soffice")
     if office is None:
-        pytest.skip("LibreOffice is not installed (VIGIE_SOFFICE names it elsewhere)")
+        pytest.skip("LibreOffice is not installed (SOFFICE names it elsewhere)")
     for ending in ("csv", "xlsx"):
         to = tmp_path / f"in.{ending}"
         _written(connection, to)
