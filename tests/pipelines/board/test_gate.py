@@ -134,7 +134,7 @@ def test_a_new_password_ends_the_sessions_of_its_account(own_town: Town) -> None
 
 @pytest.mark.parametrize("value", ["", "x", "x.y", "é", "A" * 5000])
 def test_a_made_up_session_opens_nothing(own_town: Town, value: str) -> None:
-    sent = {"cookie": f"vigie_session={value}".encode("utf-8")}
+    sent = {"cookie": f"vigie_session={value}".encode()}
     assert own_town.guest().get("/board/", headers=sent).status_code == 303
 
 
