@@ -20,7 +20,7 @@ PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
         *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
-        *("rules_cli", "alerts_cli", "sql_shell"),
+        *("rules_cli", "alerts_cli", "board_cli", "sql_shell"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -28,6 +28,7 @@ PARTS = {
     "listening": ("listening",),
     "sources": ("sources",),
     "hooks": ("hooks", "link_pages"),
+    "board": ("board",),
     "http": ("http",),
     "budget": ("budget", "limits"),
     "landing": ("landing",),
