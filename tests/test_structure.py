@@ -46,7 +46,7 @@ PARTS = {
     "counts": ("counts",),
     "gaps": ("gaps", "spans"),
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
-    "detect": ("detect", "spreads", "rule_cases"),
+    "detect": ("detect", "spreads", "rule_cases", "late"),
     "baseline": (
         *("baseline", "burst", "surge", "series", "holidays", "rules", "scopes", "outlook"),
     ),
