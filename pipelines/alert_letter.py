@@ -354,6 +354,8 @@ def _reason(occasion: Occasion, spoken: Words) -> str:
     name = occasion.decision.reason
     if name == "first" and occasion.as_of - incident.opened_at >= LATE_OPENING:
         name = "first_late"
+    if incident.late_at and name in ("first", "first_late", "escalation"):
+        return _heard_late(occasion, spoken, name)
     return spoken.say(
         f"reasons.{name}",
         opened=spoken.moment(incident.opened_at),
@@ -363,6 +365,17 @@ def _reason(occasion: Occasion, spoken: Words) -> str:
         limit=OPENINGS_A_DAY,
         id=incident.incident_id[:SHOWN_ID],
     )
+
+
+def _heard_late(occasion: Occasion, spoken: Words, name: str) -> str:
+    """Why, of an alert about a past window that was heard too late to be told in time."""
+    incident = occasion.incident
+    late = spoken.moment(incident.window_ends_at)
+    said = spoken.say("reasons.heard_late", moment=late)
+    if name != "escalation":
+        return said
+    id_ = incident.incident_id[:SHOWN_ID]
+    return f"{spoken.say('reasons.escalation', span=_lasted(occasion, spoken), id=id_)} {said}"
 
 
 def _facts(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
@@ -387,14 +400,14 @@ def _facts(occasion: Occasion, spoken: Words) -> list[tuple[str, str]]:
 
 def _window(incident: Incident, spoken: Words) -> str:
     minutes = incident.alert.window_minutes
-    since = incident.last_fired_at - timedelta(minutes=minutes)
+    since = incident.window_ends_at - timedelta(minutes=minutes)
     is_day = minutes >= 1440
     return spoken.say(
         "figures.window",
         start=spoken.moment(since) if is_day else spoken.time(since),
-        time=spoken.moment(incident.last_fired_at)
+        time=spoken.moment(incident.window_ends_at)
         if is_day
-        else spoken.time(incident.last_fired_at),
+        else spoken.time(incident.window_ends_at),
         minutes=span(minutes, spoken),
     )
 

@@ -109,7 +109,7 @@ def gather(
     alert = incident.alert
     if alert.subject_id is None:
         return Evidence(lately=_coverage(connection, as_of - LATELY, as_of, zone))
-    until = incident.last_fired_at
+    until = incident.window_ends_at
     window: dict[str, Any] = {
         "subject_id": alert.subject_id,
         "scope": alert.scope,

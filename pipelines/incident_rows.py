@@ -59,6 +59,7 @@ class Kept:
     shown: tuple[Shown, ...] = ()
     firing_at: datetime | None = None
     blind_at: datetime | None = None
+    late_at: datetime | None = None
     alarm: Alarm | None = None
     marks: tuple[Mark, ...] = ()
 

@@ -79,7 +79,8 @@ class Incident:
     `alert` is what the rule last said above the level of leaving, `last_fired_at` when, and
     `evaluated_at` when it was last asked. `peak` is what it said at the highest rate. `shown` is
     why the messages of its first and last letters had their tone, as it was told then.
-    `firing_at` is when it last began to fire, `blind_at` when its sources were last not read.
+    `firing_at` is when it last began to fire, `blind_at` when its sources were last not read;
+    `late_at` the end of the past window that it is about, where it was heard too late.
     """
 
     incident_id: str
@@ -97,10 +98,16 @@ class Incident:
     opening_count: int = 0  # how often it began to fire in the last 24 hours
     firing_at: datetime | None = None
     blind_at: datetime | None = None
+    late_at: datetime | None = None
     acked_at: datetime | None = None
     acked_by: str | None = None
     alarm: Alarm | None = None
     marks: tuple[Mark, ...] = ()
+
+    @property
+    def window_ends_at(self) -> datetime:
+        """Where the window ends that `alert` speaks of."""
+        return self.late_at or self.last_fired_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,10 +158,10 @@ def step(
     rules were last run: where that is longer than a warning has to last, it need not last.
     `is_blind`: what is said is not being read, so that silence is no calm and ends nothing.
     """
-    if last is not None and as_of < last.evaluated_at:
+    if last is not None and (as_of < last.evaluated_at or _is_just_opened_late(last, as_of)):
         return last
     level = alert.level if alert else 0.0
-    if last is None or _is_over(last, as_of):
+    if last is None or is_over(last, as_of):
         return _opened(alert, fingerprint, as_of, since_last) if alert and level >= ENTER else last
     seen = _seen(last, alert, as_of) if alert and level >= LEAVE else last
     seen = replace(seen, evaluated_at=as_of)
@@ -164,7 +171,13 @@ def step(
     return replace(seen, state=state, resolved_at=resolved_at)
 
 
-def _is_over(last: Incident, as_of: datetime) -> bool:
+def _is_just_opened_late(last: Incident, as_of: datetime) -> bool:
+    """Whether this moment opened it, of a past window: what the rules say now is not about it."""
+    return last.late_at is not None and last.opened_at == as_of
+
+
+def is_over(last: Incident, as_of: datetime) -> bool:
+    """Whether what comes now begins a new incident, and does not join this one."""
     if last.state == "resolved" and last.resolved_at is not None:
         if last.told is not None and last.told.kind == "unstable":
             return as_of - last.last_fired_at > CALM
@@ -189,6 +202,15 @@ def _opened(alert: Alert, fingerprint: str, as_of: datetime, since_last: timedel
     )
 
 
+def opened_late(alert: Alert, *, fingerprint: str, as_of: datetime, late_at: datetime) -> Incident:
+    """The incident of a window that ended at `late_at` and fires by what was heard since.
+
+    Its course begins at `as_of`, when people can hear of it.
+    """
+    made = _opened(alert, fingerprint, as_of, max(FOR.values()))
+    return replace(made, late_at=late_at)
+
+
 def _seen(last: Incident, alert: Alert, as_of: datetime) -> Incident:
     if last.state == "resolved" and alert.level < ENTER:
         return last
@@ -197,6 +219,7 @@ def _seen(last: Incident, alert: Alert, as_of: datetime) -> Incident:
         severity=max(last.severity, alert.severity, key=RANK.__getitem__),
         last_fired_at=as_of,
         alert=alert,
+        late_at=None,
         peak=max(last.peak, alert, key=rate),
     )
 

@@ -42,6 +42,8 @@ from pipelines.incidents import (
     Kind,
     Mark,
     Told,
+    is_over,
+    opened_late,
     rate,
     step,
     tell,
@@ -90,8 +92,11 @@ def record(
     *,
     settings: Settings,
     as_of: datetime,
+    late: Sequence[tuple[Alert, datetime]] = (),
 ) -> Recorded:
     """Bring the incidents to what the rules said at `as_of`, and put the letters in the outbox.
+
+    `late` is what they say of past windows, with the end of each (`pipelines/late.py`).
 
     One transaction. The same `as_of` again changes nothing; an earlier one neither. Incidents that
     the same people are to hear of at one moment are one letter.
@@ -102,7 +107,10 @@ def record(
         journal = Journal(as_of=as_of)
         after = [
             _marked(before.get(i.fingerprint), i, around, journal)
-            for i in _stepped(before, alerts, settings, as_of, around)
+            for i in (
+                *_stepped(before, alerts, settings, as_of, around),
+                *_late(before, alerts, late, settings, as_of),
+            )
         ]
         after = _with_inhibited(after, around, journal)
         due = _decided(after, around, settings=settings, as_of=as_of)
@@ -134,6 +142,25 @@ def _stepped(
         for name in sorted({*before, *now})
     )
     return [_counted(before.get(i.fingerprint), i, as_of) for i in stepped if i is not None]
+
+
+def _late(
+    before: Mapping[str, Incident],
+    alerts: Sequence[Alert],
+    late: Sequence[tuple[Alert, datetime]],
+    settings: Settings,
+    as_of: datetime,
+) -> list[Incident]:
+    """The incidents of past windows; none of a trouble that there is an incident of, or that the
+    rules speak of now."""
+    known = {name for name, incident in before.items() if not is_over(incident, as_of)}
+    known |= {fingerprint(settings.institution.id, alert) for alert in alerts}
+    named = ((fingerprint(settings.institution.id, alert), alert, at) for alert, at in late)
+    return [
+        _counted(None, opened_late(alert, fingerprint=name, as_of=as_of, late_at=at), as_of)
+        for name, alert, at in named
+        if name not in known
+    ]
 
 
 def _is_about_people(incident: Incident | None) -> bool:

@@ -47,9 +47,10 @@ PARTS = {
     "counts": ("counts",),
     "gaps": ("gaps", "spans"),
     "coverage": ("coverage", "coverage_words", "canaries", "recall"),
-    "detect": ("detect", "spreads", "rule_cases"),
+    "detect": ("detect", "spreads", "rule_cases", "late"),
     "baseline": (
         *("baseline", "burst", "surge", "series", "holidays", "rules", "scopes", "outlook"),
+        *("learnt", "unread"),
     ),
     "backtest": (
         *("backtest", "backtest_page", "backtest_copy", "backtest_rules", "backtest_mentions"),
@@ -75,6 +76,8 @@ PARTS = {
     ),
     "preview": ("preview", "rehearsal"),
     "digest": (
+        "appendix",
+        "crisis",
         "digest",
         "page",
         "brief",

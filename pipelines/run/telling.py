@@ -35,7 +35,7 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
 
     A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
     """
-    from pipelines import detect, handover, notify, warning_round
+    from pipelines import detect, handover, late, notify, warning_round
 
     _refresh_rota(house, now=as_of)
     with warehouse.opened(house.home) as connection:
@@ -43,7 +43,9 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
             log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
             return {"alerts": 0}
         alerts = detect.detect(connection, settings=house.settings, as_of=as_of, keeps=True)
-        notify.record(connection, alerts, settings=house.settings, as_of=as_of)
+        heard = late.alerts(connection, settings=house.settings, as_of=as_of)
+        past = [(each.alert, each.at) for each in heard]
+        notify.record(connection, alerts, settings=house.settings, as_of=as_of, late=past)
         handover.record(connection, settings=house.settings, as_of=as_of)
         warning_round.record(connection, settings=house.settings, as_of=as_of)
     log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
