@@ -154,7 +154,10 @@ class _Desk:
             return
         _begun(self.copy.connection, at - self.step)
         found = notify.record(self.copy.connection, alerts, settings=self.copy.settings, as_of=at)
+        before = self.states
         self.states = frozenset(incident.state for incident in found.incidents) - {"ok"}
+        if self.pulse is not None and not (before | self.states) <= {"resolved"}:
+            self.pulse.forget()
 
     def _alerts(self, at: datetime) -> list[Alert]:
         is_calm = self.states <= {"resolved"}

@@ -28,8 +28,10 @@ from pipelines.warehouse import Connection
 
 WINDOWS = (15, 60, 360, 1440)  # minutes
 A_DAY = timedelta(days=1)
-USUAL = ("day_mean", "negative_share_expected")
-_NOTHING = (0.0,) * len(USUAL)
+A_MINUTE = timedelta(minutes=1)
+PASSED_ON = ("claims", "calls")
+LEAST_SAID = 6  # mentions in a window; of fewer nothing is known to be usual, and rules may speak
+TOGETHER = 500  # series whose hours are held in memory at once
 _FIVE = 300  # seconds: a step of the detector of bursts
 _COMMENT = re.compile(r"--[^\n]*")
 _READS = re.compile(r"\b(?:signal|signal_act|spread)\b")
@@ -63,6 +65,10 @@ class Pulse:
         if day != self.day:
             self.day, self.awake = day, frozenset(self._awake(day))
         return at in self.awake or any(self._speaks(name, at) for name in self.alone)
+
+    def forget(self) -> None:
+        """Look at the day anew: what an incident teaches has changed."""
+        self.day = datetime.min.replace(tzinfo=UTC)
 
     def _speaks(self, name: str, at: datetime) -> bool:
         alerts = detect.evaluate(self.connection, name, as_of=at)
@@ -168,7 +174,7 @@ class _Day:
             ).to_arrow_table()
         finally:
             self.connection.unregister("copied_text")
-        for scope, column in (("claims", "is_claim"), ("calls", "is_call")):
+        for scope, column in zip(PASSED_ON, ("is_claim", "is_call"), strict=True):
             yield from self._most(found.filter(found[column]), scope)
 
     def _most(self, found: pa.Table, scope: str) -> Iterable[pa.Table]:
@@ -226,39 +232,47 @@ class _Day:
         for number, key in enumerate(keys):
             steps = np.where(np.isnan(found[key].expected), np.nan, found[key].level)
             levels[number] = steps[every - 1 :: every][: self.count]
-        known = warehouse.run(self.connection, "signals/pulse_known", {"since": self.day})
-        known_names = {name for (name,) in known.fetchall()}
-        is_known = np.array([name in known_names for name in subjects], dtype=np.bool_)
         where = {subject: number for number, subject in enumerate(subjects)}
         owner = np.array([where[name] for name in rows["subject_id"].to_pylist()], dtype=np.int64)
         burst = _burst(levels, owner, rows)
-        rows = rows.append_column("burst", burst)
-        rows = rows.append_column("is_known", _taken(is_known, owner, pa.bool_()))
-        usual = self._usual()
-        for column, name in enumerate(USUAL):
-            least = [usual.get(s, _NOTHING)[column] * (s in known_names) for s in subjects]
-            rows = rows.append_column(name, _taken(np.array(least), owner, pa.float64()))
+        return self._with_usual(rows.append_column("burst", burst))
+
+    def _with_usual(self, rows: pa.Table) -> pa.Table:
+        """The rows with at least what is usual of them; 0 where that is not known."""
+        pairs, number = _numbered(rows, ("subject_id", "scope"))
+        counts = rows["mention_count"].to_numpy()
+        most = np.zeros(len(pairs), dtype=np.int64)
+        np.maximum.at(most, number, counts)
+        wanted = [
+            place
+            for place, (_, scope) in enumerate(pairs)
+            if scope not in PASSED_ON and most[place] >= LEAST_SAID
+        ]
+        every = np.zeros((25, len(pairs), len(WINDOWS) + 2))
+        for hour in range(25):
+            for first in range(0, len(wanted), TOGETHER):
+                part = wanted[first : first + TOGETHER]
+                every[hour, part] = self._usual([pairs[place] for place in part], hour)
+        where = {pair: place for place, pair in enumerate(pairs)}
+        whole = np.array([where.get((s, "all"), p) for p, (s, _) in enumerate(pairs)], dtype=int)
+        # A moment on the hour is one of the hour that begins with it.
+        hours = (rows["place"].to_numpy() + 1) * (self.step // A_MINUTE) // 60
+        window = np.searchsorted(WINDOWS, rows["window_minutes"].to_numpy())
+        columns = {
+            "expected": every[hours, number, window],
+            "day_mean": every[hours, whole[number], len(WINDOWS) - 1],
+            "negative_share_expected": every[hours, number, len(WINDOWS)],
+            "is_known": every[hours, number, len(WINDOWS) + 1] > 0,
+        }
+        for name, values in columns.items():
+            rows = rows.append_column(name, pa.array(values))
         return rows
 
-    def _usual(self) -> dict[str, tuple[float, ...]]:
-        """At least what is usual of each subject, all through the day: `USUAL`.
-
-        Half of the least of five looks: what is usual changes by hours of 28 days.
-        """
-        found: dict[str, tuple[float, ...]] = {}
-        for hours in (0, 6, 12, 18, 24):
-            at = self.day + timedelta(hours=hours)
-            table = baseline.signals(self.connection, as_of=at, zone=self.zone)
-            for row in table.select(["subject_id", "scope", *USUAL]).to_pylist():
-                if row["scope"] == "all":
-                    halves = tuple((row[name] or 0.0) / 2 for name in USUAL)
-                    before = found.get(row["subject_id"], halves)
-                    found[row["subject_id"]] = tuple(map(min, before, halves))
-        return found
-
-
-def _taken(values: NDArray[Any], owner: NDArray[np.int64], kind: Any) -> pa.Array:
-    return pa.array(values[owner] if len(owner) else [], kind)
+    def _usual(self, series: list[tuple[str, str]], hour: int) -> Floats:
+        at = self.day + timedelta(hours=hour)
+        found = baseline.usual(self.connection, series, minutes=WINDOWS, as_of=at, zone=self.zone)
+        told = np.column_stack([found.least, found.negative_share, found.is_known])
+        return np.where(found.is_known[:, None], told, 0.0)
 
 
 def _burst(levels: Floats, owner: NDArray[np.int64], rows: pa.Table) -> pa.Array:

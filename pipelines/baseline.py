@@ -40,6 +40,9 @@ WINDOWS = (15, 60, 1440)  # minutes, as sql/signals/window.sql cuts them
 
 HISTORY_HOURS = 28 * 24
 WARM_HOURS = 72  # until then, or until WARM_MENTIONS in at least a day: absolute thresholds only
+STRAY_SHARE = 0.05  # of what was heard: what came before it says nothing of since when
+LEAST_KNOWN = 30  # mentions; of fewer only two weeks tell that little is said
+QUIET_HOURS = 14 * 24
 WARM_MENTIONS = 500
 HALF_LIFE_DAYS = 7.0
 NEIGHBOUR_WEIGHT = 0.1  # of the hour before and the hour after
@@ -298,6 +301,50 @@ def band(
     return tuple(low), tuple(high)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What is usual of n series in an hour. `least` (n, windows) is what is expected at least.
+
+    `negative_share` (n,) stays as it is for the hour, and so does whether it `is_known`.
+    """
+
+    least: Floats
+    negative_share: Floats
+    is_known: NDArray[np.bool_]
+
+
+def usual(
+    connection: duckdb.DuckDBPyConnection,
+    series: Sequence[tuple[str, str]],
+    *,
+    minutes: Sequence[int],
+    as_of: datetime,
+    zone: ZoneInfo,
+) -> Usual:
+    """What is usual of windows that end within the hour that begins with `as_of`.
+
+    What is expected goes straight from the beginning of the hour to its end, by the same rates.
+    """
+    hours = clock(as_of, zone)
+    pairs = tuple(dict.fromkeys((*series, *((subject, "all") for subject, _ in series))))
+    history = _history(connection, pairs, hours, as_of)
+    found = rates(history.counts, history.usable, hours)
+    rows = np.array([history.row[pair] for pair in series], dtype=np.int64)
+    whole = np.array([history.row[subject, "all"] for subject, _ in series], dtype=np.int64)
+    ends = (as_of, as_of + timedelta(hours=1))
+    least = [
+        np.minimum(*(window_mean(found, Window(until=e, minutes=m, zone=zone))[rows] for e in ends))
+        for m in minutes
+    ]
+    weight = history.usable * 0.5 ** (hours.age_days / HALF_LIFE_DAYS)
+    scored, negative = ((v * weight).sum(axis=1) for v in (history.scored, history.negative))
+    return Usual(
+        least=np.stack(least, axis=1),
+        negative_share=((negative + 1) / (scored + 4))[rows],
+        is_known=~_is_warming_up(history)[whole],
+    )
+
+
 def _history(
     connection: duckdb.DuckDBPyConnection,
     series: tuple[tuple[str, str], ...],
@@ -405,7 +452,7 @@ def _compared(
             said,
             (counted[rows] + 0.5) / (counted[whole] + 10),
         ),
-        "is_warming_up": _is_warming_up(history)[rows],
+        "is_warming_up": _is_warming_up(history)[whole],
     }
     for name, values in columns.items():
         windows = windows.append_column(name, pa.array(values))
@@ -432,7 +479,17 @@ def _share(name: str, hits: Floats, of: Floats, usual: Floats) -> dict[str, Floa
 
 
 def _is_warming_up(history: History) -> NDArray[np.bool_]:
-    total = (history.counts * history.usable).sum(axis=1)
-    is_rich = (total >= WARM_MENTIONS) & (history.heard_hours >= 24)
-    is_warming_up: NDArray[np.bool_] = ~(is_rich | (history.heard_hours >= WARM_HOURS))
+    """Whether too little is known of each series to say what is usual, (n,).
+
+    What came long before the rest does not count as being heard: of a subject whose collection
+    begins late, a few strays were there before.
+    """
+    calm = history.counts * history.usable
+    so_far = calm.cumsum(axis=1)
+    total = so_far[:, -1]
+    regular = HISTORY_HOURS - (so_far < np.maximum(STRAY_SHARE * total, 1)[:, None]).sum(axis=1)
+    is_rich = (total >= WARM_MENTIONS) & (regular >= 24)
+    is_long = regular >= (1 - STRAY_SHARE) * WARM_HOURS
+    is_told = (total >= LEAST_KNOWN) | (history.heard_hours >= QUIET_HOURS)
+    is_warming_up: NDArray[np.bool_] = ~(is_rich | is_long & is_told)
     return is_warming_up

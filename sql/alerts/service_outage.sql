@@ -11,8 +11,9 @@
 --   complaint is what the models take for one.
 -- Inhibited by: volume_surge
 -- Asleep unless: starts_with(scope, 'service:') and (window_minutes = 60 or
---   window_minutes = 1440 and day_mean < small_place_day_mean)
---   and author_count >= least_people and mention_count >= least(least_complaints, cold_complaints)
+--   window_minutes = 1440 and day_mean < small_place_day_mean) and author_count >= least_people
+--   and mention_count >= times_expected * expected
+--   and mention_count >= least(least_complaints, cold_complaints)
 -- Label fr: Plaintes sur un service
 -- Label en: Complaints about a service
 -- Headline fr: {observed} plaintes en {window} (attendu {expected})

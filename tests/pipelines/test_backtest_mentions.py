@@ -178,6 +178,10 @@ def test_every_count_of_the_pulse_is_at_least_what_rules_see(copy: Copy) -> None
             for name in ("mention_count", "author_count", "negative_count"):
                 assert seen[name] >= row[name]
             assert seen["negative_share_low"] >= (row["negative_share_low"] or 0) - 1e-9
+            for name in ("expected", "negative_share_expected"):
+                assert seen[name] <= (row[name] if row[name] is not None else 1e9) + 1e-9
+            if row["scope"] == "all":
+                assert seen["day_mean"] <= row["day_mean"] + 1e-9
             if row["burst"] and row["scope"] == "all":
                 assert seen["burst"] == pytest.approx(row["burst"])
 
