@@ -50,15 +50,15 @@ def pack(kept: Kept) -> bytes:
         learnt=found.rate.tobytes() if found else None,
         numbers=(found.spread, found.day_spread, found.doubt, found.day_mean)
         if found
-        else (0, 0, 0, 0),
+        else (0.0, 0.0, 0.0, 0.0),
         tails=[
-            (t.maxima.tobytes(), t.over, t.share, t.shape, t.scale) if t else None
+            (t.maxima.tobytes(), *map(float, (t.over, t.share, t.shape, t.scale))) if t else None
             for t in (found.tails if found else ())
         ],
         means=kept.means.tobytes(),
         owed=kept.owed.tobytes(),
         heard=np.packbits(kept.heard).tobytes(),
-        silence=kept.silence,
+        silence=float(kept.silence),
     )
     return zlib.compress(msgspec.msgpack.encode(packed), 1)
 

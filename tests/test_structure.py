@@ -49,6 +49,7 @@ PARTS = {
     "detect": ("detect", "spreads", "rule_cases"),
     "baseline": (
         *("baseline", "burst", "surge", "series", "holidays", "rules", "scopes", "outlook"),
+        *("learnt", "unread", "gains"),
     ),
     "backtest": ("backtest", "backtest_page"),
     "notify": (
