@@ -52,6 +52,7 @@ RATE_FLOOR = 0.02  # mentions an hour: what has never been said may be said once
 SCORE_LIMIT = 300.0
 WILSON_Z = 2.576  # 99 % two-sided
 INTERVAL = (0.025, 0.975)
+TOGETHER = 500  # subjects whose hours are held in memory at once, about 150 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -256,10 +257,27 @@ class History:
 def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: ZoneInfo) -> pa.Table:
     """Each window with what was expected of it: what the rules of sql/alerts read as `signal`.
 
-    One row per window, subject and scope in which anything was said in the 24 hours before
-    `as_of`. Reads nothing that was published at or after `as_of`.
+    One row per window and subject in which anything was said in the 24 hours before `as_of`, and
+    per scope of which enough was (sql/signals/window.sql). Of a subject of fewer than five mentions
+    what was expected is null: no rule speaks of so few. Nothing published at or after `as_of` is
+    read.
     """
     windows = warehouse.run(connection, "signals/window", {"as_of": as_of}).to_arrow_table()
+    judged = windows.filter(windows["is_judged"]).drop(["is_judged"])
+    quiet = windows.filter(pc.invert(windows["is_judged"])).drop(["is_judged"])
+    names = sorted(set(judged["subject_id"].to_pylist()))
+    made = [_quiet(connection, quiet, as_of)]
+    for first in range(0, max(len(names), 1), TOGETHER):
+        part = pa.array(names[first : first + TOGETHER], pa.string())
+        ours = judged.filter(pc.is_in(judged["subject_id"], part))
+        made.append(_judged(connection, ours, as_of=as_of, zone=zone))
+    return pa.concat_tables(made, promote_options="default")
+
+
+def _judged(
+    connection: duckdb.DuckDBPyConnection, windows: pa.Table, *, as_of: datetime, zone: ZoneInfo
+) -> pa.Table:
+    """The windows of some subjects with their baseline."""
     hours = clock(as_of, zone)
     pairs = zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True)
     history = _history(connection, tuple(dict.fromkeys(pairs)), hours, as_of)
@@ -277,6 +295,18 @@ def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: Zon
     return pa.concat_tables(parts)
 
 
+def _quiet(connection: duckdb.DuckDBPyConnection, windows: pa.Table, as_of: datetime) -> pa.Table:
+    """The windows of subjects too quiet to be judged: all that is known is how long of them."""
+    rows = warehouse.run(connection, "signals/known", {"as_of": as_of}).fetchall()
+    warm = {
+        subject: HISTORY_HOURS - hour >= WARM_HOURS
+        or (total >= WARM_MENTIONS and HISTORY_HOURS - hour >= 24)
+        for subject, hour, total in rows
+    }
+    warming = [not warm.get(subject, False) for subject in windows["subject_id"].to_pylist()]
+    return windows.append_column("is_warming_up", pa.array(warming, pa.bool_()))
+
+
 def band(
     connection: duckdb.DuckDBPyConnection,
     series: tuple[str, str],
@@ -289,7 +319,8 @@ def band(
     Learnt from the 28 days before `as_of`.
     """
     hours = clock(as_of, windows[0].zone)
-    history = _history(connection, (series,), hours, as_of)
+    whole = (series[0], "all")  # says since when the subject is heard
+    history = _history(connection, tuple(dict.fromkeys((series, whole))), hours, as_of)
     found = rates(history.counts, history.usable, hours)
     low: list[float] = []
     high: list[float] = []
@@ -352,13 +383,11 @@ def _history(
     as_of: datetime,
 ) -> History:
     row = {pair: number for number, pair in enumerate(series)}
-    past = warehouse.run(connection, "signals/history", {"as_of": as_of}).to_arrow_table()
-    places = pc.index_in(_series_keys(past), _joined_keys(series))
-    is_ours = pc.is_valid(places).to_numpy(zero_copy_only=False)
-    at = (places.filter(pc.is_valid(places)).to_numpy(), _column(past, "hour_index")[is_ours])
+    past = _past(connection, series, as_of)
+    at = (_column(past, "series"), _column(past, "hour_index"))
     values = np.zeros((3, len(row), HISTORY_HOURS))
     for number, name in enumerate(("mention_count", "scored_count", "negative_count")):
-        values[number][at] = _column(past, name)[is_ours]
+        values[number][at] = _column(past, name)
     first = _first_heard(past, series)
     usable = (np.arange(HISTORY_HOURS) >= first[:, None]).astype(float)
     crises = warehouse.run(connection, "signals/crisis", {"as_of": as_of}).fetchall()
@@ -372,13 +401,19 @@ def _history(
     )
 
 
-def _series_keys(past: pa.Table) -> pa.Array:
-    joined = pc.binary_join_element_wise(past["subject_id"], past["scope"], "\x1f")
-    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
-
-
-def _joined_keys(series: Sequence[tuple[str, str]]) -> pa.Array:
-    return pa.array(["\x1f".join(pair) for pair in series], pa.string())
+def _past(
+    connection: duckdb.DuckDBPyConnection, series: Sequence[tuple[str, str]], as_of: datetime
+) -> pa.Table:
+    columns = {
+        "series": pa.array(range(len(series)), pa.int32()),
+        "subject_id": pa.array([subject for subject, _ in series], pa.string()),
+        "scope": pa.array([scope for _, scope in series], pa.string()),
+    }
+    connection.register("judged_series", pa.table(columns))
+    try:
+        return warehouse.run(connection, "signals/history", {"as_of": as_of}).to_arrow_table()
+    finally:
+        connection.unregister("judged_series")
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:
@@ -388,11 +423,9 @@ def _column(table: pa.Table, name: str) -> NDArray[Any]:
 
 def _first_heard(past: pa.Table, series: Sequence[tuple[str, str]]) -> Ints:
     """The first hour of history in which each series' subject was heard, (n,)."""
-    whole = past.filter(pc.and_(past["is_heard"], pc.equal(past["scope"], "all")))
-    least = whole.group_by("subject_id").aggregate([("hour_index", "min")])
-    heard = dict(
-        zip(least["subject_id"].to_pylist(), least["hour_index_min"].to_pylist(), strict=True)
-    )
+    whole = past.filter(past["is_heard"]).group_by("series").aggregate([("hour_index", "min")])
+    rows = zip(whole["series"].to_pylist(), whole["hour_index_min"].to_pylist(), strict=True)
+    heard = {series[number][0]: hour for number, hour in rows}
     return np.array([heard.get(subject, HISTORY_HOURS) for subject, _ in series], dtype=np.int64)
 
 

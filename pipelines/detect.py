@@ -4,8 +4,8 @@ A rule is one SQL file: its header says what a person should know of it, its fir
 numbers, its columns are those of `pipelines.alert.Alert`. Adding a rule is adding a file. Rules
 read `signal`, the windows of subjects and topics with their baseline, `signal_act`, the same of
 acts and of complaints about a service (scopes with a colon), `spread`, what is passed on
-(`pipelines/spreads.py`), and any table of the warehouse; they are given `$as_of` and must not read
-what was published at or after it.
+(`pipelines/spreads.py`), `engagement`, what is gained by it (`pipelines/gains.py`), and any table
+of the warehouse; they are given `$as_of` and must not read what was published at or after it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import duckdb
 import msgspec
 import pyarrow.compute as pc
 
-from pipelines import spreads, surge, warehouse
+from pipelines import gains, spreads, surge, warehouse
 from pipelines.alert import COLUMNS, Alert
 from pipelines.errors import WarehouseError
 from pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TABLES = ("signal", "signal_act", "spread")
+TABLES = ("signal", "signal_act", "spread", "engagement")
 
 
 def detect(
@@ -63,6 +63,7 @@ def read(
         found.filter(pc.invert(is_act)),
         found.filter(is_act),
         spreads.signals(connection, as_of=as_of),
+        gains.signals(connection, as_of=as_of),
     )
     for name, table in zip(TABLES, tables, strict=True):
         connection.register(name, table)

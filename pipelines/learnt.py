@@ -50,17 +50,18 @@ def pack(kept: Kept) -> bytes:
         learnt=found.rate.tobytes() if found else None,
         numbers=(found.spread, found.day_spread, found.doubt, found.day_mean, found.hours)
         if found
-        else (0, 0, 0, 0, 0),
-        tails=[
-            (t.maxima.tobytes(), t.over, t.share, t.shape, t.scale) if t else None
-            for t in (found.tails if found else ())
-        ],
+        else (0.0, 0.0, 0.0, 0.0, 0.0),
+        tails=[_packed_tail(t) if t else None for t in (found.tails if found else ())],
         means=kept.means.tobytes(),
         owed=kept.owed.tobytes(),
         heard=np.packbits(kept.heard).tobytes(),
         silence=float(kept.silence),
     )
     return zlib.compress(msgspec.msgpack.encode(packed), 1)
+
+
+def _packed_tail(t: Tail) -> tuple[bytes, float, float, float, float]:
+    return t.maxima.tobytes(), float(t.over), float(t.share), float(t.shape), float(t.scale)
 
 
 def unpack(packed: bytes) -> Kept:

@@ -7,6 +7,8 @@ A case gives rows and says which alerts the rule makes of them:
     given = [{ … }]      # rows of `signal`; what is left out stands in `SIGNAL`
     acts = [{ … }]       # rows of `signal_act`
     spread = [{ … }]     # rows of `spread`
+    engagement = [{ … }] # rows of `engagement`
+    heard = [{ … }]      # days of a source: source, counts (mentions a day, the last one first)
     said = [{ … }]       # mentions: minutes (ago), text, author, acts, act_p, risk
     readings = [{ … }]   # of sources: source, from, to and every (minutes ago), accepted, status
     expected = [{ … }]   # one row an alert, by subject and scope; only the named columns count
@@ -101,9 +103,31 @@ SAID: dict[str, Any] = {
     "risk": "information",
     "is_own": False,
 }
-_DEFAULTS = {"signal": SIGNAL, "signal_act": ACT, "spread": SPREAD}
-_GIVEN = {"signal": "given", "signal_act": "acts", "spread": "spread"}
-_KEYS = {"name", "given", "acts", "spread", "said", "readings", "expected"}
+ENGAGEMENT: dict[str, Any] = {
+    "subject_id": "eau",
+    "gained_count": 40.0,
+    "expected": 20.0,
+    "low": 0.0,
+    "high": 60.0,
+    "score": 0.5,
+    "top_share": 0.3,
+    "message_count": 8,
+    "message_ids": ["m1"],
+    "is_warming_up": False,
+}
+_DEFAULTS = {
+    "signal": SIGNAL,
+    "signal_act": ACT,
+    "spread": SPREAD,
+    "engagement": ENGAGEMENT,
+}
+_GIVEN = {
+    "signal": "given",
+    "signal_act": "acts",
+    "spread": "spread",
+    "engagement": "engagement",
+}
+_KEYS = {"name", "said", "readings", "heard", "expected", *_GIVEN.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +211,16 @@ def give(connection: duckdb.DuckDBPyConnection, case: Mapping[str, Any]) -> None
     for name, schema in schemas.items():
         rows = [_DEFAULTS[name] | row for row in case.get(_GIVEN[name], ())]
         connection.register(name, pa.Table.from_pylist(rows, schema=schema))
-    for name in sorted({"mastodon", "presse"} | {r["source"] for r in case.get("readings", ())}):
+    for name in sorted(
+        {"mastodon", "presse"}
+        | {r["source"] for key in ("readings", "heard") for r in case.get(key, ())}
+    ):
         connection.execute("insert into source_block values ($name, 'x', 5, 180)", {"name": name})
     for reading in case.get("readings", ()):
         for minutes in range(reading["to"], reading["from"] + 1, reading["every"]):
             _read(connection, reading, minutes)
+    for days in case.get("heard", ()):
+        _hear(connection, days)
     for number, row in enumerate(case.get("said", ())):
         _say(connection, SAID | row, number)
 
@@ -216,6 +245,19 @@ def _read(connection: duckdb.DuckDBPyConnection, reading: Mapping[str, Any], min
         " $accepted, $accepted, 0, 0, 0, 0, false, null, null, null, null, $until",
         row,
     )
+
+
+def _hear(connection: duckdb.DuckDBPyConnection, days: Mapping[str, Any]) -> None:
+    """The hours of a source, each day's mentions in its first hour, all read whole."""
+    last = AS_OF.replace(minute=0)
+    for day, count in enumerate(days["counts"]):
+        for hour in range(24):
+            row = {"source": days["source"], "at": last - timedelta(hours=24 * day + 24 - hour)}
+            connection.execute(
+                "insert into source_hour select $source, 'x', $at, 3600, 3600, 0, 0, 12, 0, 0, 0,"
+                " $count, $count, 0, null, null",
+                row | {"count": count if hour == 0 else 0},
+            )
 
 
 def _say(connection: duckdb.DuckDBPyConnection, said: Mapping[str, Any], number: int) -> None:

@@ -1,6 +1,7 @@
 """What a rule may be about within a subject, by its id in `scope`, and how people call it.
 
-`all`, a topic id (`T09`), `act:gather`, `risk:illicit`, or `service:water`: complaints about it.
+`all`, a topic id (`T09`), `act:gather`, `risk:illicit`, `service:water`: complaints about it,
+or `question:water`: questions about it (a service or a topic).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ _WORDS = {
     "act:gather": {"fr": "Appels à se rassembler", "en": "Calls to gather"},
     "risk:illicit": {"fr": "Contenus présumés illicites", "en": "Suspected illicit content"},
 }
+_QUESTIONS = {"fr": "Questions :", "en": "Questions:"}
 
 
 @lru_cache(maxsize=256)
@@ -26,6 +28,9 @@ def label(scope: str, locale: str) -> str:
     kind, _, name = scope.partition(":")
     if kind == "service" and name in _services():
         return str(lexicons.described(f"aspects/{name}")["label"][locale])
+    if kind == "question":
+        about = label(f"service:{name}" if name in _services() else name, locale)
+        return f"{_QUESTIONS[locale]} {about}"
     topic = next((t for t in taxonomy() if t.id == scope), None)
     if topic is None:
         return scope

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -203,9 +204,10 @@ class _Moment:
         self.heard = np.full(len(keys), int(whole.timestamp()) // 3600)
         for number, hour in _rows(connection, "heard", span):
             self.heard[number] = hour
-        self.steps, self.stamps = self._recent()
 
-    def _recent(self) -> tuple[Floats, list[str]]:
+    @cached_property
+    def recent(self) -> tuple[Floats, list[str]]:
+        """The steps that are judged with those that judging looks back on, and the stamps."""
         steps, past, is_read = self.values(self.start, self.start, self.as_of)
         before = is_read[:, : RECENT_HOURS * AN_HOUR].sum(axis=1)
         stamps = [f"{count}/{read}" for count, read in zip(past, before, strict=True)]
@@ -254,15 +256,15 @@ class _Moment:
 
 def _known(moment: _Moment, *, keeps: bool) -> dict[int, Kept]:
     """What is known of each series at the beginning of the day: what was kept, or learnt now."""
-    day_on = moment.midnight.date()
+    day_on, (_, stamps) = moment.midnight.date(), moment.recent
     kept = learnt.load(moment.connection, day_on)
-    known = {n: k.kept for n, k in kept.items() if k.stamp == moment.stamps[n]}
+    known = {n: k.kept for n, k in kept.items() if k.stamp == stamps[n]}
     missing = [n for n in range(len(moment.keys)) if n not in known]
     if not missing:
         return known
     fresh = dict(zip(missing, _learn(moment, missing), strict=True))
     if keeps:
-        made = [Known(stamp=moment.stamps[n], kept=fresh[n]) for n in missing]
+        made = [Known(stamp=stamps[n], kept=fresh[n]) for n in missing]
         learnt.save(moment.connection, day_on, [moment.keys[n] for n in missing], made)
     return known | fresh
 
@@ -297,7 +299,7 @@ def _kept(
 
 
 def _levels(moment: _Moment, kept: Kept, number: int) -> Levels:
-    series = Series(start=moment.start, minutes=FINEST, values=moment.steps[number])
+    series = Series(start=moment.start, minutes=FINEST, values=moment.recent[0][number])
     return Watch(series, moment.zone).resumed(kept)
 
 

@@ -50,7 +50,7 @@ PARTS = {
     "detect": ("detect", "spreads", "rule_cases", "late"),
     "baseline": (
         *("baseline", "burst", "surge", "series", "holidays", "rules", "scopes", "outlook"),
-        *("learnt", "unread"),
+        *("learnt", "unread", "gains"),
     ),
     "backtest": (
         *("backtest", "backtest_page", "backtest_copy", "backtest_rules", "backtest_mentions"),

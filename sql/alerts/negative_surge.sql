@@ -1,12 +1,15 @@
 -- Rule: negative_surge
--- Version: 1
+-- Version: 2
 -- Severity: warning
 -- Window: 60 minutes; 24 hours where few people speak
--- Purpose: a far greater share of negative messages about a subject than usual, at any volume.
+-- Purpose: a far greater share of negative messages about a subject than usual, at any volume, or a
+--   burst of them.
 -- Grain: one row per subject that is above, or has not yet left, the threshold.
 -- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
 -- Units: observed, expected, low and high are negative texts in the window, copies counted once;
 --   shares are of the texts whose tone is known.
+--   Where enough negative messages come every day, their number is judged by the detector of bursts
+--   too (`negative_burst`), and the share itself, not its bound, has to stand out.
 -- Caveat: the bound is Wilson's at 99 %, so a few angry messages are not enough.
 -- Inhibited by: volume_surge
 -- Asleep unless: scope = 'all' and (window_minutes = 60 or
@@ -51,11 +54,18 @@ graded as (
             * (1 - signal.negative_share_expected)
         ) as half_width,
         least(
-            signal.negative_share_low
-            / if(
-                signal.is_warming_up,
-                thresholds.cold_share,
-                signal.negative_share_expected + thresholds.margin
+            greatest(
+                signal.negative_share_low
+                / if(
+                    signal.is_warming_up,
+                    thresholds.cold_share,
+                    signal.negative_share_expected + thresholds.margin
+                ),
+                least(
+                    coalesce(signal.negative_burst, 0),
+                    signal.negative_share
+                    / (signal.negative_share_expected + thresholds.margin)
+                )
             ),
             signal.mention_count / thresholds.least_mentions,
             signal.author_count / thresholds.least_authors,
@@ -71,7 +81,7 @@ graded as (
 
 select
     'negative_surge' as rule_id,
-    '1' as rule_version,
+    '2' as rule_version,
     graded.subject_id,
     graded.scope,
     'warning' as severity,

@@ -1,5 +1,5 @@
 -- Rule: service_outage
--- Version: 1
+-- Version: 2
 -- Severity: warning
 -- Window: 60 minutes; 24 hours where few people speak
 -- Purpose: far more complaints about one public service than usual: it may be down.
@@ -7,6 +7,7 @@
 -- Reads: signal, signal_act (made by pipelines/baseline.py). Read by: pipelines/detect.py.
 -- Units: observed, expected, low and high are complaints in the window, copies included; shares
 --   are of the texts of the window that complain of the service, copies counted once.
+--   Where a service is complained of often every day, `burst` is its own level (pipelines/burst.py).
 -- Caveat: some twenty services are looked at each time, so each must be rarer than a surge. A
 --   complaint is what the models take for one.
 -- Inhibited by: volume_surge
@@ -60,7 +61,7 @@ graded as (
                 when signal_act.is_warming_up
                     then signal_act.mention_count / thresholds.cold_complaints
                 else least(
-                    signal_act.score / thresholds.enter_score,
+                    coalesce(signal_act.burst, signal_act.score / thresholds.enter_score),
                     signal_act.mention_count / greatest(
                         thresholds.least_complaints,
                         thresholds.times_expected * signal_act.expected
@@ -81,7 +82,7 @@ graded as (
 
 select
     'service_outage' as rule_id,
-    '1' as rule_version,
+    '2' as rule_version,
     graded.subject_id,
     graded.scope,
     'warning' as severity,

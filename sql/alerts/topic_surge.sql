@@ -1,5 +1,5 @@
 -- Rule: topic_surge
--- Version: 1
+-- Version: 2
 -- Severity: warning; critical for T20 (crisis and civil safety)
 -- Window: 60 minutes; 24 hours where few people speak
 -- Purpose: a sensitive topic is spoken of far more than usual, in number and in share.
@@ -7,6 +7,7 @@
 -- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
 -- Units: observed, expected, low and high are mentions of the topic in the window, copies
 --   included; shares are of the texts of the window that are of the topic, copies counted once.
+--   Where enough is said of a topic every day, `burst` is its own level (pipelines/burst.py).
 -- Caveat: twenty topics are looked at each time, so each must be rarer than a surge of volume. A
 --   danger (T20) is told from fewer mentions: it takes priority over every other topic.
 -- Inhibited by: volume_surge
@@ -79,7 +80,7 @@ graded as (
             case
                 when measured.is_warming_up then measured.mention_count / measured.cold_mentions
                 else least(
-                    measured.score / measured.enter_score,
+                    coalesce(measured.burst, measured.score / measured.enter_score),
                     measured.mention_count
                     / greatest(measured.enter_count, measured.times_expected * measured.expected),
                     measured.topic_share_low / (measured.topic_share_expected + measured.margin)
@@ -91,7 +92,7 @@ graded as (
 
 select
     'topic_surge' as rule_id,
-    '1' as rule_version,
+    '2' as rule_version,
     graded.subject_id,
     graded.scope,
     graded.severity,

@@ -1,12 +1,20 @@
 -- Purpose: what was said in the windows that end at $as_of, for rules to compare with a baseline.
 -- Grain: one row per window (15, 60, 1440 minutes), subject and scope ('all' or one of `scopes`) in
---   which anything was said.
+--   which anything was said. `is_judged`: often enough in a day for a rule to speak of it; a scope
+--   that is not has no row.
 -- Reads: mention_scored, mention (only the last day of each). Read by: pipelines/baseline.py.
 -- Units: `mention_count` is raw; `text_count` counts copies (same text_hash) once, and so do the
 --   counts of tone. `author_count` is distinct pseudonyms, for a medium its site.
 -- Caveat: a post dated to the day only counts in the window of a day. Authors are counted per
 --   scope and nothing but the number leaves; no row here pairs one with a topic.
-with spoken as (
+with thresholds as (
+    select
+        5 as least_said, -- in a day: 0.6 of the fewest that any rule asks for
+        2 as least_beside, -- of a scope, where so much is said that its share may make it critical
+        20 as much_said
+),
+
+spoken as (
     select
         mention_id,
         text_hash,
@@ -116,23 +124,40 @@ told as (
         ) filter (where sentiment = 'negative') as negative_message_ids
     from said
     group by all
+),
+
+weighed as (
+    select
+        told.*,
+        max(told.mention_count) over (partition by told.subject_id, told.scope) as day_count,
+        max(told.mention_count) filter (where told.scope = 'all') over (
+            partition by told.subject_id
+        ) as subject_count
+    from told
 )
 
 select
-    told.window_minutes,
-    told.subject_id,
-    told.scope,
-    told.mention_count,
-    told.text_count,
+    weighed.window_minutes,
+    weighed.subject_id,
+    weighed.scope,
+    weighed.mention_count,
+    weighed.text_count,
     voices.author_count,
-    told.scored_count,
-    told.negative_count,
-    told.message_ids[1:3] as message_ids,
-    coalesce(told.negative_message_ids[1:3], []) as negative_message_ids
-from told
+    weighed.scored_count,
+    weighed.negative_count,
+    weighed.message_ids[1:3] as message_ids,
+    coalesce(weighed.negative_message_ids[1:3], []) as negative_message_ids,
+    weighed.day_count >= thresholds.least_said
+    or (
+        weighed.day_count >= thresholds.least_beside
+        and weighed.subject_count >= thresholds.much_said
+    ) as is_judged
+from weighed
+cross join thresholds
 inner join voices
     on
-        told.window_minutes = voices.window_minutes
-        and told.subject_id = voices.subject_id
-        and told.scope = voices.scope
-order by told.window_minutes, told.subject_id, told.scope;
+        weighed.window_minutes = voices.window_minutes
+        and weighed.subject_id = voices.subject_id
+        and weighed.scope = voices.scope
+where weighed.scope = 'all' or is_judged
+order by weighed.window_minutes, weighed.subject_id, weighed.scope;

@@ -5,8 +5,8 @@
 -- Units: times are UTC; `day_on` is the day at the institution; shares and `p_…` are 0..1.
 -- Caveat: holds no author, on purpose: a message has a topic, a person never has one. Readers of
 --   tone and volume leave out `is_own`, what the institution itself posted. `scopes` is what an
---   alert may be about: topic ids, act:claim, act:gather, risk:illicit, and service:… of what is
---   complained of; sql/writes/refresh_hourly.sql counts the same. Filter on `published_at`, not on
+--   alert may be about: topic ids, act:claim, act:gather, risk:illicit, service:… of what is
+--   complained of, question:… of what is asked about (a topic or a service); sql/writes/refresh_hourly.sql counts the same. Filter on `published_at`, not on
 --   `day_on`: only the former lets DuckDB skip the rest of history.
 create or replace view mention_scored as
 select
@@ -61,6 +61,20 @@ select
     list_concat(
         coalesce(score.topics, []),
         if(list_contains(score.acts, 'claim'), ['act:claim'], []),
+        if(
+            list_contains(score.acts, 'question'),
+            list_transform(
+                list_distinct(list_concat(
+                    coalesce(score.topics, []),
+                    list_transform(
+                        coalesce(score.aspects, []),
+                        lambda a: split_part(a, ':', 1)  -- noqa: RF02
+                    )
+                )),
+                lambda about: 'question:' || about  -- noqa: RF02
+            ),
+            []
+        ),
         if(list_contains(score.acts, 'gather'), ['act:gather'], []),
         if(score.risk = 'illicit suspected', ['risk:illicit'], []),
         list_transform(

@@ -16,6 +16,20 @@ with counted as (
         list_prepend('all', list_concat(
             coalesce(score.topics, []),
             if(list_contains(score.acts, 'claim'), ['act:claim'], []),
+            if(
+                list_contains(score.acts, 'question'),
+                list_transform(
+                    list_distinct(list_concat(
+                        coalesce(score.topics, []),
+                        list_transform(
+                            coalesce(score.aspects, []),
+                            lambda a: split_part(a, ':', 1)  -- noqa: RF02
+                        )
+                    )),
+                    lambda about: 'question:' || about  -- noqa: RF02
+                ),
+                []
+            ),
             if(list_contains(score.acts, 'gather'), ['act:gather'], []),
             if(score.risk = 'illicit suspected', ['risk:illicit'], []),
             list_transform(
