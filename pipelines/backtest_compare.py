@@ -110,7 +110,15 @@ def _utc(text: str) -> datetime:
 
 
 def judged(connection: Connection, *, since: datetime, until: datetime) -> list[Mark]:
-    """The incidents of a span that moderators have judged, right or false."""
+    """The incidents of a span that moderators have judged, right or false.
+
+    None where the warehouse is of a version that kept no judgements: it is not changed for it.
+    """
+    asked = (
+        "select count(*) from duckdb_tables() where table_name in ('alert_evidence', 'alert_label')"
+    )
+    if connection.execute(asked).fetchone() != (2,):
+        return []
     found = quality.read(connection, as_of=until)
     return [
         Mark(at=each.opened_at.astimezone(UTC), is_right=each.is_right, rule_id=each.rule_id)
