@@ -274,7 +274,7 @@ def tell(
     if incident.severity == "warning" and is_quiet(as_of, zone):
         return _no("quiet_hours")
     if incident.state == "resolved":
-        return _held(_tell_the_end(last), incident, as_of, around)
+        return _held(_tell_the_end(last, incident, zone), incident, as_of, around)
     if to := _escalation(incident, as_of, around):
         return Decision(reason="escalation", is_sent=True, to=to)
     return _held(_tell_the_course(last, incident, as_of, around), incident, as_of, around)
@@ -288,9 +288,12 @@ def _yes(reason: str) -> Decision:
     return Decision(reason=reason, is_sent=True)
 
 
-def _tell_the_end(last: Told | None) -> Decision:
+def _tell_the_end(last: Told | None, incident: Incident, zone: ZoneInfo) -> Decision:
     if last is None:
-        return _yes("held_for_morning")
+        ends = (incident.firing_at or incident.opened_at, incident.resolved_at)
+        was_quiet = any(at and is_quiet(at, zone) for at in ends)
+        is_held = was_quiet or incident.severity == "critical"
+        return _yes("held_for_morning") if is_held else _no("over_untold")
     if last.kind not in ("firing", "update"):
         return _no(f"already_{last.kind}")
     return _yes("resolved")

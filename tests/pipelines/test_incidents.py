@@ -14,6 +14,8 @@ from pipelines.incidents import Around, Decision, Incident, Told, is_quiet, step
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
+MIDNIGHT = datetime(2026, 11, 19, 23, 0, tzinfo=UTC)
+HELD = "held_for_morning"
 STEP = timedelta(minutes=5)
 MINUTE = timedelta(minutes=1)
 
@@ -231,7 +233,7 @@ def decided(last: Told | None, what: Incident, *, hours: float = 1, **around: An
         (told(severity="critical"), incident(severity="critical"), 4, "repeat"),
         (told(kind="resolved"), incident(), 1, "back_again"),
         (told(), incident(state="resolved", resolved_at=NOON), 1, "resolved"),
-        (None, incident(state="resolved", resolved_at=NOON), 1, "held_for_morning"),
+        (None, incident(state="resolved", resolved_at=NOON, firing_at=MIDNIGHT), 1, HELD),
         (told(), incident(opening_count=5), 1, "unstable"),
         (told(kind="inhibited"), incident(), 1, "first"),
     ],
@@ -247,6 +249,7 @@ def test_people_are_told(last: Told | None, what: Incident, hours: float, reason
         (None, incident(state="ok"), 0, "not_confirmed"),
         (None, incident(), 12, "quiet_hours"),
         (told(), incident(), 12, "quiet_hours"),
+        (None, incident(state="resolved", resolved_at=NOON), 1, "over_untold"),
         (told(), incident(), 8, "unchanged"),
         (told(severity="critical"), incident(severity="critical"), 3.9, "unchanged"),
         (told(), incident(state="cooling", peak=alert(observed=99.0)), 1, "cooling"),

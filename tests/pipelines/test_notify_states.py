@@ -555,6 +555,22 @@ def test_that_nobody_is_on_call_stands_in_the_subject_of_every_letter_but_the_la
     assert words in _plain_subject(town)
 
 
+def test_a_warning_of_the_day_that_ends_before_its_mail_could_leave_is_not_told_as_of_the_night(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    for n in range(12):
+        at = AS_OF + (40 * MINUTE if n % 2 else 0 * MINUTE) - timedelta(seconds=n)
+        connection.execute(
+            "insert into outbox values (?, 'other', 'update', 'x', 'email', ?, 'm', 'x', ?, 0, ?,"
+            " ?, null, null)",
+            [f"k{n}", MODERATOR, at, at, at],
+        )
+    lived(connection, town, lambda minute: [alert()] if minute < 20 else [], until=150)
+    changes = connection.execute("select state_to from incident_event order by changed_at")
+    assert changes.fetchall() == [("pending",), ("firing",), ("cooling",), ("resolved",)]
+    assert [why for _, why, _ in told(connection) if why != "x"] == []
+
+
 def _plain_subject(town: Settings) -> str:
     """The subject at the change of shift after which nobody is on call."""
     return handover.letter((), settings=town, changed_at=AS_OF).subject
