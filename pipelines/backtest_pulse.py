@@ -34,7 +34,7 @@ LEAST_SAID = 6  # mentions in a window; of fewer nothing is known to be usual, a
 TOGETHER = 500  # series whose hours are held in memory at once
 _FIVE = 300  # seconds: a step of the detector of bursts
 _COMMENT = re.compile(r"--[^\n]*")
-_READS = re.compile(r"\b(?:signal|signal_act|spread)\b")
+_READS = re.compile(r"\b(?:signal|signal_act|spread|engagement)\b")
 Seconds = NDArray[np.float64]
 
 

@@ -10,6 +10,9 @@
 --   distinct texts are asked for besides. Shares are of the texts of the window.
 -- Caveat: a question is what the models take for one; a reproach with a question mark may be.
 -- Inhibited by: volume_surge
+-- Asleep unless: starts_with(scope, 'question:') and (window_minutes = 60 or
+--   window_minutes = 1440 and day_mean < small_place_day_mean) and author_count >= least_people
+--   and mention_count >= least(least_questions, cold_questions)
 -- Joins: 120 minutes
 -- Label fr: Questions en nombre
 -- Label en: Many questions
