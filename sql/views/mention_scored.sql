@@ -6,7 +6,7 @@
 -- Caveat: holds no author, on purpose: a message has a topic, a person never has one. Readers of
 --   tone and volume leave out `is_own`, what the institution itself posted. `scopes` is what an
 --   alert may be about: topic ids, act:claim, act:gather, risk:illicit, and service:… of what is
---   complained of; sql/writes/refresh_hourly.sql counts the same. Filter on `published_at`, not on
+--   complained of. Filter on `published_at`, not on
 --   `day_on`: only the former lets DuckDB skip the rest of history.
 create or replace view mention_scored as
 select
