@@ -327,8 +327,11 @@ def _window(incident: Incident, spoken: Words) -> str:
 
 def _counted(occasion: Occasion, spoken: Words) -> str:
     alert = occasion.incident.alert
+    # With neither a usual nor a share it is a group of copies: its people are not the subject's.
+    is_group = alert.expected is None and alert.share is None
+    heard = sum(occasion.evidence.networks.values())
     counts = [
-        ("mentions", sum(occasion.evidence.networks.values())),
+        ("mentions", round(alert.observed) if is_group else heard),
         ("texts", alert.text_count),
         ("authors", alert.author_count),
     ]
