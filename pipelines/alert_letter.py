@@ -414,8 +414,10 @@ def _window(incident: Incident, spoken: Words) -> str:
 
 def counted(alert: Alert, mentions: Mapping[str, int], spoken: Words) -> str:
     """How many mentions, texts and people were counted; `mentions` by network."""
+    # With neither a usual nor a share it is a group of copies: its people are not the subject's.
+    is_group = alert.expected is None and alert.share is None
     counts = [
-        ("mentions", sum(mentions.values())),
+        ("mentions", round(alert.observed) if is_group else sum(mentions.values())),
         ("texts", alert.text_count),
         ("authors", alert.author_count),
     ]

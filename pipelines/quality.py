@@ -5,7 +5,7 @@ of a rule by one factor: an alert whose level never reached it would not have be
 reckoned on the stored alerts, keeps every one that was right, and changes nothing by itself.
 
 Known gaps: what was never told cannot be judged, so no threshold is proposed that is lower, and
-no recall is known; `vigie backtest` replays a changed rule over the stored days.
+no recall is known. The rule itself is not run again on the stored days.
 """
 
 from __future__ import annotations

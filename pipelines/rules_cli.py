@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,7 @@ rules_app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Alert rules: list them, run the cases beside each (docs/alerts.md).",
 )
-Locale = Annotated[str, typer.Option(help="fr or en: the language of the labels.")]
+Locale = Annotated[Literal["fr", "en"], typer.Option(help="The language of the labels.")]
 
 
 @rules_app.command("list")
@@ -24,7 +24,7 @@ def list_(locale: Locale = "fr") -> None:
     rows = []
     for name in rules.names():
         rule = rules.read(name)
-        label = rule.say("Label", "en" if locale == "en" else "fr")
+        label = rule.say("Label", locale)
         rows.append((name, rule.version, label, rule.severity, rule.window, rule.tells))
     out.print(table(("rule", "version", "label", "severity", "window", "told to"), rows))
 

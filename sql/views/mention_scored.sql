@@ -6,8 +6,8 @@
 -- Caveat: holds no author, on purpose: a message has a topic, a person never has one. Readers of
 --   tone and volume leave out `is_own`, what the institution itself posted. `scopes` is what an
 --   alert may be about: topic ids, act:claim, act:gather, risk:illicit, service:… of what is
---   complained of, question:… of what is asked about (a topic or a service); sql/writes/refresh_hourly.sql counts the same. Filter on `published_at`, not on
---   `day_on`: only the former lets DuckDB skip the rest of history.
+--   complained of, question:… of what is asked about (a topic or a service). Filter on
+--   `published_at`, not on `day_on`: only the former lets DuckDB skip the rest of history.
 create or replace view mention_scored as
 select
     mention.mention_id,

@@ -1,54 +1,29 @@
 -- Purpose: count the touched hours of a span again.
 -- Grain: one row per subject, scope and hour (UTC) with a mention. Writes: hourly.
--- Reads: mention, score, touched_hour. Units: `$since` to `$until`, half open (UTC).
+-- Reads: mention_scored, mention, touched_hour. Units: `$since` to `$until`, half open (UTC).
 -- Caveat: what the institution itself posted does not count. A mention counts once for each of
---   its subjects, and under 'all' and each of its `scopes` (those of mention_scored): never add
---   scopes or subjects up. The number of pseudonyms is kept so that small aggregates can be held
---   back; no author is kept.
+--   its subjects, and under 'all' and each of its `scopes`: never add scopes or subjects up. The
+--   number of pseudonyms is kept so that small aggregates can be held back; no author is kept.
 -- (noqa: the linter does not know `by name`.)
 create or replace temp table fresh_hourly as
 with counted as (
     select
-        timezone('UTC', date_trunc('hour', timezone('UTC', mention.published_at))) as hour_at,
+        mention_scored.hour_at,
         mention.author_key,
-        score.sentiment,
-        unnest(mention.subject_ids) as subject_id,
-        list_prepend('all', list_concat(
-            coalesce(score.topics, []),
-            if(list_contains(score.acts, 'claim'), ['act:claim'], []),
-            if(
-                list_contains(score.acts, 'question'),
-                list_transform(
-                    list_distinct(list_concat(
-                        coalesce(score.topics, []),
-                        list_transform(
-                            coalesce(score.aspects, []),
-                            lambda a: split_part(a, ':', 1)  -- noqa: RF02
-                        )
-                    )),
-                    lambda about: 'question:' || about  -- noqa: RF02
-                ),
-                []
-            ),
-            if(list_contains(score.acts, 'gather'), ['act:gather'], []),
-            if(score.risk = 'illicit suspected', ['risk:illicit'], []),
-            list_transform(
-                list_filter(
-                    if(list_contains(score.acts, 'complaint'), score.aspects, []),
-                    lambda a: not suffix(a, ':positive')  -- noqa: RF02
-                ),
-                lambda a: 'service:' || split_part(a, ':', 1)  -- noqa: RF02
-            )
-        )) as scopes
-    from mention
-    left join score
-        on mention.published_at = score.published_at and mention.mention_id = score.mention_id
+        mention_scored.sentiment,
+        unnest(mention_scored.subject_ids) as subject_id,
+        list_prepend('all', mention_scored.scopes) as scopes
+    from mention_scored
+    inner join mention
+        on
+            mention_scored.published_at = mention.published_at
+            and mention_scored.mention_id = mention.mention_id
     where
-        mention.published_at >= $since
+        mention_scored.published_at >= $since
+        and mention_scored.published_at < $until
+        and mention.published_at >= $since
         and mention.published_at < $until
-        and mention.deleted_at is null
-        and not mention.optout
-        and not mention.is_own
+        and not mention_scored.is_own
 ),
 
 scoped as (

@@ -433,6 +433,13 @@ def test_while_warming_up_no_expectation_is_claimed() -> None:
     assert "d’habitude 8 à 24" not in made.text
 
 
+def test_the_people_of_a_claim_stand_beside_its_own_count_and_not_the_subjects() -> None:
+    nothing = dict.fromkeys(("expected", "low", "high", "share", "share_low", "share_high"))
+    counts = {"observed": 6.0, "text_count": 5, "author_count": 6}
+    made = letter(alert=alert(rule_id="claim_spreads", **nothing, **counts))
+    assert "6 mentions, 5 textes différents, 6 auteurs" in made.text.replace("\xa0", " ")
+
+
 def test_other_alerts_that_fire_are_named() -> None:
     other = incident(alert=alert(rule_id="negative_surge"), opened_at=AS_OF)
     made = letter(beside={"others": (other,)})
