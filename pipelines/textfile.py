@@ -275,8 +275,9 @@ class _CsvWriter:
 
 
 # What begins a formula, at the start of a cell or after what may be taken for the end of one: a
-# French spreadsheet parts cells at `;`, an English one at `,` (OWASP, CSV Injection).
-_FORMULA = r"""(^|[;,|\t\r\n])(\s*["']?\s*)([=+\-@＝＋－＠])"""
+# French spreadsheet parts cells at `;`, an English one at `,` (OWASP, CSV Injection). What cannot
+# be seen before it is skipped: LibreOffice 7.4 takes a NUL and `=1+1` for a formula.
+_FORMULA = r"""(^|[;,|\t\r\n])([\s\pC\pZ]*["']?[\s\pC\pZ]*)([=+\-@＝＋－＠])"""
 _NUMBER = r"^\s*[+\-]?\d+(?:[.,]\d+)*(?:[eE][+\-]?\d+)?\s*$"
 
 

@@ -13,7 +13,7 @@ select
     date_diff('hour', min(mention_public.published_at), max(mention_public.published_at)) as hours,
     sum(mention_public.share_count)::bigint as share_count,
     arg_min(mention_public.mention_id, mention_public.published_at) as first_mention_id,
-    any_value(left(mention_public.text, 200)) as said
+    min(left(mention_public.text, 200)) as said
 from mention_public
 cross join about
 where

@@ -16,7 +16,7 @@ with thresholds as (
 spans as (
     select
         mention_public.text_hash,
-        any_value(mention_public.text) as text,
+        min(mention_public.text) as text,
         max(mention_public.published_at) >= any_value(about.made_at) - interval '7 days' as is_new
     from mention_public
     cross join about

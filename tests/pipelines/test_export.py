@@ -324,12 +324,15 @@ def test_a_spreadsheet_that_opens_the_files_computes_nothing(
     for ending in ("csv", "xlsx"):
         to = tmp_path / f"in.{ending}"
         _written(connection, to)
-        subprocess.run(
-            [office, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile",
-             "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true",
-             "--outdir", str(tmp_path / ending), str(to)],
-            check=True, capture_output=True, timeout=200,
-        )  # fmt: skip
+        asked = [
+            *(office, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile"),
+            *("--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true"),
+            *("--outdir", str(tmp_path / ending), str(to)),
+        ]
+        done = subprocess.run(asked, check=False, capture_output=True, timeout=100)
+        if done.returncode == 81:  # a new profile asks to be started again
+            done = subprocess.run(asked, check=False, capture_output=True, timeout=100)
+        assert done.returncode == 0, done.stderr
         text = (tmp_path / ending / "in.csv").read_text(encoding="utf-8")
         cells = [row[0] for row in csv.reader(io.StringIO(text))][1:]
         assert len(cells) == len(HOSTILE)

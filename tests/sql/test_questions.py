@@ -165,7 +165,7 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
         {
             "mention_public": [
                 *[said(n, text=f"la piscine ferme {n}") for n in range(20)],
-                *[said(100, text="Piscine !", text_hash="h1")],  # a copy counts once
+                *[said(100, text="la piscine ferme 1", text_hash="h1")],  # a copy counts once
                 *[said(200 + n, text="le marché ouvre", published_at=ago(10)) for n in range(20)],
                 *[said(300 + n, text="le marché ferme encore") for n in range(9)],
                 said(400, text="piscine piscine", is_own=True),
