@@ -4,8 +4,8 @@ A rule is one SQL file: its header says what a person should know of it, its fir
 numbers, its columns are those of `pipelines.alert.Alert`. Adding a rule is adding a file. Rules
 read `signal`, the windows of subjects and topics with their baseline, `signal_act`, the same of
 acts and of complaints about a service (scopes with a colon), `spread`, what is passed on
-(`pipelines/spreads.py`), `engagement`, what is gained by it (`pipelines/gains.py`), and any table of the warehouse; they are given `$as_of` and must not read
-what was published at or after it.
+(`pipelines/spreads.py`), `engagement`, what is gained by it (`pipelines/gains.py`), and any table
+of the warehouse; they are given `$as_of` and must not read what was published at or after it.
 """
 
 from __future__ import annotations

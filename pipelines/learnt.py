@@ -52,7 +52,9 @@ def pack(kept: Kept) -> bytes:
         if found
         else (0.0, 0.0, 0.0, 0.0),
         tails=[
-            (t.maxima.tobytes(), *map(float, (t.over, t.share, t.shape, t.scale))) if t else None
+            (t.maxima.tobytes(), float(t.over), float(t.share), float(t.shape), float(t.scale))
+            if t
+            else None
             for t in (found.tails if found else ())
         ],
         means=kept.means.tobytes(),
