@@ -54,6 +54,7 @@ AWAY = 6.0  # -log10 of the chance of a silence that is taken for nobody listeni
 DAY_SCORE = 4.0  # -log10 of the chance of 24 hours, where few speak
 HOUR_SCORE = 5.0  # of their last hour: there are 24 in a day to be improbable
 LEAST_HOUR = 6.0  # mentions in it
+HOUR_LEARNT = 7 * 24.0  # hours known; before, a place may only seem to be one where few speak
 SMALL_DAY = 60.0  # mentions a day; below, few speak
 LEAST = 12.0  # mentions in the window
 TIMES = 2.0  # what is expected
@@ -103,7 +104,7 @@ class Learnt:
     """What a series is known to do at the beginning of a day: `rate` (48,) is mentions an hour.
 
     `spread` is variance over mean of windows, `day_spread` of days; `doubt` widens both for how
-    little is known. `tails` are of `rare`, `excess` and `unlike`.
+    little is known: of so many `hours`. `tails` are of `rare`, `excess` and `unlike`.
     """
 
     rate: Floats
@@ -111,6 +112,7 @@ class Learnt:
     day_spread: float
     doubt: float
     day_mean: float
+    hours: float
     tails: tuple[Tail | None, ...]
 
 
@@ -187,6 +189,7 @@ class Watch:
             day_spread=float(baseline.daily_spread(rates, rows, usable)[0]),
             doubt=1 + 1 / max(float(rates.size[0].mean()), 1.0),
             day_mean=self._day_mean(rates, first),
+            hours=float(usable.sum()),
             tails=tuple(self._tail(number, first) for number in range(3)),
         )
 
@@ -197,6 +200,8 @@ class Watch:
         if learnt.day_mean >= SMALL_DAY:
             return found
         day = self._by_day(first, last, learnt.day_spread * learnt.doubt)
+        if learnt.hours < HOUR_LEARNT:
+            return day
         hour = self._by_hour(first, last, learnt.spread * learnt.doubt, day.observed)
         return replace(day, level=np.maximum(day.level, hour), is_sudden=hour > day.level)
 

@@ -35,7 +35,7 @@ class Known:
 
 class _Packed(msgspec.Struct):
     learnt: bytes | None
-    numbers: tuple[float, float, float, float]
+    numbers: tuple[float, float, float, float, float]
     tails: list[tuple[bytes, float, float, float, float] | None]
     means: bytes
     owed: bytes
@@ -48,9 +48,9 @@ def pack(kept: Kept) -> bytes:
     found = kept.learnt
     packed = _Packed(
         learnt=found.rate.tobytes() if found else None,
-        numbers=(found.spread, found.day_spread, found.doubt, found.day_mean)
+        numbers=(found.spread, found.day_spread, found.doubt, found.day_mean, found.hours)
         if found
-        else (0.0, 0.0, 0.0, 0.0),
+        else (0.0, 0.0, 0.0, 0.0, 0.0),
         tails=[
             (t.maxima.tobytes(), float(t.over), float(t.share), float(t.shape), float(t.scale))
             if t
@@ -83,13 +83,14 @@ def unpack(packed: bytes) -> Kept:
 def _learnt(found: _Packed) -> Learnt | None:
     if found.learnt is None:
         return None
-    spread, day_spread, doubt, day_mean = found.numbers
+    spread, day_spread, doubt, day_mean, hours = found.numbers
     return Learnt(
         rate=_floats(found.learnt),
         spread=spread,
         day_spread=day_spread,
         doubt=doubt,
         day_mean=day_mean,
+        hours=hours,
         tails=tuple(_tail(each) for each in found.tails),
     )
 

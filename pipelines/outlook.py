@@ -3,6 +3,7 @@
 The fit is multiplicative and made of medians, so that a crisis among the past days moves it
 little (a robust cousin of the ratio-to-median seasonal method, Hyndman and Athanasopoulos,
 Forecasting: Principles and Practice, 3rd ed., section 3.4, otexts.com/fpp3, read 2026-11-20).
+Half of what the last week was beside it, in logarithms, is believed to last (`LASTING`).
 The band is the 10th to 90th percentile of what past days were beside their own fit, and never
 narrower than counting noise allows (Poisson). Costs nothing: 28 numbers.
 
@@ -25,6 +26,8 @@ WEEKDAY_DAYS = 14  # below, every weekday has the same share
 TAIL = 0.1
 _NORMAL = 1.2816  # 90th percentile of the normal law
 _MEDIAN_VARIANCE = 1.57  # of a median beside a mean: pi / 2
+RECENT_DAYS = 7
+LASTING = 0.5  # of what they were beside their fit; docs/bursts.md shows 0 and 1
 _POOLING = -0.15  # days of a week share their luck: -0.5 if none, 0 if all (docs/bursts.md)
 
 
@@ -47,13 +50,21 @@ def expected(history: Mapping[date, int], *, on: date, days: int = 1) -> Range |
         return None
     level = median(past.values()) + 1
     shares = {weekday: _weekday_share(past, weekday, level) for weekday in range(7)}
-    middle = sum(level * shares[_weekday(on + timedelta(n))] - 1 for n in range(days))
+    usual = sum(level * shares[_weekday(on + timedelta(n))] - 1 for n in range(days))
+    recent = {d: n for d, n in past.items() if on - d <= timedelta(RECENT_DAYS)}
+    middle = usual * _beside(recent, level, shares) ** LASTING
     ratios = _ratios(past, level)
     spread = days**_POOLING
     noise = _noise(middle, days, len(past))
     low = min(middle * _quantile(ratios, TAIL) ** spread, middle - noise)
     high = max(middle * _quantile(ratios, 1 - TAIL) ** spread, middle + noise)
     return Range(low=max(low, 0.0), middle=max(middle, 0.0), high=high)
+
+
+def _beside(days: Mapping[date, int], level: float, shares: Mapping[int, float]) -> float:
+    """What some days were beside their fit: the median ratio, 1 of none."""
+    ratios = [(count + 1) / (level * shares[_weekday(day)]) for day, count in days.items()]
+    return median(ratios) if ratios else 1.0
 
 
 def _noise(middle: float, days: int, history: int) -> float:

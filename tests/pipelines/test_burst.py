@@ -116,6 +116,14 @@ def test_a_sudden_crisis_where_few_speak_is_told_within_two_hours() -> None:
     assert found.levels.is_sudden[told[0]]
 
 
+def test_a_stream_that_only_begins_in_earnest_is_no_sudden_crisis() -> None:
+    start = START + timedelta(hours=4)  # so that nothing is judged before the fourth midnight
+    values = np.zeros(5 * A_DAY)
+    values[[0, 100, 300, 500, 800]] = 1
+    values[3 * A_DAY + 192 :] = np.random.default_rng(3).poisson(8, 2 * A_DAY - 192)
+    assert not replayed(values, start).alarms
+
+
 def test_the_tail_is_that_of_hosking_and_wallis() -> None:
     drawn = np.asarray(genpareto.rvs(0.2, scale=2.0, size=20_000, random_state=1))
     found = burst.tail(drawn)

@@ -117,6 +117,7 @@ def test_each_rule_speaks_of_what_it_is_for_on_a_quiet_day() -> None:
         for text, more in (
             (call, {"acts": ("gather",)}),
             (f"Toujours pas d'eau rue {n}", {"acts": ("complaint",), "services": ("water",)}),
+            (f"Quand passe-t-on rue {n} ?", {"acts": ("question",), "services": ("waste",)}),
         )
     ]
     threat = {"acts": ("threat",), "risk": "illicit suspected"}
@@ -128,4 +129,6 @@ def test_each_rule_speaks_of_what_it_is_for_on_a_quiet_day() -> None:
         ("call_to_gather", "all"): 1,
         ("threat", "risk:illicit"): 1,
         ("service_outage", "service:water"): 1,
+        ("questions_surge", "question:waste"): 1,
+        ("volume_surge", "all"): 1,  # of all of them together
     }
