@@ -104,7 +104,7 @@ class Learnt:
     """What a series is known to do at the beginning of a day: `rate` (48,) is mentions an hour.
 
     `spread` is variance over mean of windows, `day_spread` of days; `doubt` widens both for how
-    little is known. `tails` are of `rare`, `excess` and `unlike`.
+    little is known: of so many `hours`. `tails` are of `rare`, `excess` and `unlike`.
     """
 
     rate: Floats

@@ -14,7 +14,8 @@
 -- Joins: 120 minutes
 -- Label fr: Messages très relayés
 -- Label en: Messages widely passed on
--- Headline fr: {observed} réactions en {window} (attendu {expected}), dont {share} à un seul message
+-- Headline fr: {observed} réactions en {window} (attendu {expected}), dont {share} à un seul
+--   message
 -- Headline en: {observed} reactions in {window} (expected {expected}), {share} to a single message
 -- Resolves fr: les réactions repassent sous le seuil pendant 60 minutes
 -- Resolves en: reactions stay below the threshold for 60 minutes
@@ -65,7 +66,6 @@ select
     'warning' as severity,
     graded.level,
     60 as window_minutes,
-    round(graded.gained_count) as observed,
     graded.expected,
     graded.low,
     graded.high,
@@ -78,6 +78,7 @@ select
     null as share_expected,
     graded.is_warming_up,
     used.parameters,
+    round(graded.gained_count) as observed,
     if(
         graded.top_share >= graded.viral_share,
         graded.message_ids[1:1],

@@ -12,7 +12,6 @@
 --   without any is no news. What was not read at all is the business of silent_source.
 -- Drop: yes
 -- Tells: operators
--- Inhibited by: silent_source
 -- Label fr: Source appauvrie
 -- Label en: Source brings less
 -- Headline fr: {observed} mentions en {window} (attendu {expected})
@@ -113,9 +112,9 @@ select
     null as share_low,
     null as share_high,
     null as share_expected,
-    [] as message_ids,
     false as is_warming_up,
-    used.parameters
+    used.parameters,
+    [] as message_ids
 from graded
 cross join used
 where graded.level >= 0.6;

@@ -18,7 +18,9 @@ looks as (
         mention_metric.mention_id,
         mention_metric.published_at,
         mention_metric.counted_at,
-        coalesce(like_count, 0) + coalesce(reply_count, 0) + coalesce(share_count, 0) as total,
+        coalesce(mention_metric.like_count, 0)
+        + coalesce(mention_metric.reply_count, 0)
+        + coalesce(mention_metric.share_count, 0) as total,
         lag(mention_metric.counted_at) over by_message as looked_at,
         lag(total) over by_message as known
     from mention_metric
@@ -38,9 +40,10 @@ spans as (
         mention_id,
         published_at,
         total - coalesce(known, 0) as gained,
-        greatest(
-            epoch(counted_at - greatest(coalesce(looked_at, published_at), $as_of - interval 1 hour)), 1
-        ) / greatest(epoch(counted_at - coalesce(looked_at, published_at)), 1) as inside_share
+        coalesce(looked_at, published_at) as since_at,
+        greatest(since_at, $as_of - interval 1 hour) as inside_at,
+        greatest(epoch(counted_at - inside_at), 1) / greatest(epoch(counted_at - since_at), 1)
+            as inside_share
     from looks
     where
         counted_at > $as_of - interval 1 hour

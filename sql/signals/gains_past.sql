@@ -24,11 +24,13 @@ ours as (
 looks as (
     select
         ours.subject_id,
+        mention_metric.published_at,
         mention_metric.counted_at,
-        coalesce(like_count, 0) + coalesce(reply_count, 0) + coalesce(share_count, 0) as total,
+        coalesce(mention_metric.like_count, 0)
+        + coalesce(mention_metric.reply_count, 0)
+        + coalesce(mention_metric.share_count, 0) as total,
         lag(mention_metric.counted_at) over by_message as looked_at,
-        lag(total) over by_message as known,
-        mention_metric.published_at
+        lag(total) over by_message as known
     from mention_metric
     inner join ours
         on
@@ -55,7 +57,10 @@ spans as (
 
 spread as (
     select
-        spans.*,
+        subject_id,
+        gained,
+        since_hours,
+        until_hours,
         unnest(range(
             cast(floor(until_hours) as bigint), cast(floor(since_hours) as bigint) + 1
         )) as hours_ago

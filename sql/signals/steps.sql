@@ -1,5 +1,5 @@
 -- Purpose: mentions in equal steps of five minutes, for the detector of bursts.
--- Grain: one row per watched series and step with any mention, counted from $since (0 is the first).
+-- Grain: one row per watched series and step with any mention, counted from $since (0: the first).
 -- Reads: mention, score, between $since and $until, watched_series (made by pipelines/surge.py).
 -- Read by: pipelines/surge.py.
 -- Units: raw counts, copies included, without the institution's own posts. `past_count` is those
@@ -40,7 +40,7 @@ scoped as (
     where
         published_at >= $since
         and published_at < $until
-        and (select bool_or(scope <> 'all') from watched_series)
+        and (select bool_or(watched_series.scope <> 'all') from watched_series)
 ),
 
 counted as (

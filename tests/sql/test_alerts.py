@@ -42,6 +42,7 @@ def _everything() -> list[Said]:
         *crowd(20, text=call, acts=("gather",), network="lemmy"),
         *crowd(2, text="On va vous brûler", acts=("threat",), risk="illicit suspected"),
         *crowd(90, text="Plus d'eau rue {number}", acts=("complaint",), services=("water",)),
+        *crowd(20, text="Quand rue {number} ?", acts=("question",), services=("waste",)),
     ]
 
 
@@ -51,7 +52,12 @@ def test_a_rule_returns_alerts_under_its_own_name_and_version(rule: str) -> None
     quiet_history(connection, scopes=("all", "T20"))
     say(connection, _everything())
     reading = {"source": "presse", "every": 60, "from": 9000, "to": 600, "accepted": 1}
-    rule_cases.give(connection, {"readings": [reading]})
+    heard = {"source": "mastodon", "counts": [3, *[60] * 28]}
+    rule_cases.give(connection, {"readings": [reading], "heard": [heard]})
+    connection.execute(
+        "insert into mention_metric select mention_id, published_at, published_at, 9, 9, 9, 0, 0"
+        " from mention"
+    )
     with detect.read(connection, as_of=AS_OF, zone=PARIS):
         alerts = detect.evaluate(connection, rule, as_of=AS_OF)
     assert alerts

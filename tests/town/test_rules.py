@@ -21,7 +21,10 @@ from tests.town.life import Told, two_weeks
 
 ZONE = ZoneInfo("Europe/Paris")
 QUIET_ON = (24, 27, 29)  # of September: a weekday, a Sunday, a weekday
-OURS = ("claim_spreads", "call_to_gather", "threat", "service_outage")
+OURS = (
+    *("claim_spreads", "call_to_gather", "threat", "service_outage", "questions_surge"),
+    *("engagement_surge", "topic_surge", "negative_surge", "volume_surge"),
+)
 
 
 def _scored(told: list[Told]) -> Iterator[Said]:
@@ -50,10 +53,27 @@ def _loaded(extra: list[Said]) -> duckdb.DuckDBPyConnection:
     append(connection, "mention", pa.Table.from_pylist(mentions, schema=MENTION_SCHEMA))
     scores = [score_row(each, str(n)) for n, each in enumerate(said)]
     append(connection, "score", pa.Table.from_pylist(scores))
+    _look(connection, two_weeks()[0])
     counts.begin(connection)
     connection.execute("insert into touched_moment select distinct published_at from mention")
     counts.refresh(connection)
     return connection
+
+
+def _look(connection: duckdb.DuckDBPyConnection, told: list[Told]) -> None:
+    """Each post is looked at a quarter of an hour after it, and after four hours."""
+    keys = [
+        mention_row(Said(at=told[n].at, text="", network=told[n].network), str(n))["mention_id"]
+        for n in range(len(told))
+    ]
+    rows = [
+        {"mention_id": key, "published_at": each.at, "counted_at": each.at + after}
+        | {"like_count": each.likes // of, "reply_count": each.replies // of}
+        | {"share_count": each.shares // of}
+        for key, each in zip(keys, told, strict=True)
+        for after, of in ((timedelta(minutes=15), 3), (timedelta(hours=4), 1))
+    ]
+    append(connection, "mention_metric", pa.Table.from_pylist(rows))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +117,7 @@ def test_each_rule_speaks_of_what_it_is_for_on_a_quiet_day() -> None:
         for text, more in (
             (call, {"acts": ("gather",)}),
             (f"Toujours pas d'eau rue {n}", {"acts": ("complaint",), "services": ("water",)}),
+            (f"Quand passe-t-on rue {n} ?", {"acts": ("question",), "services": ("waste",)}),
         )
     ]
     threat = {"acts": ("threat",), "risk": "illicit suspected"}
@@ -108,4 +129,6 @@ def test_each_rule_speaks_of_what_it_is_for_on_a_quiet_day() -> None:
         ("call_to_gather", "all"): 1,
         ("threat", "risk:illicit"): 1,
         ("service_outage", "service:water"): 1,
+        ("questions_surge", "question:waste"): 1,
+        ("volume_surge", "all"): 1,  # of all of them together
     }

@@ -1,0 +1,98 @@
+"""What is gained by what is said: spread over the time between looks, compared with its usual."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines import detect, gains
+from pipelines.alert import ENTER, Alert
+from pipelines.mention import MENTION_SCHEMA
+from tests.pipelines.watched import AS_OF, Said, append, empty, mention_row
+
+HOUR = timedelta(hours=1)
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def looked(
+    connection: duckdb.DuckDBPyConnection, number: str, at: datetime, likes: dict[timedelta, int]
+) -> str:
+    """A message of a moment, and how many likes it had at each look after it."""
+    row = mention_row(Said(at=at, text=f"Message {number}"), number)
+    append(connection, "mention", pa.Table.from_pylist([row], schema=MENTION_SCHEMA))
+    key = str(row["mention_id"])
+    for after, count in likes.items():
+        connection.execute(
+            "insert into mention_metric values ($id, $at, $seen, $likes, 0, 0, 0, 0)",
+            {"id": key, "at": at, "seen": at + after, "likes": count},
+        )
+    return key
+
+
+def ordinary(connection: duckdb.DuckDBPyConnection, days: int = 28) -> None:
+    """Four messages a day that gain a dozen likes each, within two hours."""
+    dice = np.random.default_rng(3)
+    for number in range(days * 4):
+        at = AS_OF - timedelta(hours=6 * number + 7 + float(dice.random()))
+        likes = int(dice.poisson(12))
+        looked(connection, f"o{number}", at, {timedelta(minutes=15): likes // 3, 2 * HOUR: likes})
+
+
+def said(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = gains.signals(connection, as_of=AS_OF).to_pylist()
+    return rows
+
+
+def told(connection: duckdb.DuckDBPyConnection) -> list[Alert]:
+    with detect.read(connection, as_of=AS_OF, zone=PARIS):
+        return detect.evaluate(connection, "engagement_surge", as_of=AS_OF)
+
+
+def test_what_was_gained_between_two_looks_is_spread_over_the_time_between() -> None:
+    connection = empty()
+    looked(connection, "a", AS_OF - 9 * HOUR, {HOUR: 10, 9 * HOUR: 810})
+    assert [round(row["gained_count"]) for row in said(connection)] == [100]
+
+
+def test_one_message_passed_on_far_more_than_usual_is_told_and_named() -> None:
+    connection = empty()
+    ordinary(connection)
+    viral = looked(connection, "v", AS_OF - 2 * HOUR, {HOUR: 20, 2 * HOUR: 400})
+    (alert,) = told(connection)
+    assert alert.level >= ENTER
+    assert (alert.subject_id, alert.observed, alert.message_ids) == ("eau", 380, (viral,))
+    assert alert.share == pytest.approx(1.0)
+
+
+def test_an_ordinary_hour_is_not_told() -> None:
+    connection = empty()
+    ordinary(connection)
+    looked(connection, "n", AS_OF - 2 * HOUR, {HOUR: 4, 2 * HOUR: 44})
+    assert [alert for alert in told(connection) if alert.level >= ENTER] == []
+
+
+def test_an_old_message_first_seen_now_has_gained_nothing_now() -> None:
+    connection = empty()
+    looked(connection, "old", AS_OF - timedelta(days=3), {timedelta(days=3): 5000})
+    assert said(connection) == []
+
+
+def test_what_was_counted_later_changes_nothing() -> None:
+    connection = empty()
+    ordinary(connection)
+    looked(connection, "v", AS_OF - 2 * HOUR, {HOUR: 20, 2 * HOUR: 400, 3 * HOUR: 9000})
+    assert [round(row["gained_count"]) for row in said(connection)] == [380]
+
+
+def test_a_subject_of_which_nothing_is_usual_yet_is_warming_up() -> None:
+    connection = empty()
+    looked(connection, "v", AS_OF - HOUR, {HOUR: 200})
+    (row,) = said(connection)
+    assert row["is_warming_up"]
+    assert row["expected"] is None
