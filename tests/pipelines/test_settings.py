@@ -226,7 +226,7 @@ ONE = [
     ("[mail]\n", CANARY.replace("daily_at = 09:00:00", "planted_at = [2026-11-26T09:00:00]")
      + WORD + "[mail]\n", 'canaries "matin" planted_at', 43, "write its zone"),
     ("[mail]\n", "[wab]\n[mail]\n", "wab", 41,
-     "there is budget, canaries, channels, events, institution, mail"),
+     "there is board, budget, canaries, channels, events, institution, mail"),
     ("[mail]\n", EVENT.replace("end = 2026-12-15", "end = 2026-12-13") + "[mail]\n",
      'events #1 end', 44, "before it starts"),
     ("[mail]\n", EVENT.replace("2026-12-15", "2026-12-31") + "[mail]\n",
