@@ -51,9 +51,9 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         found = post_mortem.gather(connection, name)
     told = _words(visit)
     settings = _in_the_visitors_words(visit)
-    letters = [post_mortem.letter(r, found.texts, settings, told) for r in found.letters]
-    if visit.session.role != "moderator":
-        letters = [_without_addresses(letter) for letter in letters]
+    letters = [
+        _letter(visit, post_mortem.letter(r, found.texts, settings, told)) for r in found.letters
+    ]
     values: dict[str, Any] = {
         "a": told,
         "alert": _line(visit, row) | {"incident_id": name},
@@ -142,8 +142,14 @@ def _change(told: Words, row: Row) -> tuple[str, ...]:
     )
 
 
-def _without_addresses(letter: Row) -> Row:
-    messages = [message | {"url": None, "host": None} for message in letter["messages"]]
+def _letter(visit: Visit, letter: Row) -> Row:
+    """A letter with its networks as people call them; addresses are for moderators."""
+    mails = alert_letter.spoken(visit.settings.institution.zone, visit.w.locale)
+    hidden = {} if visit.session.role == "moderator" else {"url": None, "host": None}
+    messages = [
+        message | {"network": alert_letter.network(message["network"], mails)} | hidden
+        for message in letter["messages"]
+    ]
     return letter | {"messages": messages}
 
 

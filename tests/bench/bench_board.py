@@ -49,6 +49,9 @@ def main() -> None:
         town = built(Path(folder))
         with served(town.app) as root:
             page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+            network = page.context.new_cdp_session(page)
+            network.send("Network.enable")
+            network.send("Network.setCacheDisabled", {"cacheDisabled": True})
             log_in(page, root, "moderator")
             for path in paths(town, "moderator"):
                 drawn, size = measured(page, f"{root}/board{path}", times)

@@ -121,7 +121,7 @@ def test_a_wrong_answer_is_told_and_nothing_is_written(
 
 def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path) -> None:
     path = init.write(tmp_path, answers={"name": "Ville de Monbourg"})
-    example = re.compile(r"^# (?=\[\[|\w+ = )", re.MULTILINE)
+    example = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
     path.write_text(example.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
     secrets = (
         "VIGIE_ASTREINTE",
@@ -129,6 +129,7 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
         "VIGIE_SMTP_PASSWORD",
         "VIGIE_BOITE",
         "VIGIE_CRM",
+        "VIGIE_OIDC_SECRET",
         "VIGIE_TCHAP",
         "VIGIE_TICKETS",
         "VIGIE_TICKETS_SECRET",
@@ -136,4 +137,5 @@ def test_every_example_of_the_template_is_right_once_uncommented(tmp_path: Path)
     )
     found = read(tmp_path, dict.fromkeys(secrets, "x"))
     assert {s.kind for s in found.sources} == set(sources.names())
+    assert found.board.oidc is not None
     assert found.rota[0].email == "astreinte@monbourg.example"

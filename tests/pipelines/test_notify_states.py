@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import alert_actions, handover, notify, rules
+from pipelines import alert_actions, handover, notify
 from pipelines.alert import Alert
 from pipelines.settings import Channel, Event, Recipient, Settings
 from tests.pipelines.test_incidents import alert

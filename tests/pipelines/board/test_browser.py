@@ -116,7 +116,7 @@ def test_a_keyboard_is_enough(chromium: Any, root: str) -> None:
     assert outline == "solid"
     page.keyboard.press("Enter")
     page.wait_for_url("**/board/alerts/*")
-    page.focus("details.card summary")
+    page.focus("details.box summary")
     page.keyboard.press("Enter")
     assert page.is_visible("#why")
     page.context.close()
