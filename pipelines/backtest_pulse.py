@@ -2,8 +2,8 @@
 
 A rule's header may say what must be there for it to enter (`Asleep unless`), in terms of what is
 counted here for all moments of a day at once: mentions, people and negative texts of the windows
-that end with each, who may have passed one text on, how near a subject is to a burst. Every count
-is at least what the rule would see. What a header says is believed of the product's own rules, with
+that end with each, who may have passed one text on, what messages gained (as mentions of scope
+'reactions'), how near a subject is to a burst. Every count is at least what the rule would see. What a header says is believed of the product's own rules, with
 whatever thresholds; a rule whose query is another is asked at every moment.
 
 Costs one reading of each day and the day before it, linear in mentions, and what bursts cost a day.
@@ -30,6 +30,8 @@ WINDOWS = (15, 60, 360, 1440)  # minutes
 A_DAY = timedelta(days=1)
 A_MINUTE = timedelta(minutes=1)
 PASSED_ON = ("claims", "calls")
+REACTIONS = "reactions"
+AT_ONCE = 0.001  # seconds: a look at the very end of a window is one of it
 LEAST_SAID = 6  # mentions in a window; of fewer nothing is known to be usual, and rules may speak
 TOGETHER = 500  # series whose hours are held in memory at once
 _FIVE = 300  # seconds: a step of the detector of bursts
@@ -126,7 +128,7 @@ class _Day:
     def table(self) -> pa.Table:
         """One row per step (`place`), window, subject and scope in which anything was said."""
         found = warehouse.run(self.connection, "signals/pulse", self.span).to_arrow_table()
-        parts = [*self._said(found), *self._passed_on()]
+        parts = [*self._said(found), *self._passed_on(), *self._gained()]
         made = pa.concat_tables(parts) if parts else _EMPTY.empty_table()
         return self._with_bursts(made)
 
@@ -177,6 +179,15 @@ class _Day:
         for scope, column in zip(PASSED_ON, ("is_claim", "is_call"), strict=True):
             yield from self._most(found.filter(found[column]), scope)
 
+    def _gained(self) -> Iterable[pa.Table]:
+        """The rows of scope 'reactions': the most that an hour can have gained, as `mentions`."""
+        found = warehouse.run(self.connection, "signals/pulse_gains", self.span).to_arrow_table()
+        names, series = _numbered(found, ("subject_id", "scope"))
+        at, gained = _floats(found, "at_seconds") - AT_ONCE, found["gained"].to_numpy()
+        most = self._sliding(series, at, None, 60, len(names), weights=gained)
+        none = np.zeros_like(most)
+        yield _rows(60, names, mentions=most, authors=none, negative=none, scored=none)
+
     def _most(self, found: pa.Table, scope: str) -> Iterable[pa.Table]:
         names, series = _numbered(found, ("subject_id", "spread_id"))
         subjects = sorted({subject for subject, _ in names})
@@ -197,10 +208,12 @@ class _Day:
         before: Seconds | None,
         minutes: int,
         count: int,
+        weights: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int64]:
         """How many of each series lie in the window that ends with each step, (count, steps).
 
         `before` is when the same was there last (NaN: never): then it counts once a window.
+        `weights` says what each counts (none: one).
         """
         begin, step = self.day.timestamp(), self.step.total_seconds()
 
@@ -215,8 +228,9 @@ class _Day:
             first = np.maximum(first, np.maximum(place(before + 60 * minutes), 0))
         is_there = first < last
         changes = np.zeros((count, self.count + 1), dtype=np.int64)
-        np.add.at(changes, (series[is_there], first[is_there]), 1)
-        np.add.at(changes, (series[is_there], last[is_there]), -1)
+        each = 1 if weights is None else weights[is_there]
+        np.add.at(changes, (series[is_there], first[is_there]), each)
+        np.subtract.at(changes, (series[is_there], last[is_there]), each)
         found: NDArray[np.int64] = changes.cumsum(axis=1)[:, : self.count]
         return found
 
@@ -246,7 +260,7 @@ class _Day:
         wanted = [
             place
             for place, (_, scope) in enumerate(pairs)
-            if scope not in PASSED_ON and most[place] >= LEAST_SAID
+            if scope not in (*PASSED_ON, REACTIONS) and most[place] >= LEAST_SAID
         ]
         every = np.zeros((25, len(pairs), len(WINDOWS) + 2))
         for hour in range(25):

@@ -11,6 +11,7 @@
 -- Caveat: only what sources tell again of a message is known: feeds, forums and exports mostly tell
 --   nothing. A message that gains half or more is named alone.
 -- Inhibited by: volume_surge
+-- Asleep unless: scope = 'reactions' and mention_count >= least(least_gained, cold_gained)
 -- Joins: 120 minutes
 -- Label fr: Messages très relayés
 -- Label en: Messages widely passed on

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines import detect, gains
+from pipelines import backtest_pulse, detect, gains
 from pipelines.alert import ENTER, Alert
 from pipelines.mention import MENTION_SCHEMA
 from tests.pipelines.watched import AS_OF, Said, append, empty, mention_row
 
 HOUR = timedelta(hours=1)
+STEP = timedelta(minutes=5)
 PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -96,3 +97,17 @@ def test_a_subject_of_which_nothing_is_usual_yet_is_warming_up() -> None:
     (row,) = said(connection)
     assert row["is_warming_up"]
     assert row["expected"] is None
+
+
+def test_a_replay_never_counts_less_than_an_hour_gained() -> None:
+    """The pulse of a backtest passes over moments; it must not pass over one that would speak."""
+    connection = empty()
+    ordinary(connection, days=2)
+    looked(connection, "v", AS_OF - 2 * HOUR, {HOUR: 20, 2 * HOUR: 400})
+    day = (AS_OF - timedelta(seconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    found = backtest_pulse.counted(connection, day, STEP, PARIS).to_pylist()
+    most = {r["place"]: r["mention_count"] for r in found if r["scope"] == backtest_pulse.REACTIONS}
+    for place in range(288):
+        for row in gains.signals(connection, as_of=day + STEP * (place + 1)).to_pylist():
+            assert most[place] >= row["gained_count"]
+    assert 380 <= max(most.values()) < 500
