@@ -3,8 +3,9 @@
 A rule's header may say what must be there for it to enter (`Asleep unless`), in terms of what is
 counted here for all moments of a day at once: mentions, people and negative texts of the windows
 that end with each, who may have passed one text on, what messages gained (as mentions of scope
-'reactions'), how near a subject is to a burst. Every count is at least what the rule would see. What a header says is believed of the product's own rules, with
-whatever thresholds; a rule whose query is another is asked at every moment.
+'reactions'), how near a subject is to a burst. Every count is at least what the rule would see.
+What a header says is believed of the product's own rules, with whatever thresholds; a rule whose
+query is another is asked at every moment.
 
 Costs one reading of each day and the day before it, linear in mentions, and what bursts cost a day.
 """

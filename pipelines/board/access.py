@@ -57,7 +57,7 @@ PAGES: tuple[Page, ...] = (
     Page(name="source", path="/sources/{source_name}", roles=_READERS),
     Page(name="coverage", path="/coverage", roles=_EVERY, is_menu=True),
     Page(name="archive", path="/digests", roles=_READERS),
-    Page(name="digest", path="/digests/{day}", roles=_READERS, shows_texts=True),
+    Page(name="digest", path="/digests/{name}", roles=_READERS, shows_texts=True),
     Page(name="privacy", path="/privacy", roles=_DPO, is_menu=True),
     Page(name="accesses", path="/accesses", roles=_DPO, is_menu=True),
     Page(name="settings", path="/settings", roles=_EVERY, is_menu=True),

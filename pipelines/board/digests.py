@@ -1,4 +1,4 @@
-"""The digest of a day as its readers get it, inside the board, and the archive of them.
+"""Digests, editions and crisis reports as their readers get them, and the archive of them.
 
 The page of `digests/` is shown as it is: its sheet and each of its style attributes are allowed by
 their hashes, so that the board's policy admits no other style and no script at all.
@@ -18,77 +18,116 @@ from selectolax.lexbor import LexborHTMLParser
 from pipelines.board.visit import Answer, Stopped, Visit
 from pipelines.wording import LOCALES
 
-_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.([a-z]{2})\.html")
-_SHOWN = 400  # days of the archive on one page
+_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.([A-Za-z0-9-]{1,60}))?\.([a-z]{2})\.html")
+_CRISIS = re.compile(r"crisis-([A-Za-z0-9]{1,8})-([A-Za-z0-9]+)")
+_SHOWN = 400  # pages of the archive on one page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A digest's page: of which local day, in which language, and where it is."""
+    """A page that is kept: of which local day, of what kind, in which language, and where it is.
+
+    `kind` is `day`, `week`, `month` or `crisis-<incident>-<horizon or moment>`.
+    """
 
     day: date
+    kind: str
     locale: str
     path: Path
+
+    @property
+    def name(self) -> str:
+        """What its address calls it: `<day>`, or `<day>.<kind>`."""
+        return f"{self.day}" if self.kind == "day" else f"{self.day}.{self.kind}"
+
+    @property
+    def row(self) -> str:
+        """Pages of one row follow each other: those of a kind, the reports on one crisis."""
+        found = _CRISIS.fullmatch(self.kind)
+        return found[1] if found else self.kind
 
 
 def today(visit: Visit) -> Answer:
     """The latest digest there is; a page that says so where there is none."""
-    every = _kept(visit)
+    every = [each for each in _kept(visit) if each.kind == "day"]
     if not every:
-        return Answer(template="today", values={"digest": None, "days": []})
-    return _shown(every[0], every)
+        return Answer(template="today", values={"digest": None})
+    return _shown(visit, every[0], every)
 
 
 def digest(visit: Visit) -> Answer:
-    """The digest of a day."""
+    """The digest of a day, an edition, or a crisis report."""
     every = _kept(visit)
-    try:
-        day = date.fromisoformat(visit.path["day"])
-    except ValueError as error:
-        raise Stopped("unknown") from error
-    found = next((each for each in every if each.day == day), None)
+    found = next((each for each in every if each.name == visit.path["name"]), None)
     if found is None:
         raise Stopped("unknown")
-    return _shown(found, every)
+    return _shown(visit, found, [each for each in every if each.row == found.row])
 
 
 def archive(visit: Visit) -> Answer:
-    """Every digest that is kept, the last first, by month."""
-    months: dict[str, list[date]] = {}
+    """Every page that is kept, the last first, by month."""
+    months: dict[str, list[tuple[Kept, str]]] = {}
     for each in _kept(visit)[:_SHOWN]:
-        months.setdefault(f"{each.day:%Y-%m}", []).append(each.day)
+        months.setdefault(f"{each.day:%Y-%m}", []).append((each, _title(visit, each)))
     return Answer(template="archive", values={"months": months})
 
 
 def _kept(visit: Visit) -> list[Kept]:
-    """One page a day, the last first: in the visitor's language where there is one."""
+    """One page of each name, the last first: in the visitor's language where there is one."""
     folder = visit.settings.home / "digests"
     liked = [visit.w.locale, visit.settings.institution.locale, *LOCALES]
-    found: dict[date, Kept] = {}
-    names = sorted(path.name for path in folder.glob("*.html")) if folder.is_dir() else []
-    for name in names:
-        if (match := _FILE.fullmatch(name)) and match[2] in LOCALES:
-            day = date.fromisoformat(match[1])
-            one = Kept(day=day, locale=match[2], path=folder / name)
-            other = found.get(day)
-            if other is None or liked.index(one.locale) < liked.index(other.locale):
-                found[day] = one
-    return sorted(found.values(), key=lambda each: each.day, reverse=True)
+    found: dict[str, Kept] = {}
+    for path in folder.glob("*.html") if folder.is_dir() else ():
+        one = _read(path)
+        other = found.get(one.name) if one else None
+        if one and (other is None or liked.index(one.locale) < liked.index(other.locale)):
+            found[one.name] = one
+    return sorted(found.values(), key=lambda each: (each.day, each.kind), reverse=True)
 
 
-def _shown(one: Kept, every: list[Kept]) -> Answer:
+def _read(path: Path) -> Kept | None:
+    """What the name of a file says; None for a file that is none of ours."""
+    match = _FILE.fullmatch(path.name)
+    if match is None or match[3] not in LOCALES:
+        return None
+    try:
+        day = date.fromisoformat(match[1])
+    except ValueError:
+        return None
+    kind = match[2] or "day"
+    known = kind in ("day", "week", "month") or _CRISIS.fullmatch(kind)
+    return Kept(day=day, kind=kind, locale=match[3], path=path) if known else None
+
+
+def _title(visit: Visit, one: Kept) -> str:
+    """How a list calls a page."""
+    w = visit.w
+    if one.kind == "day":
+        return w.week_day(one.day)
+    if found := _CRISIS.fullmatch(one.kind):
+        known = w.has(f"archive.{found[2]}")
+        when = w.text(f"archive.{found[2]}") if known else w.text("archive.asked")
+        return w.say("archive.crisis", day=w.week_day(one.day), when=when)
+    return w.say(f"archive.{one.kind}", day=w.week_day(one.day), month=w.month(one.day))
+
+
+def _shown(visit: Visit, one: Kept, every: list[Kept]) -> Answer:
     place = every.index(one)
-    after = every[place - 1].day if place else None
-    before = every[place + 1].day if place + 1 < len(every) else None
+    after = every[place - 1] if place else None
+    before = every[place + 1] if place + 1 < len(every) else None
     try:
         html = one.path.read_text(encoding="utf-8")
     except OSError as error:
         raise Stopped("unknown") from error
     sheet, tag, body, styles = taken_apart(html)
-    values: dict[str, Any] = {"digest": one, "before": before, "after": after}
+    values: dict[str, Any] = {"digest": one, "title": _title(visit, one)}
+    values |= {
+        side: (each.name, _title(visit, each)) if each else None
+        for side, each in (("before", before), ("after", after))
+    }
     values |= {"sheet_of_digest": sheet, "tag": tag, "body": body}
     shown = body.count("<blockquote")
-    about = one.day.isoformat()
+    about = one.name
     return Answer(template="today", values=values, styles=styles, about=about, shown=shown)
 
 

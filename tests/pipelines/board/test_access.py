@@ -24,7 +24,7 @@ MAY: dict[Role, str] = {
 
 def address(page: Page, town: Town) -> str:
     values = {"incident_id": town.incident, "topic_id": "T09", "source_name": "mastodon"}
-    return "/board" + page.path.format(**values, day="2026-11-19")
+    return "/board" + page.path.format(**values, name="2026-11-19")
 
 
 def test_the_table_is_as_it_is_meant() -> None:

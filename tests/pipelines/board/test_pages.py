@@ -61,6 +61,22 @@ def test_a_day_without_a_digest_is_not_there(town: Town) -> None:
         assert client.get(f"/board/digests/{day}").status_code == 404
 
 
+def test_the_archive_holds_editions_and_crisis_reports_and_nothing_else(own_town: Town) -> None:
+    folder = own_town.settings.home / "digests"
+    page = (folder / "2026-11-19.fr.html").read_text()
+    ours = ("2026-11-15.week", "2026-10-31.month", "2026-11-18.crisis-ab12cd34-h1")
+    others = ("2026-11-18.<b>", "2026-13-45", "notes", "2026-11-18.crisis")
+    for name in (*ours, *others):
+        (folder / f"{name}.fr.html").write_text(page)
+    client = own_town.visitor("director")
+    listed = client.get("/board/digests").text
+    assert [name for name in (*ours, *others) if f'digests/{name}"' in listed] == list(ours)
+    assert "Crise du mer. 18 nov. : point à H+1" in said(listed)
+    for name in (*ours, *others):
+        status = client.get(f"/board/digests/{name}").status_code
+        assert status == (200 if name in ours else 404)
+
+
 def test_an_alert_is_taken_in_hand_once(own_town: Town) -> None:
     client = own_town.visitor("director")
     answer = act(client, own_town, "acknowledge")
