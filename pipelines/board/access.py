@@ -33,6 +33,8 @@ class Page:
 
 _EVERY = frozenset(ROLES)
 _READERS: frozenset[Role] = frozenset({"director", "analyst", "moderator"})
+# A director reads what was counted and the few messages that a digest or an alert quotes.
+_SEARCHERS: frozenset[Role] = frozenset({"analyst", "moderator"})
 _MODERATOR: frozenset[Role] = frozenset({"moderator"})
 _DPO: frozenset[Role] = frozenset({"dpo"})
 
@@ -49,7 +51,7 @@ PAGES: tuple[Page, ...] = (
     Page(name="silence", path="/alerts/{incident_id}/silence", method="POST", roles=_MODERATOR),
     Page(name="unsilence", path="/alerts/{incident_id}/unsilence", method="POST", roles=_MODERATOR),
     Page(name="judge", path="/alerts/{incident_id}/judge", method="POST", roles=_MODERATOR),
-    Page(name="search", path="/search", roles=_READERS, is_menu=True, shows_texts=True),
+    Page(name="search", path="/search", roles=_SEARCHERS, is_menu=True, shows_texts=True),
     Page(name="export", path="/search.csv", roles=frozenset({"analyst"}), shows_texts=True),
     Page(name="topics", path="/topics", roles=_READERS, is_menu=True),
     Page(name="topic", path="/topics/{topic_id}", roles=_READERS),

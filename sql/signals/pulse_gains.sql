@@ -1,6 +1,6 @@
 -- Purpose: what messages gain, as a replay needs it to know when no hour can bring many reactions.
--- Grain: one row per look at a message that found more than the last, and subject; looks from $since
---   to $until.
+-- Grain: one row per look at a message that found more than the last, and subject; from $since to
+--   $until.
 -- Reads: mention_metric, mention. Read by: pipelines/backtest_pulse.py.
 -- Units: `at_seconds` is when it was looked at, in seconds since 1970; `gained` is the most that an
 --   hour can have of it (reactions, rounded up), as sql/signals/gains.sql spreads it.
@@ -36,14 +36,14 @@ looks as (
 
 select
     'reactions' as scope,
-    unnest(mention.subject_ids) as subject_id,
-    epoch(looks.counted_at) as at_seconds,
     cast(ceil((looks.total - looks.known) * least(
         1.0,
         3600 / greatest(
             epoch(looks.counted_at - coalesce(looks.looked_at, looks.published_at)), 1
         )
-    )) as bigint) as gained
+    )) as bigint) as gained,
+    unnest(mention.subject_ids) as subject_id,
+    epoch(looks.counted_at) as at_seconds
 from looks
 inner join mention
     on

@@ -95,6 +95,8 @@ comment on column mention_public.network is 'Where it was published: mastodon, b
 comment on column mention_public.content_type is 'post, reply, comment, review or article.';
 comment on column mention_public.title is
 'Masked title of an article, thread or video; null for most posts, or once expired.';
+comment on column mention_public.content_warning is
+'Masked warning its author put before it (Mastodon); null where there is none, or once expired.';
 comment on column mention_public.lang is
 'Language found, two letters; null where it could not be told.';
 comment on column mention_public.like_count is

@@ -143,10 +143,12 @@ def _held(home: Path) -> dict[str, int]:
     with warehouse.opened(home, read_only=True) as connection:
         held = {name: one(connection, query) for name, query in queries.items()}
     for name in ("landing", "received", "staging", "published", "digests", "airflow"):
-        held[name] = len([p for p in (home / name).rglob("*") if p.is_file()])
+        files = [p for p in (home / name).rglob("*") if p.is_file()]
+        held[name] = sum(p.stem not in DICTIONARY for p in files)
     return held
 
 
+DICTIONARY = ("dictionary.fr", "dictionary.en")  # tells of columns, of nobody
 LIMITS = {
     "landing": 7,
     "received": 7,
