@@ -6,8 +6,8 @@
 -- Grain: one row per subject and service that is above, or has not yet left, the threshold.
 -- Reads: signal, signal_act (made by pipelines/baseline.py). Read by: pipelines/detect.py.
 -- Units: observed, expected, low and high are complaints in the window, copies included; shares
---   are of the texts of the window that complain of the service, copies counted once.
---   Where a service is complained of often every day, `burst` is its own level (pipelines/burst.py).
+--   are of the texts of the window that complain of the service, copies counted once. Where a
+--   service is complained of often every day, `burst` is its own level (pipelines/burst.py).
 -- Caveat: some twenty services are looked at each time, so each must be rarer than a surge. A
 --   complaint is what the models take for one.
 -- Inhibited by: volume_surge
