@@ -29,6 +29,10 @@ setup: $(STAMP) ## Make the virtual environment from the lock
 demo: $(STAMP) ## Run the whole pipeline through Airflow on two weeks of an invented town
 	$(BIN)/python -m tests.town.demo
 
+.PHONY: board
+board: $(STAMP) ## Open the board over what the demo left, with an account for each role
+	$(BIN)/python -m tests.town.board
+
 .PHONY: run
 run: $(STAMP) ## Run Airflow with its web interface on HOME_DIR (default .vigie/home)
 	$(BIN)/vigie up --home $(HOME_DIR)

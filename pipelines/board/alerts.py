@@ -60,6 +60,7 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         "changes": [_change(told, change) for change in changes],
         "mails": [post_mortem.mail(r, settings, told) for r in found.mails],
         "letters": letters,
+        "messages": _messages(visit, row),
         "problem": problem,
         "form": form or {},
         "hours": HOURS,
@@ -117,6 +118,18 @@ def _line(visit: Visit, row: Row) -> Row:
         "acked": _by(told, row) if row["acked_by"] else "",
         "silent": _until(told, row["silent_until"]) if row["silent_until"] else "",
     }
+
+
+def _messages(visit: Visit, row: Row) -> dict[str, str] | None:
+    """The search that finds what was said while the alert lasted; None where it has no subject."""
+    if row["subject_id"] is None:
+        return None
+    zone = visit.settings.institution.zone
+    ends = row["resolved_at"] or visit.now
+    days = (at.astimezone(zone).date().isoformat() for at in (row["opened_at"], ends))
+    found = dict(zip(("since", "until"), days, strict=True)) | {"subject": row["subject_id"]}
+    is_topic = row["scope"] in dict(_topic_labels(visit.w.locale))
+    return found | ({"topic": row["scope"]} if is_topic else {})
 
 
 def _by(told: Words, row: Row) -> str:

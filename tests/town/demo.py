@@ -161,6 +161,7 @@ def main() -> None:
         os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"  # what fails, and no more
         run_dags(home, town)
     show(home, mails)
+    out.print("\nThe web pages over the same: make board")
     out.print(f"\n{time.monotonic() - started:.0f} s")
 
 

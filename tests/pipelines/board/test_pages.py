@@ -77,6 +77,16 @@ def test_the_archive_holds_editions_and_crisis_reports_and_nothing_else(own_town
         assert status == (200 if name in ours else 404)
 
 
+def test_an_alert_leads_those_who_may_search_to_what_was_said(town: Town) -> None:
+    link = re.compile(r'href="(/board/search[^"]*)"')
+    client = town.visitor("moderator")
+    found = link.search(client.get(f"/board/alerts/{town.incident}").text)
+    assert found is not None
+    assert "Aucun message" not in said(client.get(unescape(found[1])).text)
+    director = town.visitor("director").get(f"/board/alerts/{town.incident}")
+    assert not link.search(director.text)
+
+
 def test_an_alert_is_taken_in_hand_once(own_town: Town) -> None:
     client = own_town.visitor("director")
     answer = act(client, own_town, "acknowledge")
