@@ -64,7 +64,7 @@ _KINDS: Mapping[str, Kind] = {
     "unstable": "unstable",
 }
 # What tells a reader most stands first in a letter about several incidents.
-Speaking = frozenset[tuple[str, str | None]]  # rules and subjects that speak for lesser ones
+Speaking = frozenset[tuple[str, str]]  # rules that speak for lesser ones, of whom or what
 _LEADS = ("first", "severity_up", "back_again", "escalation", "volume_doubled", "repeat", "rest")
 
 
@@ -223,7 +223,7 @@ def _with_inhibited(
     incidents: Sequence[Incident], around: Surroundings, journal: Journal
 ) -> list[Incident]:
     """The incidents, those marked that another tells better or whose source is late."""
-    greater, found = _speaking(incidents), []
+    greater, found = _speaking(incidents, around), []
     for incident in incidents:
         is_held = _is_inhibited(incident, greater, around)
         if journal.as_of < incident.evaluated_at:
@@ -236,10 +236,19 @@ def _with_inhibited(
     return found
 
 
-def _speaking(incidents: Iterable[Incident]) -> Speaking:
-    """Of which rule and subject an incident is told that may speak for lesser ones."""
+def _speaking(incidents: Iterable[Incident], around: Surroundings) -> Speaking:
+    """Of which rule, and subject or source, an incident is told that may speak for lesser ones.
+
+    Not of a drop of a source that is late or cut short: nobody is told of it.
+    """
     active = (i for i in incidents if i.state in ("firing", "cooling"))
-    return frozenset((i.alert.rule_id, i.alert.subject_id) for i in active)
+    told = (i for i in active if not around.is_source_impaired(i))
+    return frozenset((i.alert.rule_id, _whose(i)) for i in told)
+
+
+def _whose(incident: Incident) -> str:
+    """The subject of an incident, or its source where it is about one."""
+    return incident.alert.subject_id or incident.alert.scope
 
 
 def _is_inhibited(incident: Incident, greater: Speaking, around: Surroundings) -> bool:
@@ -253,7 +262,7 @@ def _is_inhibited(incident: Incident, greater: Speaking, around: Surroundings) -
     if incident.severity == "critical" or not rules.is_known(alert.rule_id):
         return False
     by = rules.read(alert.rule_id).inhibited_by
-    return any((rule_id, alert.subject_id) in greater for rule_id in by)
+    return any((rule_id, _whose(incident)) in greater for rule_id in by)
 
 
 def _write_mark(

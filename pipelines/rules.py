@@ -29,10 +29,10 @@ _MORE = re.compile(r"^--   +(\S.*)$")
 class Rule:
     """A rule as its header describes it. `spoken` is by name and locale: `("Label", "fr")`.
 
-    `inhibited_by` names rules of the same subject that tell the same trouble better; `tells` is
-    'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news. `is_drop`: it
-    tells that a source brings less (scope is its name), and says nothing while that source is late
-    or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256` is that of the
+    `inhibited_by` names rules of the same subject, or source, that tell the same trouble better;
+    `tells` is 'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news.
+    `is_drop`: it tells that a source brings less (scope is its name), and says nothing while that
+    source is late or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256` is that of the
     file, 64 hex digits: what was asked, to the letter.
     """
 

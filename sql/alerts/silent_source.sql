@@ -1,5 +1,5 @@
 -- Rule: silent_source
--- Version: 1
+-- Version: 2
 -- Severity: warning
 -- Window: since the source last answered, or last brought anything
 -- Purpose: no data is not calm: a source that cannot be read, or that has gone quiet for far
@@ -9,6 +9,8 @@
 -- Units: observed and expected are minutes: since when, and how long is allowed.
 -- Caveat: a source never read yet is `vigie doctor`'s business. Silence of a source that answers
 --   is judged only after seven days and ten arrivals, against its longest pause of 28 days.
+--   That a source of many mentions answers with nothing is told sooner by source_drop.
+-- Inhibited by: source_drop
 -- Tells: operators
 -- Label fr: Source silencieuse
 -- Label en: Silent source
@@ -122,7 +124,7 @@ graded as (
 
 select
     'silent_source' as rule_id,
-    '1' as rule_version,
+    '2' as rule_version,
     null as subject_id,
     graded.source_name as scope,
     'warning' as severity,

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import alert_actions, handover, notify
+from pipelines import alert_actions, detect, handover, notify, rule_cases
 from pipelines.alert import Alert
 from pipelines.settings import Channel, Event, Recipient, Settings
 from tests.pipelines.test_incidents import alert
@@ -566,3 +566,58 @@ def test_a_warning_of_the_day_that_ends_before_its_mail_could_leave_is_not_told_
 def _plain_subject(town: Settings) -> str:
     """The subject at the change of shift after which nobody is on call."""
     return handover.letter((), settings=town, changed_at=AS_OF).subject
+
+
+def _spoken(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The rules of which letters were made."""
+    rows = connection.execute(
+        "select rule_id from incident where incident_id in"
+        " (select incident_id from outbox union select incident_id from outbox_incident)"
+    )
+    return {rule for (rule,) in rows.fetchall()}
+
+
+def test_of_a_source_that_answers_with_nothing_one_rule_speaks(town: Settings) -> None:
+    """Sixty mentions a day, then none for 26 hours: both rules see it, one letter leaves."""
+    connection = empty()
+    read = {"source": "mastodon", "every": 60}
+    rule_cases.give(
+        connection,
+        {
+            "readings": [
+                read | {"from": 20160, "to": 1560, "accepted": 3},
+                read | {"from": 1500, "to": 0, "accepted": 0},
+            ],
+            "heard": [{"source": "mastodon", "counts": [0, *[60] * 28]}],
+        },
+    )
+    at = rule_cases.AS_OF
+    names = ("source_drop", "silent_source")
+    found = [a for name in names for a in detect.evaluate(connection, name, as_of=at)]
+    assert [(a.rule_id, a.level >= 1) for a in found] == [(name, True) for name in names]
+    for minute in range(0, 16, 5):
+        notify.record(connection, found, settings=town, as_of=at + minute * MINUTE)
+    assert _spoken(connection) == {"source_drop"}
+
+
+@pytest.mark.parametrize("status", ["failed", "ok"])
+def test_a_source_that_is_not_read_is_told_to_be_silent_whatever_it_brought_less(
+    connection: duckdb.DuckDBPyConnection, town: Settings, status: str
+) -> None:
+    _reads(connection, AS_OF - HOUR)
+    for minute in range(0, 31, 5):
+        at = AS_OF + minute * MINUTE
+        _reads(connection, at, status=status)
+        notify.record(connection, [_fewer(), _silent()], settings=town, as_of=at)
+    assert _spoken(connection) == {"silent_source" if status == "failed" else "source_drop"}
+
+
+def test_a_source_that_brings_less_speaks_for_no_other(
+    connection: duckdb.DuckDBPyConnection, town: Settings
+) -> None:
+    other = replace(_silent(), scope="presse")
+    for minute in range(0, 31, 5):
+        at = AS_OF + minute * MINUTE
+        _reads(connection, at)
+        notify.record(connection, [_fewer(), other], settings=town, as_of=at)
+    assert _spoken(connection) == {"source_drop", "silent_source"}
