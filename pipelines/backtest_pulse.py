@@ -263,11 +263,12 @@ class _Day:
             for place, (_, scope) in enumerate(pairs)
             if scope not in (*PASSED_ON, REACTIONS) and most[place] >= LEAST_SAID
         ]
+        said = {subject: int(most[n]) for n, (subject, scope) in enumerate(pairs) if scope == "all"}
         every = np.zeros((25, len(pairs), len(WINDOWS) + 2))
         for hour in range(25):
             for first in range(0, len(wanted), TOGETHER):
                 part = wanted[first : first + TOGETHER]
-                every[hour, part] = self._usual([pairs[place] for place in part], hour)
+                every[hour, part] = self._usual([pairs[p] for p in part], hour, said)
         where = {pair: place for place, pair in enumerate(pairs)}
         whole = np.array([where.get((s, "all"), p) for p, (s, _) in enumerate(pairs)], dtype=int)
         # A moment on the hour is one of the hour that begins with it.
@@ -283,9 +284,11 @@ class _Day:
             rows = rows.append_column(name, pa.array(values))
         return rows
 
-    def _usual(self, series: list[tuple[str, str]], hour: int) -> Floats:
+    def _usual(self, series: list[tuple[str, str]], hour: int, most: Mapping[str, int]) -> Floats:
         at = self.day + timedelta(hours=hour)
-        found = baseline.usual(self.connection, series, minutes=WINDOWS, as_of=at, zone=self.zone)
+        found = baseline.usual(
+            self.connection, series, minutes=WINDOWS, as_of=at, zone=self.zone, most=most
+        )
         told = np.column_stack([found.least, found.negative_share, found.is_known])
         return np.where(found.is_known[:, None], told, 0.0)
 

@@ -7,16 +7,18 @@ threshold 2.58 after Noufaily et al., Statist. Med. 32, 2013). The spread around
 one dispersion a series, and the count of a window is compared with a negative binomial of that
 mean and variance: the score is -log10 of the chance to see as many or more.
 
-An hour without a row is a zero, never unknown: silence counts, or a brand-new crisis has nothing
-to be compared with. Hours of incidents, and hours before the first reading, are left out.
+An hour without a row is a zero: silence counts, or a brand-new crisis has nothing to be compared
+with. Hours that nobody read (`pipelines/unread.py`) are unknown; they, hours of incidents and those
+before the first reading are left out.
 
-Costs the rows of `hourly` of 28 days and the mentions of one day, whatever the history. Known
+Costs the rows of `hourly` of 28 days and the mentions of one day, whatever the history; where a gap
+is open, the mentions of 28 days. Known
 gap: the level follows a lasting change within about ten days, and until then it alerts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -30,7 +32,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.special import betainc, gammainc, gammaincinv
 
-from pipelines import warehouse
+from pipelines import unread, warehouse
 from pipelines.holidays import is_holiday
 
 Floats = NDArray[np.float64]
@@ -41,7 +43,7 @@ WINDOWS = (15, 60, 1440)  # minutes, as sql/signals/window.sql cuts them
 HISTORY_HOURS = 28 * 24
 WARM_HOURS = 72  # until then, or until WARM_MENTIONS in at least a day: absolute thresholds only
 STRAY_SHARE = 0.05  # of what was heard: what came before it says nothing of since when
-LEAST_KNOWN = 30  # mentions; of fewer only two weeks tell that little is said
+LEAST_KNOWN = 30  # mentions before the last day; of fewer only two weeks tell that few speak
 QUIET_HOURS = 14 * 24
 WARM_MENTIONS = 500
 HALF_LIFE_DAYS = 7.0
@@ -242,8 +244,8 @@ def wilson(hits: Floats, of: Floats, *, z: float = WILSON_Z) -> tuple[Floats, Fl
 class History:
     """28 days of n series (subject, scope), arrays (n, 672); `usable` is 0 or 1.
 
-    An hour is not usable in a crisis, and before the subject was first heard. `heard_hours` (n,)
-    is how long that is ago.
+    An hour is not usable in a crisis, where nobody read it, and before the subject was first heard.
+    `heard_hours` (n,) is how long that is ago.
     """
 
     row: dict[tuple[str, str], int]
@@ -282,6 +284,7 @@ def _judged(
     pairs = zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True)
     history = _history(connection, tuple(dict.fromkeys(pairs)), hours, as_of)
     found = rates(history.counts, history.usable, hours)
+    is_warming = _is_warming_up(history, _last_day(windows, history))
     parts = [
         _compared(
             windows.filter(pc.equal(windows["window_minutes"], minutes)),
@@ -289,10 +292,21 @@ def _judged(
             found,
             hours,
             Window(until=as_of, minutes=minutes, zone=zone),
+            is_warming,
         )
         for minutes in WINDOWS
     ]
     return pa.concat_tables(parts)
+
+
+def _last_day(windows: pa.Table, history: History) -> Floats:
+    """What was said of each series in the 24 hours before the moment, (n,)."""
+    found = np.zeros(len(history.row))
+    day = windows.filter(pc.equal(windows["window_minutes"], 1440))
+    columns = (day[name].to_pylist() for name in ("subject_id", "scope", "mention_count"))
+    for subject, scope, count in zip(*columns, strict=True):
+        found[history.row[subject, scope]] = count
+    return found
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection, windows: pa.Table, as_of: datetime) -> pa.Table:
@@ -351,10 +365,12 @@ def usual(
     minutes: Sequence[int],
     as_of: datetime,
     zone: ZoneInfo,
+    most: Mapping[str, int],
 ) -> Usual:
     """What is usual of windows that end within the hour that begins with `as_of`.
 
-    What is expected goes straight from the beginning of the hour to its end, by the same rates.
+    `most` is how much is said at most of each subject in a day that ends in it. What is expected
+    goes straight from the beginning of the hour to its end, by the same rates.
     """
     hours = clock(as_of, zone)
     pairs = tuple(dict.fromkeys((*series, *((subject, "all") for subject, _ in series))))
@@ -369,10 +385,11 @@ def usual(
     ]
     weight = history.usable * 0.5 ** (hours.age_days / HALF_LIFE_DAYS)
     scored, negative = ((v * weight).sum(axis=1) for v in (history.scored, history.negative))
+    last_day = np.array([most.get(subject, 0) for subject, _ in history.row], dtype=float)
     return Usual(
         least=np.stack(least, axis=1),
         negative_share=((negative + 1) / (scored + 4))[rows],
-        is_known=~_is_warming_up(history)[whole],
+        is_known=~_is_warming_up(history, last_day)[whole],
     )
 
 
@@ -390,6 +407,7 @@ def _history(
         values[number][at] = _column(past, name)
     first = _first_heard(past, series)
     usable = (np.arange(HISTORY_HOURS) >= first[:, None]).astype(float)
+    usable = _without_gaps(usable, _unread(connection, series, hours, as_of))
     crises = warehouse.run(connection, "signals/crisis", {"as_of": as_of}).fetchall()
     return History(
         row=row,
@@ -429,6 +447,29 @@ def _first_heard(past: pa.Table, series: Sequence[tuple[str, str]]) -> Ints:
     return np.array([heard.get(subject, HISTORY_HOURS) for subject, _ in series], dtype=np.int64)
 
 
+def _unread(
+    connection: duckdb.DuckDBPyConnection,
+    series: Sequence[tuple[str, str]],
+    hours: Clock,
+    as_of: datetime,
+) -> Floats:
+    """How much of each hour of history nobody read, 0..1, (n, 672)."""
+    subjects = list(dict.fromkeys(subject for subject, _ in series))
+    span = (hours.start, hours.start + timedelta(hours=HISTORY_HOURS))
+    found = unread.hours(connection, subjects, span, as_of=as_of)
+    rows = {subject: number for number, subject in enumerate(subjects)}
+    of_series: Floats = found[[rows[subject] for subject, _ in series]]
+    return of_series
+
+
+def _without_gaps(usable: Floats, unread_share: Floats) -> Floats:
+    """`usable` without the hours that were not read whole; where most are such, without those of
+    which half was not read."""
+    whole, half = (np.where(unread_share <= most, usable, 0.0) for most in (0.0, 0.5))
+    is_enough = whole.sum(axis=1) >= half.sum(axis=1) / 2
+    return np.where(is_enough[:, None], whole, half)
+
+
 def _without_crises(
     usable: Floats,
     names: list[tuple[str, str]],
@@ -450,7 +491,12 @@ def _without_crises(
 
 
 def _compared(
-    windows: pa.Table, history: History, found: Rates, hours: Clock, window: Window
+    windows: pa.Table,
+    history: History,
+    found: Rates,
+    hours: Clock,
+    window: Window,
+    is_warming: NDArray[np.bool_],
 ) -> pa.Table:
     """The windows of one length with their baseline in further columns."""
     keys = list(zip(windows["subject_id"].to_pylist(), windows["scope"].to_pylist(), strict=True))
@@ -485,7 +531,7 @@ def _compared(
             said,
             (counted[rows] + 0.5) / (counted[whole] + 10),
         ),
-        "is_warming_up": _is_warming_up(history)[whole],
+        "is_warming_up": is_warming[whole],
     }
     for name, values in columns.items():
         windows = windows.append_column(name, pa.array(values))
@@ -511,18 +557,20 @@ def _share(name: str, hits: Floats, of: Floats, usual: Floats) -> dict[str, Floa
     }
 
 
-def _is_warming_up(history: History) -> NDArray[np.bool_]:
+def _is_warming_up(history: History, last_day: Floats) -> NDArray[np.bool_]:
     """Whether too little is known of each series to say what is usual, (n,).
 
     What came long before the rest does not count as being heard: of a subject whose collection
-    begins late, a few strays were there before.
+    begins late, a few strays were there before. Where the `last_day` (mentions, (n,)) brings more
+    than all the days before, a collection has begun and nothing burst, unless two weeks were heard.
     """
     calm = history.counts * history.usable
     so_far = calm.cumsum(axis=1)
-    total = so_far[:, -1]
+    total, before = so_far[:, -1], so_far[:, -25]
     regular = HISTORY_HOURS - (so_far < np.maximum(STRAY_SHARE * total, 1)[:, None]).sum(axis=1)
     is_rich = (total >= WARM_MENTIONS) & (regular >= 24)
     is_long = regular >= (1 - STRAY_SHARE) * WARM_HOURS
-    is_told = (total >= LEAST_KNOWN) | (history.heard_hours >= QUIET_HOURS)
-    is_warming_up: NDArray[np.bool_] = ~(is_rich | is_long & is_told)
+    is_told = before >= np.maximum(LEAST_KNOWN, last_day)
+    is_told |= history.heard_hours >= QUIET_HOURS
+    is_warming_up: NDArray[np.bool_] = ~((is_rich | is_long) & is_told)
     return is_warming_up

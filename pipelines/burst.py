@@ -36,10 +36,9 @@ from numpy.typing import NDArray
 
 from pipelines import baseline
 from pipelines.baseline import HISTORY_HOURS, Clock, Rates
-from pipelines.series import Floats, Series
+from pipelines.series import Flags, Floats, Series
 
 Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 ENTER = 1.75  # mean of -log10 chances of an hour; docs/bursts.md shows what lies around it
 TAIL_DAYS = 21

@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines import warehouse
-from pipelines.burst import Flags, Kept, Learnt, Tail
-from pipelines.series import Floats
+from pipelines.burst import Kept, Learnt, Tail
+from pipelines.series import Flags, Floats
 
 Key = tuple[str, str]  # subject and scope
 

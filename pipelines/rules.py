@@ -32,8 +32,8 @@ class Rule:
     `inhibited_by` names rules of the same subject, or source, that tell the same trouble better;
     `tells` is 'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news.
     `is_drop`: it tells that a source brings less (scope is its name), and says nothing while that
-    source is late or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256` is that of the
-    file, 64 hex digits: what was asked, to the letter.
+    source is late or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256`
+    is that of the file, 64 hex digits: what was asked, to the letter.
     """
 
     rule_id: str

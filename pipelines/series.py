@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipelines.errors import VigieError
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 FINEST = 5  # minutes: how often the rules are asked
 COARSEST = 60

@@ -14,12 +14,12 @@ import duckdb
 import numpy as np
 
 from pipelines import spans, warehouse
-from pipelines.burst import Flags
-from pipelines.series import FINEST, Floats
+from pipelines.series import FINEST, Flags, Floats
 from pipelines.spans import Span
 
 BLIND_SHARE = 0.5  # of what is usually heard, as in pipelines/surroundings.py
 STEP = timedelta(minutes=FINEST)
+AN_HOUR = 60 // FINEST
 
 
 def steps(
@@ -31,14 +31,14 @@ def steps(
 ) -> Flags:
     """Where nobody read: `(len(subjects), n)` of the n steps of five minutes of `span`.
 
-    A step counts as unread from half of it on. `watched_series` holds the subjects.
+    A step counts as unread from half of it on.
     """
     count = (span[1] - span[0]) // STEP
     unread = np.zeros((len(subjects), count), dtype=np.bool_)
     gaps = open_gaps(connection, span, as_of=as_of)
     if not gaps:
         return unread
-    usual = _usual(connection, span)
+    usual = _usual(connection, subjects, span)
     covered = {name: _covered(found, span, count) for name, found in gaps.items()}
     for row, subject in enumerate(subjects):
         shares = usual.get(subject, {})
@@ -48,6 +48,20 @@ def steps(
         )
         unread[row] = missing >= BLIND_SHARE
     return unread
+
+
+def hours(
+    connection: duckdb.DuckDBPyConnection,
+    subjects: Sequence[str],
+    span: tuple[datetime, datetime],
+    *,
+    as_of: datetime,
+) -> Floats:
+    """How much nobody read, 0..1, of each of the n whole hours of `span`: `(len(subjects), n)`."""
+    found = steps(connection, subjects, span, as_of=as_of)
+    count = found.shape[1] // AN_HOUR
+    share: Floats = found.reshape(len(subjects), count, AN_HOUR).mean(axis=2)
+    return share
 
 
 def open_gaps(
@@ -63,9 +77,11 @@ def open_gaps(
     return {name: spans.merged(each) for name, each in found.items()}
 
 
-def _usual(connection: duckdb.DuckDBPyConnection, span: Span) -> dict[str, dict[str, float]]:
+def _usual(
+    connection: duckdb.DuckDBPyConnection, subjects: Sequence[str], span: Span
+) -> dict[str, dict[str, float]]:
     """The share of each subject's mentions that each source brings."""
-    given = {"since": span[0], "until": span[1]}
+    given = {"subjects": list(subjects), "since": span[0], "until": span[1]}
     found: dict[str, dict[str, float]] = {}
     for subject, source, share in warehouse.run(connection, "signals/unread", given).fetchall():
         found.setdefault(subject, {})[source] = share

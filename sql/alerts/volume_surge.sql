@@ -1,5 +1,5 @@
 -- Rule: volume_surge
--- Version: 3
+-- Version: 4
 -- Severity: warning, critical
 -- Window: 15 and 60 minutes; 60 minutes and 24 hours where few people speak
 -- Purpose: far more mentions of a subject than at this hour of this kind of day.
@@ -8,7 +8,11 @@
 -- Reads: signal (made by pipelines/surge.py). Read by: pipelines/detect.py.
 --   `burst` is the level of the detector (pipelines/burst.py, docs/bursts.md), where 1 enters.
 -- Units: observed, expected, low and high are mentions in the window, copies included.
--- Caveat: a rush of copies is a rush; text_count beside it counts copies once.
+-- Caveat: a rush of copies is a rush; text_count beside it counts copies once. It is critical where
+--   it is hostile (negative texts beyond their usual share; or surely more than a third of them, no
+--   less than usual, while negative messages burst as well, or nearly) or sensitive; by its height
+--   alone unless it is surely less negative than usual, as a joke is that everybody repeats. While
+--   warming up it is a warning: a collection that begins is as high as a crisis.
 -- Asleep unless: scope = 'all' and (burst >= 1 or (burst is null or not is_known)
 --   and window_minutes <= 60 and mention_count >= cold_mentions)
 -- Label fr: Afflux de mentions
@@ -30,10 +34,11 @@ with thresholds as (
         6 as small_hour,
         4 as least_authors,
         60 as cold_mentions,
-        3.0 as critical_times,
         20 as share_mentions,
         8 as share_authors,
         0.10 as negative_margin,
+        0.33 as angry_share,
+        0.6 as angry_burst, -- a part of all is too rare to be as far from its usual as all
         0.15 as sensitive_margin
 ),
 
@@ -70,6 +75,18 @@ sensitive as (
     group by all
 ),
 
+harmless as (
+    select
+        subject_id,
+        coalesce(bool_or(
+            mention_count >= share_mentions
+            and author_count >= share_authors
+            and negative_share_high < negative_share_expected
+        ), false) as is_harmless
+    from measured
+    group by subject_id
+),
+
 graded as (
     select
         measured.*,
@@ -85,21 +102,25 @@ graded as (
                 measured.author_count / measured.least_authors
             )
         end as level,
-        if(
-            measured.is_warming_up,
-            measured.mention_count >= measured.critical_times * measured.cold_mentions,
-            measured.is_flood
-        ) as is_flooded,
+        not measured.is_warming_up
+        and measured.is_flood
+        and not harmless.is_harmless as is_flooded,
         measured.mention_count >= measured.share_mentions
         and measured.author_count >= measured.share_authors
         and not measured.is_warming_up
         and (
             measured.negative_share_low
             > measured.negative_share_expected + measured.negative_margin
+            or (
+                measured.negative_burst >= measured.angry_burst
+                and measured.negative_share >= measured.negative_share_expected
+                and measured.negative_share_low >= measured.angry_share
+            )
             or coalesce(sensitive.is_sensitive, false)
         ) as is_hostile,
         if(is_flooded or is_hostile, 'critical', 'warning') as severity
     from measured
+    inner join harmless on measured.subject_id = harmless.subject_id
     left join sensitive
         on
             measured.window_minutes = sensitive.window_minutes
@@ -108,7 +129,7 @@ graded as (
 
 select
     'volume_surge' as rule_id,
-    '3' as rule_version,
+    '4' as rule_version,
     graded.subject_id,
     graded.scope,
     graded.severity,

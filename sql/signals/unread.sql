@@ -1,9 +1,13 @@
 -- Purpose: which sources a subject is usually heard by, for the spans that they were not read for.
 -- Grain: one row per subject and source block that has brought any of its mentions.
--- Reads: mention, between $since and $until, watched_series (made by pipelines/surge.py).
+-- Reads: mention, between $since and $until, of the subjects $subjects.
 -- Read by: pipelines/unread.py.
 -- Units: `mention_share` is 0..1 of the mentions of the subject.
-with said as (
+with wanted as (
+    select unnest($subjects) as subject_id
+),
+
+said as (
     select
         source_name,
         unnest(subject_ids) as subject_id
@@ -17,7 +21,7 @@ counted as (
         said.source_name,
         count(*) as mention_count
     from said
-    semi join watched_series on said.subject_id = watched_series.subject_id
+    semi join wanted on said.subject_id = wanted.subject_id
     group by all
 )
 

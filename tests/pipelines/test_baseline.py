@@ -152,6 +152,73 @@ def test_five_hundred_mentions_end_the_warming_up_after_a_day() -> None:
     assert not signal(connection)["is_warming_up"]
 
 
+def test_a_day_that_brings_more_than_all_before_is_a_collection_that_begins() -> None:
+    """Ten strays a day for five days, then a hundred in an hour; two weeks of them are known."""
+    for days, is_new in ((5, True), (15, False)):
+        connection = empty()
+        quiet_history(connection, days=days, rate=10 / 24)
+        say(connection, crowd(100))
+        assert signal(connection)["is_warming_up"] is is_new
+
+
+def test_a_crisis_after_days_of_history_is_no_beginning() -> None:
+    connection = empty()
+    quiet_history(connection, days=5, rate=12)
+    say(connection, crowd(700, minutes=600))
+    assert not signal(connection)["is_warming_up"]
+
+
+def _not_read(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> dict[str, datetime]:
+    """Nothing was heard from `first` to `last` hours ago, and nobody read."""
+    span = {
+        "since": AS_OF.replace(minute=0) - timedelta(hours=first),
+        "until": AS_OF.replace(minute=0) - timedelta(hours=last),
+    }
+    connection.execute("delete from hourly where hour_at >= $since and hour_at < $until", span)
+    return span
+
+
+@pytest.mark.parametrize("scope", ["all", "T20"])
+def test_hours_that_nobody_read_are_unknown_and_not_zeros(scope: str) -> None:
+    """A collector is away for a day and a half; once the gap is filled, its hours were silent."""
+    connection = empty()
+    quiet_history(connection, days=4, rate=200, scopes=("all", "T20"))
+    say(connection, crowd(16, topics=("T20",)))
+    usual = signal(connection, minutes=1440, scope=scope)
+    span = _not_read(connection, 60, 24)
+    silent = signal(connection, minutes=1440, scope=scope)
+    gap = "insert into gap values ('mastodon', $since, $until, 'failed', 'r', $until, null, null)"
+    connection.execute(gap, span)
+    unread = signal(connection, minutes=1440, scope=scope)
+    assert unread["expected"] == pytest.approx(usual["expected"], rel=0.1)
+    assert silent["expected"] < 0.9 * unread["expected"]
+    connection.execute("update gap set filled_by = 'r', filled_at = $until", {"until": AS_OF})
+    assert signal(connection, minutes=1440, scope=scope) == silent
+
+
+def test_a_gap_of_a_source_that_brings_little_leaves_the_hours_as_they_are() -> None:
+    connection = empty()
+    quiet_history(connection)
+    say(connection, crowd(16))
+    before = signal(connection)
+    connection.execute(
+        "insert into gap values ('presse', $since, $until, 'failed', 'r', $until, null, null)",
+        {"since": AS_OF - timedelta(days=9), "until": AS_OF - timedelta(days=2)},
+    )
+    assert signal(connection) == before
+
+
+def test_an_hour_read_in_part_teaches_nothing_unless_most_are_such() -> None:
+    usable = np.ones((1, HISTORY_HOURS))
+    unread = np.zeros((1, HISTORY_HOURS))
+    unread[0, :100], unread[0, 100:200] = 0.25, 0.75
+    kept = baseline._without_gaps(usable, unread)
+    assert kept[0].tolist() == [0.0] * 200 + [1.0] * (HISTORY_HOURS - 200)
+    unread[0, 200:] = 0.25
+    kept = baseline._without_gaps(usable, unread)
+    assert kept[0].tolist() == [1.0] * 100 + [0.0] * 100 + [1.0] * (HISTORY_HOURS - 200)
+
+
 @pytest.mark.parametrize(
     ("end", "repeated"),
     [("2026-10-27T12:00", 2), ("2027-03-30T12:00", 0), ("2026-11-20T12:00", 1)],
