@@ -18,7 +18,7 @@ from models import checkpoint
 from models.taxonomy import taxonomy
 
 LANGUAGES = ("fr", "en")
-_PARTS = ("strong", "weak", "aim", "counter", "praise", "trouble")
+_PARTS = ("strong", "weak", "aim", "counter", "praise", "trouble", "figure")
 
 Terms = dict[str, tuple[str, ...]]  # by language
 
@@ -82,6 +82,12 @@ def terms(lang: str) -> list[tuple[str, ...]]:
 def exclusions() -> tuple[tuple[int, int], ...]:
     """Pairs of a label and what speaks against it."""
     return tuple((place(name), place(f"{name}!")) for name in labels() if f"{name}!" in table())
+
+
+@cache
+def figures() -> tuple[tuple[int, int], ...]:
+    """Pairs of a label and the turns of speech within which its terms mean something else."""
+    return tuple((place(n), place(f"{n}.figure")) for n in labels() if f"{n}.figure" in table())
 
 
 @cache

@@ -248,10 +248,12 @@ def weights(read: Tokens, hits: Hits) -> NDArray[np.float32]:
     """How much of each text is of each label by its terms: `(n, labels)` float32 in 0..2.
 
     One term in a short text counts 1; a single term in an article of 400 words 0.16. A text that
-    an `exclude` term of a label speaks against has none of it.
+    an `exclude` term of a label speaks against has none of it; a term within a `figure` of speech
+    is not one.
     """
     count = len(lexicons.labels())
     size = len(read.codes)
+    hits = literal(hits, size)
     cells = np.unique((hits.row * count + hits.label) * size + hits.start) // size
     found = np.bincount(cells, minlength=read.count * count).reshape(read.count, count)
     words = np.bincount(read.row[read.is_read], minlength=read.count)
@@ -260,6 +262,22 @@ def weights(read: Tokens, hits: Hits) -> NDArray[np.float32]:
     for label, against in lexicons.exclusions():
         weighed[found[:, against] > 0, label] = 0.0
     return weighed
+
+
+def literal(hits: Hits, size: int) -> Hits:
+    """The hits but those that touch a turn of speech, in a batch of `size` characters.
+
+    What else stands in the text counts as ever: a joke hides no threat.
+    """
+    kept = np.ones(len(hits.row), np.bool_)
+    for label, figure in lexicons.figures():
+        turns = hits.of(figure)
+        edges = np.zeros(size + 1, np.int64)
+        np.add.at(edges, turns.start, 1)
+        np.subtract.at(edges, turns.end, 1)
+        inside = np.concatenate([[0], np.cumsum(edges.cumsum() > 0)])  # characters before each
+        kept &= (hits.label != label) | (inside[hits.end] == inside[hits.start])
+    return Hits(hits.row[kept], hits.label[kept], hits.start[kept], hits.end[kept])
 
 
 def shown(read: Tokens, hits: Hits, chosen: Iterable[int]) -> list[list[str]]:

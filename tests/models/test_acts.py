@@ -46,6 +46,38 @@ NO_THREATS = (
     "Merci à l'équipe, une tuerie ce concert.",
 )
 
+ENGLISH_THREATS = (
+    "I'm going to find you and smash your face in.",
+    "We know where your kids go to school.",
+    "Somebody should put a bullet in that mayor.",
+    "Keep this up and I'll burn your house down.",
+    "You're a dead man, inspector.",
+    "I will be waiting for you outside your office with a knife.",
+    "Someone ought to hang the lot of them.",
+    "I'll kill you, you thief.",
+    "Hope you die in a fire, all of you.",
+    "Watch your back when you leave work tonight.",
+    "Next time he knocks I'm shooting him.",
+    "There's a bomb in the council building.",
+)
+TURNS_OF_SPEECH = (
+    "I'm going to kill someone if this flight is delayed again.",
+    "You guys are killing me with these delays.",
+    "My boss is going to kill me if I miss this meeting.",
+    "I would kill for a coffee right now.",
+    "Two hours on hold, shoot me now.",
+    "They beat the champions last night.",
+    "You're next in line, please wait.",
+    "Someone should tell the staff at the desk.",
+    "What doesn't kill you makes you stronger.",
+    "We'll find you a seat, don't worry.",
+    "Don't let this council break your heart.",
+    "You will regret missing this concert.",
+    "The storm may knock out your power.",
+    "You will pay for this at the next election.",
+    "That app is going to blow up.",
+)
+
 
 def french(*texts: str) -> Done:
     return MODEL.score(texts, ["fr"] * len(texts))
@@ -164,6 +196,29 @@ def test_a_plain_english_threat_is_found() -> None:
     done = MODEL.score(["We will find you and kill you."], ["en"])
     assert "threat" in done.acts[0]
     assert done.risks == [RISKS[3]]
+
+
+def test_most_english_threats_are_found_and_no_turn_of_speech_is() -> None:
+    """Seen with the terms of today: 9 of 12 and none of 15; with those of before, 6 and 10."""
+    said = MODEL.score(ENGLISH_THREATS, ["en"] * len(ENGLISH_THREATS))
+    found = [t for t, own in zip(ENGLISH_THREATS, said.acts, strict=True) if "threat" in own]
+    wrong = MODEL.score(TURNS_OF_SPEECH, ["en"] * len(TURNS_OF_SPEECH))
+    alarms = [t for t, own in zip(TURNS_OF_SPEECH, wrong.risks, strict=True) if own == RISKS[3]]
+    assert len(found) >= 8, found
+    assert alarms == []
+
+
+def test_a_turn_of_speech_hides_no_threat() -> None:
+    said = "We'll find you a seat, he said. I'll find you and kill you, that's what I say."
+    assert MODEL.score([said], ["en"]).risks == [RISKS[3]]
+    assert MODEL.score(["Faire sauter les PV, puis on va tout faire sauter"], ["fr"]).acts == [
+        *MODEL.score(["Faire voir les PV, puis on va tout faire sauter"], ["fr"]).acts
+    ]
+
+
+def test_swearing_that_calls_nobody_anything_is_hostile_and_no_more() -> None:
+    done = MODEL.score(["Fuck you and your shitty website", "Fuck you, you dirty paki"], ["en"] * 2)
+    assert done.risks == ["hostile", RISKS[3]]
 
 
 def test_insults_that_are_told_are_less_abusive_than_those_that_are_thrown() -> None:

@@ -190,3 +190,28 @@ def test_hits_of_a_text_are_the_same_alone_and_in_company(prepared: list[str]) -
         assert rows(own, 0, 1) == rows(hits, row, first)
         assert np.array_equal(terms.weights(alone, own)[0], weights[row])
         first += len(text) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lang", "is_read"),
+    [
+        ("we'll find you", "en", True),
+        ("We'll find you a seat", "en", False),
+        ("We'll find you a seat. Then we'll find you", "en", True),
+        ("a fridge, we'll find you", "en", True),
+        ("on va pendre le maire", "fr", True),
+        ("on va pendre la crémaillère", "fr", False),
+        ("on va pendre la crémaillère puis le pendre", "fr", True),
+    ],
+)
+def test_a_term_within_a_turn_of_speech_is_not_read_and_the_rest_is(
+    text: str, lang: str, *, is_read: bool
+) -> None:
+    assert (weight(text, "acts/threat", lang) > 0) is is_read
+
+
+def test_turns_of_speech_of_one_text_say_nothing_of_the_next() -> None:
+    texts = ["We'll find you a seat", "we'll find you", "We'll find you a seat"]
+    own = read(texts, "en")
+    of = terms.weights(own, terms.find(own, lang="en"))[:, lexicons.place("acts/threat")]
+    assert (of > 0).tolist() == [False, True, False]
