@@ -699,7 +699,7 @@ def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
     if curve is None or sum(curve.counts) < LEAST_DRAWN:
         return None
     named = where(occasion.incident, occasion.settings, spoken)
-    title = f"{named} · {spoken.text('curve.title')}"
+    title = f"{named} · {spoken.text(f'curve.{curve.of}')}"
     try:
         png = charts.curve(
             curve.times,
@@ -716,7 +716,7 @@ def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
         log.warning("alert.without_picture reason=%s", type(error).__name__)
         return None
     last, high = spoken.number(curve.counts[-1]), spoken.number(max(curve.high))
-    return png, spoken.say("curve.alt", last=last, high=high)
+    return png, spoken.say(f"curve.alt_{curve.of}", last=last, high=high)
 
 
 def _words(settings: Settings) -> Words:

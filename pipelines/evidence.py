@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from pipelines import baseline, copies, coverage, explanation, warehouse
+from pipelines import baseline, copies, coverage, explanation, gains, rules, warehouse
 from pipelines.coverage import Coverage
 from pipelines.explanation import Asked, Explanation, Loader
 from pipelines.incidents import Incident
@@ -31,6 +31,7 @@ TERM_Z = 2.5
 LATELY = timedelta(hours=6)  # how far back a trouble of a source is told
 CURVE_HOURS = 24
 CURVE_MINUTES = 30
+REACTIONS = "reactions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,12 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Counts of half hours, by the instant at which each ends, with what was expected of it."""
+    """What was counted, by the instant at which each step ends, with what was expected of it.
 
+    `of`: 'mentions' of half hours, or 'reactions' of hours.
+    """
+
+    of: str = "mentions"
     times: tuple[datetime, ...]
     counts: tuple[float, ...]
     low: tuple[float, ...]
@@ -252,23 +257,49 @@ def _coverage(
 def _curve(
     connection: duckdb.DuckDBPyConnection, incident: Incident, *, as_of: datetime, zone: ZoneInfo
 ) -> Curve | None:
-    """A day in half hours; None while nothing is known of what to expect."""
+    """A day of what the rule counts; None while nothing is known of what to expect."""
     alert = incident.alert
     if alert.subject_id is None or alert.is_warming_up:
         return None
+    if rules.is_known(alert.rule_id) and rules.read(alert.rule_id).counts == REACTIONS:
+        return _reactions(connection, alert.subject_id, as_of)
+    return _mentions(connection, alert.subject_id, alert.scope, as_of=as_of, zone=zone)
+
+
+def _reactions(
+    connection: duckdb.DuckDBPyConnection, subject_id: str, as_of: datetime
+) -> Curve | None:
+    """A day of likes, replies and shares in hours."""
+    found = gains.day(connection, subject_id, as_of=as_of)
+    if found is None:
+        return None
+    count = len(found.gained)
+    times = tuple(as_of - timedelta(hours=count - 1 - i) for i in range(count))
+    return Curve(of=REACTIONS, times=times, counts=found.gained, low=found.low, high=found.high)
+
+
+def _mentions(
+    connection: duckdb.DuckDBPyConnection,
+    subject_id: str,
+    scope: str,
+    *,
+    as_of: datetime,
+    zone: ZoneInfo,
+) -> Curve:
+    """A day of mentions in half hours."""
     gap = timedelta(minutes=CURVE_MINUTES)
     steps = CURVE_HOURS * 60 // CURVE_MINUTES
     times = tuple(as_of - gap * (steps - 1 - i) for i in range(steps))
     within = {
-        "subject_id": alert.subject_id,
-        "scope": alert.scope,
+        "subject_id": subject_id,
+        "scope": scope,
         "since": times[0] - gap,
         "until": as_of,
         "minutes": CURVE_MINUTES,
     }
     counted = dict(warehouse.run(connection, "signals/evidence_curve", within).fetchall())
     windows = [baseline.Window(until=at, minutes=CURVE_MINUTES, zone=zone) for at in times]
-    low, high = baseline.band(connection, (alert.subject_id, alert.scope), windows, as_of=as_of)
+    low, high = baseline.band(connection, (subject_id, scope), windows, as_of=as_of)
     return Curve(
         times=times,
         counts=tuple(float(counted.get(i, 0)) for i in range(steps)),

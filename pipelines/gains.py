@@ -11,6 +11,7 @@ Costs the looks of an hour, and those of 28 days of subjects that gain `LEAST` o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,8 @@ from pipelines.series import Floats
 
 HOURS = 672
 LEAST = 36.0  # reactions in the hour: 0.6 of the fewest that a rule tells of
-KNOWN_HOURS = 7 * 24  # below, nothing is usual yet
+A_DAY = 24
+KNOWN_HOURS = 7 * A_DAY  # below, nothing is usual yet
 _SCHEMA = pa.schema(
     {
         "subject_id": pa.string(),
@@ -45,21 +47,21 @@ def signals(connection: duckdb.DuckDBPyConnection, *, as_of: datetime) -> pa.Tab
     """
     given: dict[str, Any] = {"as_of": as_of, "least": LEAST}
     now = warehouse.run(connection, "signals/gains", given).to_arrow_table().to_pylist()
-    past = _past(connection, [row["subject_id"] for row in now], as_of)
+    subjects = [row["subject_id"] for row in now]
+    past = _past(connection, subjects, as_of - timedelta(hours=1))
     rows = [row | _usual(row["gained_count"], past[row["subject_id"]]) for row in now]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
 def _past(
-    connection: duckdb.DuckDBPyConnection, subjects: Sequence[str], as_of: datetime
+    connection: duckdb.DuckDBPyConnection, subjects: Sequence[str], until: datetime
 ) -> Mapping[str, Floats]:
-    """The gains of the hours before, oldest first, of each subject since its first."""
+    """The gains of the hours that end by `until`, oldest first, of each subject since its first."""
     if not subjects:
         return {}
     connection.register("gaining_subject", pa.table({"subject_id": pa.array(subjects)}))
     try:
-        before = {"as_of": as_of - timedelta(hours=1)}
-        rows = warehouse.run(connection, "signals/gains_past", before).fetchall()
+        rows = warehouse.run(connection, "signals/gains_past", {"as_of": until}).fetchall()
     finally:
         connection.unregister("gaining_subject")
     found = {subject: np.zeros(HOURS) for subject in subjects}
@@ -78,14 +80,43 @@ def _usual(gained: float, hours: Floats) -> dict[str, Any]:
         return {"is_warming_up": True}
     found = burst.tail(np.log1p(hours))
     score = float(burst.chance(found, np.log1p(np.array([gained])))[0])
-    # The hour that is judged is 24 hours after the last but 23 of them: an hour either side too.
-    days = hours[::-1]
-    alike = np.concatenate([days[first::24] for first in (22, 23, 24)])
-    low, middle, high = np.quantile(alike, (0.025, 0.5, 0.975))
+    low, middle, high = _alike(hours)
     return {
-        "expected": float(middle),
-        "low": float(np.floor(low)),
-        "high": float(np.ceil(high)),
+        "expected": middle,
+        "low": low,
+        "high": high,
         "score": score,
         "is_warming_up": False,
     }
+
+
+def _alike(hours: Floats) -> tuple[float, float, float]:
+    """95 % of the hours of other days like the one after `hours`, their median in the middle."""
+    # That one is 24 hours after the last but 23 of them: an hour either side too.
+    days = hours[::-1]
+    alike = np.concatenate([days[first::24] for first in (22, 23, 24)])
+    low, middle, high = np.quantile(alike, (0.025, 0.5, 0.975))
+    return float(np.floor(low)), float(middle), float(np.ceil(high))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What each of the last 24 hours gained, oldest first, and 95 % of what such hours do."""
+
+    gained: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def day(connection: duckdb.DuckDBPyConnection, subject_id: str, *, as_of: datetime) -> Day | None:
+    """The day that ends with `as_of`; None where less than two days of gains are known."""
+    hours = _past(connection, [subject_id], as_of)[subject_id]
+    if len(hours) < 2 * A_DAY:
+        return None
+    last = range(len(hours) - A_DAY, len(hours))
+    bands = [_alike(hours[:hour]) for hour in last]
+    return Day(
+        gained=tuple(float(hours[hour]) for hour in last),
+        low=tuple(low for low, _, _ in bands),
+        high=tuple(high for _, _, high in bands),
+    )

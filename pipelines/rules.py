@@ -31,6 +31,7 @@ class Rule:
 
     `inhibited_by` names rules of the same subject, or source, that tell the same trouble better;
     `tells` is 'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news.
+    `counts` is 'mentions' or 'reactions': what its mail draws a curve of.
     `is_drop`: it tells that a source brings less (scope is its name), and says nothing while that
     source is late or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256`
     is that of the file, 64 hex digits: what was asked, to the letter.
@@ -46,6 +47,7 @@ class Rule:
     joins: timedelta
     sha256: str
     spoken: Mapping[tuple[str, str], str]
+    counts: str = "mentions"
     is_drop: bool = False
     is_legal: bool = False
 
@@ -92,6 +94,7 @@ def _read(name: str, text: str) -> Rule:
         joins=_minutes(name, found.get("Joins", "0 minutes")),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         spoken={(p, locale): found[f"{p} {locale}"] for p in SPOKEN for locale in LOCALES},
+        counts=found.get("Counts", "mentions"),
         is_drop=found.get("Drop", "no") == "yes",
         is_legal=found.get("Legal", "no") == "yes",
     )

@@ -10,6 +10,7 @@
 --   `share` is what the first message has of them, `text_count` how many messages gained any.
 -- Caveat: only what sources tell again of a message is known: feeds, forums and exports mostly tell
 --   nothing. A message that gains half or more is named alone.
+-- Counts: reactions
 -- Inhibited by: volume_surge
 -- Asleep unless: scope = 'reactions' and mention_count >= least(least_gained, cold_gained)
 -- Joins: 120 minutes

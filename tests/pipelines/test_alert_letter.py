@@ -461,6 +461,28 @@ def test_the_curve_is_a_picture_with_words_for_those_who_do_not_see_it() -> None
     assert "90 dans la dernière, 14 au plus attendu" in made.html
 
 
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("fr", "réactions par heure"), ("en", "likes, replies and shares per hour")],
+)
+def test_a_curve_of_reactions_says_what_it_counts(
+    locale: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+
+    def _drawn(*_: Any, title: str, **__: Any) -> bytes:
+        titles.append(title)
+        return b"\x89PNG"
+
+    monkeypatch.setattr(charts, "curve", _drawn)
+    drawn = replace(CURVE, of="reactions", counts=(8.0,) * 47 + (90.4,))
+    made = letter(evidence=rests_on(curve=drawn), locale=locale)
+    assert words in titles[0]
+    assert "90" in made.html
+    assert "90.4" not in made.html.replace(",", ".")
+    assert "mentions" not in titles[0]
+
+
 def test_an_alert_goes_out_without_its_picture_when_it_cannot_be_drawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

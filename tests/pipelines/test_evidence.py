@@ -5,13 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from pipelines import evidence, gaps
 from pipelines.baseline import ZoneInfo
 from pipelines.evidence import Evidence
+from pipelines.mention import MENTION_SCHEMA
 from tests.pipelines.test_incidents import alert, incident
-from tests.pipelines.watched import AS_OF, Said, crowd, empty, quiet_history, say
+from tests.pipelines.watched import (
+    AS_OF,
+    Said,
+    append,
+    crowd,
+    empty,
+    mention_row,
+    quiet_history,
+    say,
+)  # fmt: skip
 
 MINUTE = timedelta(minutes=1)
 PARIS = ZoneInfo("Europe/Paris")
@@ -183,6 +194,32 @@ def test_the_curve_is_a_day_of_half_hours_up_to_now(
     assert curve.times[-1] == AS_OF
     assert (curve.counts[0], curve.counts[-1]) == (1.0, 20.0)
     assert curve.low[-1] < 8 < curve.high[-1]
+
+
+def test_the_curve_of_reactions_is_a_day_of_hours(connection: duckdb.DuckDBPyConnection) -> None:
+    for days in range(9):
+        at = AS_OF - timedelta(days=days, hours=2)
+        row = mention_row(Said(at=at, text=f"Message {days}"), f"r{days}")
+        append(connection, "mention", pa.Table.from_pylist([row], schema=MENTION_SCHEMA))
+        connection.execute(
+            "insert into mention_metric values ($id, $at, $seen, $likes, 0, 0, 0, 0)",
+            {
+                "id": row["mention_id"],
+                "at": at,
+                "seen": at + timedelta(hours=2),
+                "likes": 20 if days else 800,
+            },
+        )
+    curve = gathered(connection, rule_id="engagement_surge").curve
+    assert curve is not None
+    assert (curve.of, len(curve.times), len(curve.counts)) == ("reactions", 24, 24)
+    assert curve.times[-1] == AS_OF
+    assert curve.times[-1] - curve.times[0] == timedelta(hours=23)
+    assert curve.counts[-1] == pytest.approx(400)
+    assert curve.high[-1] < 20
+    mentions = gathered(connection).curve
+    assert mentions is not None
+    assert (mentions.of, len(mentions.times)) == ("mentions", 48)
 
 
 def test_there_is_no_curve_before_there_is_a_history(

@@ -78,6 +78,27 @@ def test_an_ordinary_hour_is_not_told() -> None:
     assert [alert for alert in told(connection) if alert.level >= ENTER] == []
 
 
+def test_a_day_is_told_hour_by_hour_beside_what_such_hours_bring() -> None:
+    connection = empty()
+    ordinary(connection)
+    looked(connection, "v", AS_OF - 2 * HOUR, {HOUR: 20, 2 * HOUR: 400})
+    day = gains.day(connection, "eau", as_of=AS_OF)
+    assert day is not None
+    assert len(day.gained) == len(day.low) == len(day.high) == 24
+    (row,) = said(connection)
+    assert day.gained[-1] == pytest.approx(row["gained_count"], rel=0.01)
+    assert (day.low[-1], day.high[-1]) == (row["low"], row["high"])
+    assert day.gained[-2] == pytest.approx(20, abs=15)
+    assert max(day.gained[:-2]) < 40
+
+
+def test_there_is_no_day_of_what_was_never_gained_or_only_since_yesterday() -> None:
+    connection = empty()
+    assert gains.day(connection, "eau", as_of=AS_OF) is None
+    looked(connection, "v", AS_OF - 2 * HOUR, {HOUR: 20, 2 * HOUR: 400})
+    assert gains.day(connection, "eau", as_of=AS_OF) is None
+
+
 def test_an_old_message_first_seen_now_has_gained_nothing_now() -> None:
     connection = empty()
     looked(connection, "old", AS_OF - timedelta(days=3), {timedelta(days=3): 5000})
