@@ -45,6 +45,12 @@ GROUP_INTERVAL = timedelta(minutes=15)
 ESCALATION = (timedelta(minutes=15), timedelta(minutes=30))  # to the second, to the head
 MAILS_AN_HOUR = {"warning": 6, "critical": 12}  # to one person; what is more waits
 RANK = {"warning": 1, "critical": 2}
+# What another critical alert of the subject, which people know of, tells well enough by itself.
+_BESIDE = {
+    "critical": ("first", "severity_up", "back_again"),
+    "warning": ("volume_doubled", "repeat"),
+}
+_RIDES = ("unchanged", "acked", "told_beside", "others_open", "group_interval")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,9 @@ class Around:
     is late; `is_flooded`: every reader has had too many mails in an hour; `is_missed_free`: one
     who had, has no more. `is_leaving`: a letter about something new goes to the same readers now,
     and what is new as well goes with it. Within `joins` of a letter twice as much is no news.
+    `is_spoken_for`: people know of a critical alert of its subject, open and no lesser danger;
+    `is_new_danger`: it tells of one that no letter told; `is_others_open`: others of its subject,
+    as grave, go on.
     """
 
     since_last: timedelta = timedelta(minutes=5)
@@ -138,6 +147,9 @@ class Around:
     is_flooded: bool = False
     is_missed_free: bool = False
     is_leaving: bool = False
+    is_spoken_for: bool = False
+    is_new_danger: bool = False
+    is_others_open: bool = False
     joins: timedelta = timedelta(0)
     has_second: bool = True
     has_head: bool = True
@@ -274,10 +286,14 @@ def tell(
     if incident.severity == "warning" and is_quiet(as_of, zone):
         return _no("quiet_hours")
     if incident.state == "resolved":
-        return _held(_tell_the_end(last, incident, zone), incident, as_of, around)
+        end = _tell_the_end(last, incident, as_of, zone, around)
+        return _held(end, incident, as_of, around)
     if to := _escalation(incident, as_of, around):
         return Decision(reason="escalation", is_sent=True, to=to)
-    return _held(_tell_the_course(last, incident, as_of, around), incident, as_of, around)
+    course = _tell_the_course(last, incident, as_of, around)
+    if around.is_spoken_for and course.reason in _BESIDE[incident.severity]:
+        return _no("told_beside")
+    return _held(course, incident, as_of, around)
 
 
 def _no(reason: str) -> Decision:
@@ -288,7 +304,11 @@ def _yes(reason: str) -> Decision:
     return Decision(reason=reason, is_sent=True)
 
 
-def _tell_the_end(last: Told | None, incident: Incident, zone: ZoneInfo) -> Decision:
+def _tell_the_end(
+    last: Told | None, incident: Incident, as_of: datetime, zone: ZoneInfo, around: Around
+) -> Decision:
+    if last is None and around.is_spoken_for:
+        return _no("told_beside")
     if last is None:
         ends = (incident.firing_at or incident.opened_at, incident.resolved_at)
         was_quiet = any(at and is_quiet(at, zone) for at in ends)
@@ -296,7 +316,8 @@ def _tell_the_end(last: Told | None, incident: Incident, zone: ZoneInfo) -> Deci
         return _yes("held_for_morning") if is_held else _no("over_untold")
     if last.kind not in ("firing", "update"):
         return _no(f"already_{last.kind}")
-    return _yes("resolved")
+    is_joined = as_of - (incident.resolved_at or as_of) < JOIN
+    return _no("others_open") if around.is_others_open and is_joined else _yes("resolved")
 
 
 def _tell_the_course(
@@ -362,11 +383,20 @@ def _held(decision: Decision, incident: Incident, as_of: datetime, around: Aroun
     waited = max(as_of - (incident.firing_at or incident.opened_at), around.since_last)
     if decision.reason == "first" and waited < wait:
         return _no("group_wait")
+    if around.is_new_danger and decision.reason in ("first", "severity_up"):
+        return decision
     graver = ("critical",) if incident.severity == "critical" else ("critical", "warning")
     times = [around.group_told_at[each] for each in graver if each in around.group_told_at]
     if times and as_of - max(times) < GROUP_INTERVAL:
         return _no("group_interval")
     return decision
+
+
+def beside(decision: Decision, incident: Incident) -> Decision:
+    """What becomes of a decision where a letter about something as grave leaves in its thread."""
+    if decision.reason not in _RIDES:
+        return decision
+    return _yes("resolved") if incident.state == "resolved" else _yes("along")
 
 
 def is_quiet(at: datetime, zone: ZoneInfo) -> bool:

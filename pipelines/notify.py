@@ -19,6 +19,7 @@ import duckdb
 from pipelines import (
     alert_letter,
     alert_record,
+    conversation,
     evidence,
     explanation,
     incident_rows,
@@ -30,6 +31,7 @@ from pipelines import (
     warehouse,
 )
 from pipelines.alert import Alert, fingerprint
+from pipelines.conversation import Talks, home, tells, thread
 from pipelines.evidence import Evidence
 from pipelines.explanation import Shown
 from pipelines.incident_rows import Journal
@@ -42,6 +44,7 @@ from pipelines.incidents import (
     Kind,
     Mark,
     Told,
+    beside,
     is_over,
     opened_late,
     rate,
@@ -63,9 +66,11 @@ _KINDS: Mapping[str, Kind] = {
     "resolved": "resolved",
     "unstable": "unstable",
 }
-# What tells a reader most stands first in a letter about several incidents.
 Speaking = frozenset[tuple[str, str]]  # rules that speak for lesser ones, of whom or what
+# What tells a reader most stands first in a letter about several incidents.
 _LEADS = ("first", "severity_up", "back_again", "escalation", "volume_doubled", "repeat", "rest")
+_DANGERS = ("threat", "danger", "more")
+_PULLS = ("first", "severity_up", "back_again", "volume_doubled", "repeat", "resolved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +118,9 @@ def record(
             )
         ]
         after = _with_inhibited(after, around, journal)
-        due = _decided(after, around, settings=settings, as_of=as_of)
-        told, letters = _tell_all(connection, due, around, settings=settings, as_of=as_of)
+        talks = conversation.talks(after, as_of=as_of)
+        due = _decided(after, talks, around, settings=settings, as_of=as_of)
+        told, letters = _tell_all(connection, due, talks, around, settings=settings, as_of=as_of)
         incident_rows.write(connection, told, journal)
         connection.execute("delete from incident where state = 'ok'")
     log.info("incidents.recorded count=%d letters=%d", len(told), letters)
@@ -295,27 +301,74 @@ def _why(now: Incident) -> str:
 
 
 def _decided(
-    incidents: Sequence[Incident], around: Surroundings, *, settings: Settings, as_of: datetime
+    incidents: Sequence[Incident],
+    talks: Talks,
+    around: Surroundings,
+    *,
+    settings: Settings,
+    as_of: datetime,
 ) -> list[Due]:
     """What is decided about every incident; what is new joins a letter that leaves now anyway."""
     group = _told_at(incidents)
-    due = [_due(i, group, around, settings=settings, as_of=as_of) for i in incidents]
-    leaving = {_tells(each.incident) for each in due if each.decision.reason == "first"}
-    return [
-        _due(each.incident, group, around, leaving, settings=settings, as_of=as_of)
+    due = [_due(i, group, talks, around, settings=settings, as_of=as_of) for i in incidents]
+    leaving = {tells(each.incident) for each in due if each.decision.reason == "first"}
+    due = [
+        _due(each.incident, group, talks, around, leaving, settings=settings, as_of=as_of)
         if each.decision.reason in ("group_wait", "group_interval")
         else each
         for each in due
     ]
+    return _with_alarms(_with_riders(due, talks), talks, around)
 
 
-def _tells(incident: Incident) -> str:
-    return rules.read(incident.alert.rule_id).tells
+def _with_riders(due: Sequence[Due], talks: Talks) -> list[Due]:
+    """What is decided, where a letter takes along what else goes on in its thread and is no graver,
+    so that it needs none of its own soon after."""
+    pulled: dict[str, int] = {}
+    for each in due:
+        if each.decision.is_sent and each.decision.reason in _PULLS:
+            place, rank = home(each.incident, talks), RANK[each.incident.severity]
+            pulled[place] = max(rank, pulled.get(place, 0))
+    pulled.pop("", None)
+
+    def rider(each: Due) -> Due:
+        rank = RANK[each.incident.severity]
+        joined = beside(each.decision, each.incident)
+        if joined == each.decision or rank > pulled.get(home(each.incident, talks), 0):
+            return each
+        return replace(each, decision=joined)
+
+    return [rider(each) for each in due] if pulled else list(due)
+
+
+def _with_alarms(due: Sequence[Due], talks: Talks, around: Surroundings) -> list[Due]:
+    """What is decided, where an escalation is of all in its thread that nobody has in hand."""
+    raised = {
+        home(each.incident, talks): each.decision
+        for each in due
+        if each.decision.reason == "escalation"
+    }
+    found: list[Due] = []
+    for each in due if raised else ():
+        decision = raised.get(home(each.incident, talks))
+        if decision is not None and _escalates_with(each, decision, around):
+            each = replace(each, decision=decision, readers=_escalated(decision, around))
+        found.append(each)
+    return found or list(due)
+
+
+def _escalates_with(due: Due, decision: Decision, around: Surroundings) -> bool:
+    """Whether an escalation may be of this one too: not where it has a step to take before."""
+    incident, alarm = due.incident, due.incident.alarm
+    if due.decision.reason != "unchanged" or alarm is None or incident.acked_at is not None:
+        return False
+    return alarm.step_count == (decision.to == "head" and bool(around.chain[1]))
 
 
 def _due(
     incident: Incident,
     group: Mapping[str, Mapping[str, datetime]],
+    talks: Talks,
     around: Surroundings,
     leaving: Collection[str] = (),
     *,
@@ -329,9 +382,10 @@ def _due(
         return Due(incident=incident, decision=passed, readers=(), nobody=None)
     readers, nobody = _readers(incident, around, settings, as_of)
     _, second, head = around.chain
+    is_spoken_for = conversation.is_spoken_for(incident, talks)
     facts = Around(
         since_last=around.since_last,
-        group_told_at=group.get(_tells(incident), {}),
+        group_told_at=group.get(tells(incident), {}),
         is_inhibited="inhibited" in incident.marks,
         is_silenced="silenced" in incident.marks,
         is_planned="planned" in incident.marks,
@@ -340,7 +394,10 @@ def _due(
         is_missed_free=any(
             around.has_room(r, incident.severity) for r in _missed(incident, readers)
         ),
-        is_leaving=_tells(incident) in leaving,
+        is_leaving=tells(incident) in leaving,
+        is_spoken_for=is_spoken_for,
+        is_new_danger=not is_spoken_for and conversation.brings(incident) != "more",
+        is_others_open=conversation.are_others_open(incident, talks),
         joins=rules.read(incident.alert.rule_id).joins,
         has_second=bool(second),
         has_head=bool(head),
@@ -373,7 +430,7 @@ def _told_at(incidents: Iterable[Incident]) -> dict[str, dict[str, datetime]]:
         told = each.told
         if told is None or not told.sequence or not rules.is_known(each.alert.rule_id):
             continue
-        times = found.setdefault(_tells(each), {})
+        times = found.setdefault(tells(each), {})
         times[told.severity] = max(told.at, times.get(told.severity, told.at))
     return found
 
@@ -381,6 +438,7 @@ def _told_at(incidents: Iterable[Incident]) -> dict[str, dict[str, datetime]]:
 def _tell_all(
     connection: duckdb.DuckDBPyConnection,
     due: Sequence[Due],
+    talks: Talks,
     around: Surroundings,
     *,
     settings: Settings,
@@ -390,7 +448,7 @@ def _tell_all(
     told = {each.incident.incident_id: _unsent(each, as_of) for each in due}
     beside = [each.incident for each in due if _is_beside(each.incident)]
     count = 0
-    for group in _groups(due):
+    for group in _groups(due, talks):
         readers, missed = _free(group, around)
         if missed and not readers:
             log.warning("incident.waits id=%s reason=rate_limit", group[0].incident.incident_id)
@@ -398,30 +456,52 @@ def _tell_all(
         count += 1
         around = around.after(readers)
         for incident in _tell_group(
-            connection, group, beside, (readers, missed), around, settings=settings, as_of=as_of
+            connection,
+            group,
+            _threads(group, talks),
+            beside,
+            (readers, missed),
+            around,
+            settings=settings,
+            as_of=as_of,
         ):
             told[incident.incident_id] = incident
     return list(told.values()), count
 
 
-def _groups(due: Sequence[Due]) -> list[list[Due]]:
-    """What goes into one letter each, the gravest first: all that is new for the same readers, and
-    what follows in one conversation."""
+def _groups(due: Sequence[Due], talks: Talks) -> list[list[Due]]:
+    """What goes into one letter each, the gravest first: all that is new for the same readers, with
+    what follows in its thread, and what follows in any other."""
+    news: dict[tuple[str, ...], str] = {}
     groups: dict[tuple[str, ...], list[Due]] = {}
-    for each in sorted((d for d in due if d.decision.is_sent), key=_rank):
-        last = each.incident.told
-        thread = _thread(each.incident) if last and last.sequence else ""
-        tells = _tells(each.incident)
-        is_night = "night" if each.decision.reason == "held_for_morning" else ""
-        groups.setdefault((each.decision.to, tells, thread, is_night), []).append(each)
+    sent = sorted((each for each in due if each.decision.is_sent), key=_rank)
+    for each in (d for d in sent if d.decision.reason == "first"):
+        readers = (each.decision.to, tells(each.incident))
+        news[readers] = news.get(readers) or home(each.incident, talks)
+    for each in sent:
+        readers, reason = (each.decision.to, tells(each.incident)), each.decision.reason
+        is_night = reason == "held_for_morning"
+        place = "night" if is_night else home(each.incident, talks)
+        is_new = reason == "first" or (not is_night and news.get(readers) == place)
+        groups.setdefault((*readers, "new" if is_new else place), []).append(each)
     return list(groups.values())
 
 
 def _rank(due: Due) -> tuple[object, ...]:
-    """What stands first in a letter: the graver, the newer, the stronger."""
+    """What stands first in a letter: what it is sent for, and of that the graver, the newer, the
+    more dangerous, the stronger."""
     incident, reason = due.incident, due.decision.reason
     place = _LEADS.index(reason) if reason in _LEADS else len(_LEADS)
-    return -RANK[incident.severity], place, -incident.alert.level, incident.fingerprint
+    danger = _DANGERS.index(conversation.brings(incident))
+    strength = (danger, -incident.alert.level, incident.fingerprint)
+    return reason == "along", -RANK[incident.severity], place, *strength
+
+
+def _threads(group: Sequence[Due], talks: Talks) -> list[str]:
+    """The thread of each incident after a letter about all: its own, else that of the letter."""
+    own = [home(each.incident, talks) for each in group]
+    opened = next(filter(None, own), thread(group[0].incident))
+    return [each or opened for each in own]
 
 
 def _unsent(due: Due, as_of: datetime) -> Incident:
@@ -437,6 +517,7 @@ def _unsent(due: Due, as_of: datetime) -> Incident:
 def _tell_group(
     connection: duckdb.DuckDBPyConnection,
     group: Sequence[Due],
+    threads: Sequence[str],
     beside: Sequence[Incident],
     readers: tuple[Sequence[Recipient], tuple[str, ...]],
     around: Surroundings,
@@ -446,7 +527,7 @@ def _tell_group(
 ) -> list[Incident]:
     """Put one letter about all of a group in the outbox; the incidents as told."""
     lead, (free, missed) = group[0], readers
-    told = [_now_told(each, lead, missed, as_of) for each in group]
+    told = [_now_told(each, at, missed, as_of) for each, at in zip(group, threads, strict=True)]
     joined = [(i, each.decision) for i, each in zip(told[1:], group[1:], strict=True)]
     grouped = {each.incident.incident_id for each in group}
     others = [each for each in beside if each.incident_id not in grouped]
@@ -522,11 +603,10 @@ def _post(
         warehouse.run(connection, "writes/outbox_about", lead)
 
 
-def _now_told(due: Due, lead: Due, missed: tuple[str, ...], as_of: datetime) -> Incident:
-    """An incident after a letter about it, in the thread that it has or that of the letter."""
+def _now_told(due: Due, thread: str, missed: tuple[str, ...], as_of: datetime) -> Incident:
+    """An incident after a letter about it, in a thread."""
     incident, last = due.incident, due.incident.told
     sequence = (last.sequence if last else 0) + 1
-    thread = _thread(incident) if last and last.sequence else _thread(lead.incident)
     if last is not None and due.decision.reason == "escalation":
         since = incident.alarm.since if incident.alarm else as_of
         alarm = Alarm(since=since, step_count=1 if due.decision.to == "second" else 2)
@@ -536,6 +616,8 @@ def _now_told(due: Due, lead: Due, missed: tuple[str, ...], as_of: datetime) -> 
         return replace(incident, told=told)
     kind = _KINDS.get(due.decision.reason, "update")
     told = _telling(incident, as_of, kind=kind, sequence=sequence, thread=thread, missed=missed)
+    if due.decision.reason in ("along", "repeat", "volume_doubled"):
+        return replace(incident, told=told)  # who is told step by step was, once for a subject
     return replace(incident, told=told, alarm=_alarm(incident, kind, as_of))
 
 
@@ -545,13 +627,6 @@ def _alarm(incident: Incident, kind: Kind, as_of: datetime) -> Alarm | None:
     if not is_open or incident.acked_at is not None:
         return None
     return incident.alarm or Alarm(since=as_of)
-
-
-def _thread(incident: Incident) -> str:
-    """The key of the letter that opened an incident's conversation, or that opens it."""
-    if incident.told is not None and incident.told.thread:
-        return incident.told.thread
-    return f"{incident.fingerprint}:{incident.incident_id}:firing:1"
 
 
 def _evidence(

@@ -18,7 +18,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from pipelines import detect, handover, notify, rehearsal, warehouse
+from pipelines import detect, handover, notify, rehearsal, warehouse, warning_round
 from pipelines.errors import VigieError
 from pipelines.holidays import is_holiday
 from pipelines.rehearsal import SOURCES, Wave
@@ -59,13 +59,16 @@ class Play:
 _WATER = ("water", 0, 60, 90)
 _RISE = tuple(range(5, 65, 5))
 PLAYS: Mapping[str, Play] = {
-    "firing": Play(wanted="first", waves=(_WATER,), ticks=(30,), rule="volume_surge"),
+    "firing": Play(wanted="first", waves=(_WATER,), ticks=(30,), rule="topic_surge"),
     "update": Play(
         wanted="volume_doubled", waves=(("water", 0, 30, 30), ("water", 30, 40, 160)),
         ticks=(20, *range(25, 75, 5)),
     ),
     "escalation": Play(wanted="escalation", waves=(_WATER,), ticks=(30, 45)),
-    "resolved": Play(wanted="resolved", waves=(_WATER,), ticks=(30, *range(60, 300, 15))),
+    "reminder": Play(
+        wanted="repeat", waves=(("water", 0, 370, 555),), ticks=(30, 120, 240, 300, 365)
+    ),
+    "resolved": Play(wanted="resolved", waves=(_WATER,), ticks=(30, *range(60, 540, 30))),
     "unstable": Play(
         wanted="unstable", at=time(7, 30),
         waves=tuple(("joy", start, 20, 40) for start in range(0, 12 * 60, 120)),
@@ -80,6 +83,10 @@ PLAYS: Mapping[str, Play] = {
     "late": Play(wanted="first", waves=(_WATER,), ticks=(30,), gone={"mastodon": -180}),
     "grouped": Play(
         wanted="first", waves=(_WATER, ("claim", 0, 25, 14), ("threat", 10, 5, 1)), ticks=(30,),
+    ),
+    "round": Play(
+        wanted="round", at=time(15), waves=(("claim", 0, 40, 8), ("service", 125, 55, 19)),
+        ticks=(30, 40, 45, 110, 170, 180),
     ),
     "handover": Play(
         wanted="shift_changed", at=time(23), waves=(_WATER,), ticks=(30, 60), rota="changes"
@@ -216,6 +223,7 @@ def _evaluate(settings: Settings, at: datetime) -> None:
         alerts = detect.detect(connection, settings=settings, as_of=at)
         notify.record(connection, alerts, settings=settings, as_of=at)
         handover.record(connection, settings=settings, as_of=at)
+        warning_round.record(connection, settings=settings, as_of=at)
 
 
 def _found(settings: Settings, kind: str) -> Shown:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import Literal, cast, get_args
 
 from pipelines import warehouse
 from pipelines.errors import WarehouseError
@@ -21,6 +22,7 @@ from pipelines.errors import WarehouseError
 LOCALES = ("fr", "en")
 SPOKEN = ("Label", "Headline", "Resolves", "Procedure", "Owner")
 FACTS = ("Rule", "Version", "Severity", "Window", "Purpose", "Grain", "Reads")
+Brings = Literal["more", "danger", "threat"]
 _ENTRY = re.compile(r"^-- ([A-Z][A-Za-z]*(?: [a-z]+)*): (\S.*)$")
 _MORE = re.compile(r"^--   +(\S.*)$")
 
@@ -31,10 +33,11 @@ class Rule:
 
     `inhibited_by` names rules of the same subject, or source, that tell the same trouble better;
     `tells` is 'on_call' or 'operators'. Within `joins` of a letter, more of the same is no news.
-    `counts` is 'mentions' or 'reactions': what its mail draws a curve of.
-    `is_drop`: it tells that a source brings less (scope is its name), and says nothing while that
-    source is late or cut short. `is_legal`: it asks for legal advice, whatever was said. `sha256`
-    is that of the file, 64 hex digits: what was asked, to the letter.
+    `counts` is 'mentions' or 'reactions': what its mail draws a curve of. `is_drop`: it tells that
+    a source brings less (scope is its name), and says nothing while that source is late or cut
+    short. `is_legal`: it asks for legal advice, whatever was said. `brings` is 'danger' or
+    'threat' where that is what its critical alerts tell of, else 'more'. `sha256` is that of the
+    file, 64 hex digits: what was asked, to the letter.
     """
 
     rule_id: str
@@ -50,6 +53,7 @@ class Rule:
     counts: str = "mentions"
     is_drop: bool = False
     is_legal: bool = False
+    brings: Brings = "more"
 
     def say(self, name: str, locale: str) -> str:
         """What the header says under `name` in `locale`."""
@@ -97,6 +101,15 @@ def _read(name: str, text: str) -> Rule:
         counts=found.get("Counts", "mentions"),
         is_drop=found.get("Drop", "no") == "yes",
         is_legal=found.get("Legal", "no") == "yes",
+        brings=_brings(name, found.get("Brings", "more")),
+    )
+
+
+def _brings(name: str, text: str) -> Brings:
+    if text in get_args(Brings):
+        return cast("Brings", text)
+    raise WarehouseError(
+        f"sql/alerts/{name}.sql says 'Brings: {text}': write danger, threat, or leave the line out"
     )
 
 

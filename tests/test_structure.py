@@ -61,6 +61,7 @@ PARTS = {
         *("notify", "alert_letter", "evidence", "explanation", "incidents"),
         *(
             "alert_actions",
+            "conversation",
             "alert_record",
             "post_mortem",
             "quality",

@@ -9,6 +9,7 @@
 -- Caveat: a claim and its denial are two messages, and a denial is not told. A paraphrase is
 --   another message, and so is a text of fewer than six words. Where much is said, more people
 --   have to repeat it.
+-- Brings: danger
 -- Asleep unless: scope = 'claims' and author_count >= least(most_people, if(window_minutes = 60,
 --   hour_people, long_people))
 -- Label fr: Affirmation qui se propage

@@ -10,6 +10,7 @@
 --   of counts half, so that it takes two people. A threat spoken in jest or quoted may be taken
 --   for one.
 -- Joins: 60 minutes
+-- Brings: threat
 -- Legal: yes
 -- Asleep unless: scope = 'risk:illicit' and window_minutes = if(minutes <= 60, 60, 1440)
 -- Label fr: Menace ou contenu présumé illicite

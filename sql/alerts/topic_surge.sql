@@ -11,6 +11,7 @@
 -- Caveat: twenty topics are looked at each time, so each must be rarer than a surge of volume. A
 --   danger (T20) is told from fewer mentions: it takes priority over every other topic.
 -- Inhibited by: volume_surge
+-- Brings: danger
 -- Asleep unless: scope not in ('all', 'claims', 'calls', 'reactions') and (window_minutes = 60 or
 --   window_minutes = 1440 and day_mean < small_place_day_mean) and author_count >= least_authors
 --   and mention_count >= times_expected * expected and mention_count >= least(

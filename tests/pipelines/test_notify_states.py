@@ -515,7 +515,7 @@ def test_what_goes_by_a_chat_or_to_a_telephone_counts_for_whoever_reads_it(
             }
         )
         connection.execute("delete from outbox; delete from incident")
-        alerts = [alert(scope=f"T{n:02d}", rule_id="topic_surge") for n in range(1, 9)]
+        alerts = [alert(subject_id=f"sujet-{n}") for n in range(1, 9)]
         for n in range(8):
             for minutes in (0, 10, 15):
                 at = AS_OF - (12 - n) * 16 * MINUTE + minutes * MINUTE
