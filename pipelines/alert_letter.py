@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from pipelines import charts, coverage_words, links, rules, scopes
 from pipelines.alert import Alert
+from pipelines.coverage import Coverage
 from pipelines.evidence import Evidence, Message
 from pipelines.incidents import (
     ESCALATION,
@@ -541,8 +542,12 @@ def tone(found: Mapping[str, int], alert: Alert, spoken: Words) -> list[str]:
 
 
 def _coverage(occasion: Occasion) -> list[str]:
-    """What was not heard lately and what it means, then how late messages are heard."""
-    found, spoken = occasion.evidence.lately, _covering(occasion.settings)
+    return coverage_lines(occasion.evidence.lately, occasion.settings)
+
+
+def coverage_lines(found: Coverage, settings: Settings) -> list[str]:
+    """What was not heard and what it means, then how late messages are heard."""
+    spoken = _covering(settings)
     lines = [coverage_words.headline(found, spoken)]
     lines += [
         line for source in found.sources for line in coverage_words.troubles(source, found, spoken)

@@ -113,7 +113,7 @@ def gather(
     """
     alert = incident.alert
     if alert.subject_id is None:
-        return Evidence(lately=_coverage(connection, as_of - LATELY, as_of, zone))
+        return Evidence(lately=lately(connection, as_of=as_of, zone=zone))
     until = incident.window_ends_at
     window: dict[str, Any] = {
         "subject_id": alert.subject_id,
@@ -132,6 +132,11 @@ def gather(
         window=_coverage(connection, window["since"], as_of, zone),
         curve=_curve(connection, incident, as_of=as_of, zone=zone),
     )
+
+
+def lately(connection: duckdb.DuckDBPyConnection, *, as_of: datetime, zone: ZoneInfo) -> Coverage:
+    """The coverage of the last six hours, which every letter about alerts states."""
+    return _coverage(connection, as_of - LATELY, as_of, zone)
 
 
 def _rows(

@@ -7,14 +7,14 @@ change that fell while nothing ran is told by the next run, for a day back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from pipelines import alert_letter, oncall, rules, warehouse
+from pipelines import alert_letter, evidence, oncall, rules, warehouse
 from pipelines.alert import Alert
 from pipelines.letter import Letter
 from pipelines.outbox import enqueue
@@ -54,10 +54,12 @@ def record(connection: Connection, *, settings: Settings, as_of: datetime) -> in
     if not found:
         log.info("handover.calm at=%s", changed.isoformat())
         return 0
+    heard = evidence.lately(connection, as_of=as_of, zone=settings.institution.zone)
+    coverage = alert_letter.coverage_lines(heard, settings)
     with warehouse.transaction(connection):
         return enqueue(
             connection,
-            letter(found, settings=settings, changed_at=changed),
+            letter(found, coverage, settings=settings, changed_at=changed),
             kind="handover",
             key=f"handover {changed.isoformat()}",
             settings=settings,
@@ -94,8 +96,10 @@ def _open(row: Mapping[str, Any]) -> Open | None:
     return Open(**(rest | times), alert=alert)
 
 
-def letter(found: tuple[Open, ...], *, settings: Settings, changed_at: datetime) -> Letter:
-    """What whoever comes on call reads: one line an incident, and whose shift it was."""
+def letter(
+    found: tuple[Open, ...], coverage: Sequence[str], *, settings: Settings, changed_at: datetime
+) -> Letter:
+    """What whoever comes on call reads: a line an incident, what was heard, whose shift it was."""
     who = settings.institution
     spoken = alert_letter.spoken(who.zone, who.locale)
     institution = plain(who.name)
@@ -111,6 +115,7 @@ def letter(found: tuple[Open, ...], *, settings: Settings, changed_at: datetime)
         "nobody": spoken.text("handover.nobody") if nobody else None,
         "count": count,
         "lines": [_line(each, settings, spoken) for each in found],
+        "coverage": coverage,
         "before": spoken.say("handover.before", names=before) if before else None,
     }
     text, html = alert_letter.filled("handover", values)

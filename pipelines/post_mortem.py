@@ -24,7 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from pipelines import alert_letter, rules, warehouse
 from pipelines.alert import Alert
 from pipelines.settings import Settings
-from pipelines.wording import Words, plain, words
+from pipelines.wording import Words, plain, typeset, words
 
 Row = dict[str, Any]
 _MOMENT = timedelta(microseconds=1)
@@ -130,8 +130,19 @@ def named(table: str, name: str, spoken: Words) -> str:
     if found := _WHY.fullmatch(name):
         severity = spoken.text(f"severity.{found['severity']}")
         level = spoken.decimal(float(found["level"]))
-        return spoken.say("page.why", rule=found["rule"], severity=severity, level=level)
+        rule = _label(found["rule"], spoken)
+        return spoken.say("page.why", rule=rule, severity=severity, level=level)
     return plain(name)
+
+
+def _label(rule_id: str, spoken: Words) -> str:
+    """What people call a rule; its id where it is gone."""
+    is_known = rules.is_known(rule_id)
+    return (
+        typeset(rules.read(rule_id).say("Label", spoken.locale), spoken.locale)
+        if is_known
+        else rule_id
+    )
 
 
 def letter(row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words) -> dict[str, Any]:
@@ -165,7 +176,7 @@ def _headline(alert: Alert, settings: Settings) -> str:
     spoken = words(who.locale, who.zone, name="alert")
     if alert.rule_id in rules.names():
         return alert_letter.headline(alert, spoken)
-    return f"{alert.rule_id} : {spoken.number(alert.observed)}"
+    return spoken.say("forms.value", name=plain(alert.rule_id), value=spoken.number(alert.observed))
 
 
 def _message(

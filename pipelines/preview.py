@@ -66,7 +66,7 @@ PLAYS: Mapping[str, Play] = {
     ),
     "escalation": Play(wanted="escalation", waves=(_WATER,), ticks=(30, 45)),
     "reminder": Play(
-        wanted="repeat", waves=(("water", 0, 370, 555),), ticks=(30, 120, 240, 300, 365)
+        wanted="repeat", waves=(("water", 0, 400, 600),), ticks=(30, 60, 150, 270, 330, 395)
     ),
     "resolved": Play(wanted="resolved", waves=(_WATER,), ticks=(30, *range(60, 540, 30))),
     "unstable": Play(

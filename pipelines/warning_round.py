@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines import alert_letter, oncall, rules, warehouse
+from pipelines import alert_letter, evidence, oncall, rules, warehouse
 from pipelines.incident_rows import Kept
 from pipelines.incidents import is_quiet
 from pipelines.letter import Letter
@@ -77,7 +77,9 @@ def record(connection: Connection, *, settings: Settings, as_of: datetime) -> in
         return 0
     with warehouse.transaction(connection):
         found = warnings(connection, since=last_made or as_of - _FIRST_LOOK, as_of=as_of)
-        count = _send(connection, found, settings=settings, slot=slot, as_of=as_of)
+        heard = evidence.lately(connection, as_of=as_of, zone=settings.institution.zone)
+        coverage = alert_letter.coverage_lines(heard, settings)
+        count = _send(connection, found, coverage, settings=settings, slot=slot, as_of=as_of)
         made = {"slot_at": slot, "as_of": as_of, "letter_count": count}
         warehouse.run(connection, "writes/round_add", made | {"warning_count": len(found)})
     log.info("warnings.round slot=%s warnings=%d letters=%d", slot.isoformat(), len(found), count)
@@ -127,6 +129,7 @@ def _warned(row: Mapping[str, Any]) -> Warned | None:
 def _send(
     connection: Connection,
     found: Sequence[Warned],
+    coverage: Sequence[str],
     *,
     settings: Settings,
     slot: datetime,
@@ -141,7 +144,7 @@ def _send(
     return sum(
         enqueue(
             connection,
-            letter(reading, settings=settings, slot=slot, as_of=as_of),
+            letter(reading, coverage, settings=settings, slot=slot, as_of=as_of),
             kind="warnings",
             key=f"warnings {slot.isoformat()}",
             settings=settings,
@@ -189,8 +192,16 @@ def read_by(
     return Reading(tuple(listed), told_count, held_count)
 
 
-def letter(reading: Reading, *, settings: Settings, slot: datetime, as_of: datetime) -> Letter:
-    """The letter about some warnings, in the institution's language; it goes by mail alone."""
+def letter(
+    reading: Reading,
+    coverage: Sequence[str],
+    *,
+    settings: Settings,
+    slot: datetime,
+    as_of: datetime,
+) -> Letter:
+    """The letter about some warnings, and what was heard while they went on, in the institution's
+    language; it goes by mail alone."""
     who = settings.institution
     spoken = alert_letter.spoken(who.zone, who.locale)
     over = [each for each in reading.listed if each.resolved_at]
@@ -198,8 +209,7 @@ def letter(reading: Reading, *, settings: Settings, slot: datetime, as_of: datet
     subject = spoken.say(
         "round.subject",
         time=spoken.time(slot),
-        open=spoken.count("warnings", len(still)),
-        over=spoken.count("over", len(over)),
+        counts=_counts(len(still), len(over), spoken),
         institution=plain(who.name),
     )
     parts = [("open", still[:MOST_LISTED]), ("over", over[: max(MOST_LISTED - len(still), 0)])]
@@ -213,9 +223,16 @@ def letter(reading: Reading, *, settings: Settings, slot: datetime, as_of: datet
             if some
         ],
         "rest": _rest(reading, spoken, as_of),
+        "coverage": coverage,
     }
     text, html = alert_letter.filled("round", values)
     return Letter(subject=subject, text=text, html=html)
+
+
+def _counts(still: int, over: int, spoken: Words) -> str:
+    """How many are open and how many are over, of those that there are."""
+    parts = ((still, "open_warnings"), (over, "over_warnings"))
+    return ", ".join(spoken.count(noun, n) for n, noun in parts if n)
 
 
 def _rest(reading: Reading, spoken: Words, as_of: datetime) -> list[str]:
@@ -242,6 +259,7 @@ def _line(each: Warned, settings: Settings, spoken: Words) -> dict[str, str]:
         when = spoken.say("round.since", moment=moments["opened"])
     return {
         "where": alert_letter.about(alert.subject_id, alert.scope, settings, spoken),
+        "label": alert_letter.label_of(alert, spoken),
         "headline": alert_letter.headline(alert, spoken),
         "when": when,
         "note": _note(each, spoken),

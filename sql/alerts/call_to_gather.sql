@@ -16,7 +16,7 @@
 -- Label fr: Appel à se rassembler
 -- Label en: Call to gather
 -- Headline fr: {observed} messages d’appel par {authors} comptes en {window}
--- Headline en: {observed} calling messages by {authors} accounts in {window}
+-- Headline en: {observed} calls to gather by {authors} accounts in {window}
 -- Resolves fr: l’appel n’est presque plus repris pendant 60 minutes
 -- Resolves en: the call is hardly repeated for 60 minutes
 -- Procedure fr: Vérifier date et lieu, prévenir le cabinet et la police municipale s’il faut

@@ -75,7 +75,7 @@ def test_an_alert_is_taken_in_hand_once_and_shows_by_whom(home: Path) -> None:
     assert "en cours, en main" in said(home, "list")
     shown = said(home, "show", name)
     assert "En main : Claire Astreinte" in shown
-    assert "volume_surge, critique, niveau 1,5" in shown
+    assert "Afflux de mentions, critique, niveau 1,5" in shown
 
 
 def test_a_silence_is_made_until_a_moment_of_the_local_clock_or_for_hours(home: Path) -> None:

@@ -110,7 +110,7 @@ def test_at_eight_and_at_eighteen_whoever_gets_alerts_reads_where_the_warnings_s
         ("20 18:00", "astreinte"),
         ("20 18:00", "autre"),
     ]
-    assert found[0][2] == "[Vigie] POINT DE 08:00 · 1 avertissement en cours, 0 terminé · Valmorin"
+    assert found[0][2] == "[Vigie] POINT DE 08:00 · 1 avertissement en cours · Valmorin"
     text = texts(connection, OTHER)[1]
     assert text.index("EN COURS") < text.index("Eau") < text.index("TERMINÉS DEPUIS")
     assert text.index("TERMINÉS DEPUIS") < text.index("Ville")
@@ -296,9 +296,7 @@ def test_a_round_is_english_where_asked_and_escapes_names(
         until=DAY + timedelta(hours=8),
         made=made,
     )
-    assert (
-        rounds(connection)[0][2] == "[Vigie] WARNINGS AT 08:00 · 1 warning open, 0 over · Valmorin"
-    )
+    assert rounds(connection)[0][2] == "[Vigie] WARNINGS AT 08:00 · 1 warning open · Valmorin"
     [html] = texts(connection, OTHER, "html")
     assert "<img" not in html
     assert "&lt;img" in html
@@ -331,3 +329,16 @@ def test_where_no_time_is_set_there_is_no_round(connection: duckdb.DuckDBPyConne
         until=DAY + timedelta(hours=8, minutes=30), made=made,
     )  # fmt: skip
     assert rounds(connection) == []
+
+
+def test_a_round_says_what_was_not_heard(connection: duckdb.DuckDBPyConnection) -> None:
+    since = DAY + timedelta(hours=5)
+    lived(connection, always(alert()), since=since, until=DAY + timedelta(hours=8))
+    [(message,), *_] = connection.execute(
+        "select message from outbox where kind = 'warnings'"
+    ).fetchall()
+    mail = message_from_bytes(message, policy=policy.default)
+    for kind in ("plain", "html"):
+        part = mail.get_body((kind,))
+        assert part is not None
+        assert "ce qui a été entendu" in part.get_content().lower()
