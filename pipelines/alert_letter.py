@@ -706,7 +706,7 @@ def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
     named = where(occasion.incident, occasion.settings, spoken)
     title = f"{named} · {spoken.text(f'curve.{curve.of}')}"
     try:
-        png = charts.curve(
+        chart = charts.curve(
             curve.times,
             curve.counts,
             low=curve.low,
@@ -716,6 +716,7 @@ def _picture(occasion: Occasion, spoken: Words) -> tuple[bytes, str] | None:
             locale=spoken.locale,
             zone=spoken.zone,
         )
+        png = charts.png(chart)
     except (ValueError, RuntimeError, OSError) as error:
         # An alert without its picture is better than none.
         log.warning("alert.without_picture reason=%s", type(error).__name__)

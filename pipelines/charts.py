@@ -1,36 +1,42 @@
-"""Charts as PNG bytes, drawn on this machine by altair and vl-convert.
+"""Charts as Vega-Lite specifications, drawn on this machine by altair and vl-convert.
 
-Every chart is a white card, so that it reads the same in a light and in a dark mail, with the
-colours of Okabe and Ito (jfly.uni-koeln.de/color, read 2026-11-20), told apart by place and shade
-as well. The font is Liberation Sans, which vl-convert carries: no system font is needed but for
-scripts that it lacks. No network: data stand in the chart and every address is refused. Text is
-drawn, never interpreted. A chart costs about 0.1 s, the first one of a process about 1 s.
+A chart is specified once: `png` makes a picture of it for a mail, `svg` a drawing for a page, which
+tells the figures of the day, hour or topic that is pointed at. That needs no script: the
+specification has an unseen mark over each (`hits`) and an unseen text (`told`), which a style sheet
+shows. Every chart is a white card, with the colours of Okabe and Ito (jfly.uni-koeln.de/color, read
+2026-11-20), told apart by place and shade as well; a sheet may turn it dark. It is as wide as a
+telephone, so that its words stay as large as those around it. The font is Liberation Sans, which
+vl-convert carries: no system font is needed but for scripts that it lacks. No network: data stand
+in the chart and every address is refused. Text is drawn, never interpreted. A chart costs about
+0.1 s, the first one of a process about 1 s.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
 import vl_convert
+from markupsafe import escape
 
-from pipelines.wording import dated
+from pipelines.wording import clock, dated
 
 FONT = "Liberation Sans"
-WIDTH, HEIGHT, LOW = (
-    380,
-    120,
-    90,
-)  # of the plot; about 440 wide with its axis, which a phone shows whole
-SCALE = 2  # pictures for dense screens
+WIDTH, HEIGHT, LOW = 270, 130, 100  # of the plot; about 330 wide with its axis: a telephone's
+WIDE = 380  # of the plot in an alert's mail
+STEP = 40  # height of a topic's two lines
+SCALE = 2.5  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
-TONES = ("#D55E00", "#c3cad1", "#0072B2", "#eef1f4")  # negative, neutral, positive, undetermined
+TONES = ("#D55E00", "#aab4bf", "#0072B2", "#e1e5e9")  # negative, neutral, positive, undetermined
 
 _NUMBERS: dict[str, Any] = {"fr": "fr-FR", "en": "en-GB"}
 _WORDS = {
@@ -42,6 +48,18 @@ _DAY_MINUTES = 1440
 _TICKS = 5
 _TITLE_LIMIT = 120
 _LABEL_LIMIT = 40
+_TOLD_Y = 20  # of the first line told, within the plot, which would else grow
+
+Told = tuple[str, str]  # of a day, an hour or a topic: what it is, and its figures in words
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A Vega-Lite specification, the locale of its numbers, and what it tells in words."""
+
+    spec: Mapping[str, Any]
+    locale: str
+    told: tuple[Told, ...] = ()
 
 
 def curve(
@@ -54,8 +72,10 @@ def curve(
     mark_at: datetime | None = None,
     locale: str,
     zone: tzinfo,
-) -> bytes:
-    """A line of counts over time, with the expected band and one marked instant, as PNG.
+    told: Sequence[Told] = (),
+    width: int = WIDE,
+) -> Chart:
+    """A line of counts over time, with the expected band and one marked instant.
 
     `times` are aware and rising; every sequence has their length. Axis times are those of `zone`.
     ValueError for no point, a naive time, or lengths that differ.
@@ -71,6 +91,8 @@ def curve(
         mark_at=mark_at,
         locale=locale,
         zone=zone,
+        told=told,
+        width=width,
     )
 
 
@@ -83,8 +105,9 @@ def day_curve(
     title: str,
     note: str | None = None,
     locale: str,
-) -> bytes:
-    """A line of counts by day with the expected band, as PNG; NaN leaves a gap."""
+    told: Sequence[Told] = (),
+) -> Chart:
+    """A line of counts by day with the expected band; NaN leaves a gap."""
     times = [datetime.combine(day, time.min, tzinfo=UTC) for day in days]
     labels = {times[place]: name for place, name in _day_names(days, locale).items()}
     return _curve(
@@ -98,6 +121,7 @@ def day_curve(
         locale=locale,
         zone=UTC,
         labels=labels,
+        told=told,
     )
 
 
@@ -113,7 +137,9 @@ def _curve(
     locale: str,
     zone: tzinfo,
     labels: Mapping[datetime, str] | None = None,
-) -> bytes:
+    told: Sequence[Told] = (),
+    width: int = WIDTH,
+) -> Chart:
     _check(times, counts, low, high)
     rows = [{"t": _epoch_ms(at), "n": _number(n)} for at, n in zip(times, counts, strict=True)]
     layers: list[Any] = []
@@ -121,11 +147,39 @@ def _curve(
         layers.append(_band(rows, low, high))
     layers.append(_line(rows))
     if mark_at is not None:
-        layers.append(_rule(mark_at, zone=zone))
+        layers.append(_rule(mark_at, locale=locale, zone=zone))
     labels = labels or time_labels(times[0], times[-1], zone=zone, locale=locale)
     shared = _time_axis(times, labels)
     chart = alt.layer(*layers).encode(x=shared)
-    return _png(chart, title=title, note=note, locale=locale)
+    if told:
+        chart = alt.layer(chart, *_time_hits(times, told))
+    return _made(chart, title=title, note=note, locale=locale, told=told, width=width)
+
+
+def _time_hits(times: Sequence[datetime], told: Sequence[Told]) -> list[Any]:
+    """An unseen mark from half-way to half-way around each time, and what is told of it."""
+    at = [_epoch_ms(each) for each in times]
+    halves = [(one + other) / 2 for one, other in pairwise(at)]
+    rows = [
+        {"from": begin, "to": end, "told": _in_two(each)}
+        for begin, end, each in zip([at[0], *halves], [*halves, at[-1]], told, strict=True)
+    ]
+    hits = alt.Chart(_rows(rows)).mark_rect(color=INK, opacity=0)
+    spans = hits.encode(x=alt.X("from:Q"), x2="to", y=alt.value(0), y2=alt.value(HEIGHT))
+    return [spans.properties(name="hits"), _told(rows)]
+
+
+def _in_two(told: Told) -> str:
+    return "\n".join(drawable(part) for part in told)
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """What is told of each mark, all in one place and unseen until a sheet shows one of them."""
+    text = alt.Chart(_rows([{"told": row["told"]} for row in rows])).mark_text(
+        align="left", color=INK, fontSize=6, lineHeight=17, opacity=0, lineBreak="\n"
+    )
+    at = {"x": alt.value(0), "y": alt.value(_TOLD_Y)}
+    return text.encode(text="told:N", **at).properties(name="told")
 
 
 def tone_bars(
@@ -135,8 +189,9 @@ def tone_bars(
     title: str,
     note: str | None = None,
     locale: str,
-) -> bytes:
-    """Bars by day, stacked in the order of `parts` (name to counts), as PNG with its legend.
+    told: Sequence[Told] = (),
+) -> Chart:
+    """Bars by day, stacked in the order of `parts` (name to counts), with their legend.
 
     Four parts at most, from negative to undetermined: the colours are told apart without red and
     green, and by their order.
@@ -147,18 +202,33 @@ def tone_bars(
         for order, (name, counts) in enumerate(parts.items())
         for place, count in enumerate(counts)
     ]
-    legend = alt.Legend(title=None, orient="bottom", symbolType="square", direction="horizontal")
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        symbolType="square",
+        direction="horizontal",
+        columns=2,
+        offset=8,
+    )
     colour = alt.Color(
         "part:N", sort=names, scale=alt.Scale(domain=names, range=list(TONES)), legend=legend
     )
     bars = alt.Chart(_rows(rows)).mark_bar(stroke=CARD, strokeWidth=1)
-    chart = bars.encode(
-        x=_day_axis(days, locale=locale),
-        y=_count_axis("n"),
-        color=colour,
-        order=alt.Order("order:Q"),
-    )
-    return _png(chart, title=title, note=note, locale=locale, height=LOW)
+    x = _day_axis(days, locale=locale)
+    chart = bars.encode(x=x, y=_count_axis("n"), color=colour, order=alt.Order("order:Q"))
+    if told:
+        chart = alt.layer(chart, *_band_hits("x", x, told, height=LOW))
+    return _made(chart, title=title, note=note, locale=locale, told=told, height=LOW)
+
+
+def _band_hits(side: str, band: Any, told: Sequence[Told], *, height: int) -> list[Any]:
+    """An unseen mark over each place of an ordinal axis, and what is told of it."""
+    rows = [{"t": place, "told": _in_two(each)} for place, each in enumerate(told)]
+    hits = alt.Chart(_rows(rows)).mark_rect(color=INK, opacity=0)
+    ends = {"y": alt.value(0), "y2": alt.value(height)}
+    if side == "y":
+        ends = {"x": alt.value(0), "x2": alt.value(WIDTH)}
+    return [hits.encode(**{side: band}, **ends).properties(name="hits"), _told(rows)]
 
 
 def _day_axis(days: Sequence[date], *, locale: str) -> Any:
@@ -185,25 +255,29 @@ def topic_bars(
     title: str,
     note: str | None = None,
     locale: str,
-) -> bytes:
-    """A bar a topic, the largest first, with a tick where it usually ends, as PNG."""
-    names = [drawable(label)[:_LABEL_LIMIT] for label in labels]
+    told: Sequence[Told] = (),
+) -> Chart:
+    """A bar a topic under its name and count, the largest first, with a tick where it usually
+    ends."""
     rows = [
-        {"name": name, "n": count, "usual": before, "place": place}
-        for place, (name, count, before) in enumerate(zip(names, counts, usual, strict=True))
+        {"t": place, "name": drawable(label)[:_LABEL_LIMIT], "n": count, "usual": before}
+        for place, (label, count, before) in enumerate(zip(labels, counts, usual, strict=True))
     ]
     data = alt.Chart(_rows(rows))
-    side = alt.Y(
-        "name:N",
-        sort=names,
-        axis=alt.Axis(title=None, labelLimit=200, ticks=False, domain=False, labelPadding=6),
-    )
-    x = alt.X("n:Q", axis=alt.Axis(title=None, tickCount=4, tickMinStep=1, format=",d"))
-    bars = data.mark_bar(color=BLUE, height=12).encode(y=side, x=x)
-    tick = data.mark_tick(color=INK, thickness=2, size=18).encode(y=side, x="usual:Q")
-    chart = alt.layer(bars, tick)
-    return _png(
-        chart, title=title, note=note, locale=locale, width=WIDTH - 150, height=24 * len(names)
+    side = alt.Y("t:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
+    x = alt.X("n:Q", axis=None, scale=alt.Scale(zero=True, nice=False))
+    bars = data.mark_bar(color=BLUE, height=10, yOffset=7).encode(y=side, x=x)
+    tick = data.mark_tick(color=INK, thickness=2, size=18, yOffset=7).encode(y=side, x="usual:Q")
+    words = data.mark_text(color=INK, fontSize=13, align="left", yOffset=-8)
+    names = words.encode(y=side, x=alt.value(0), text="name:N")
+    figures = data.mark_text(color=INK, fontSize=13, align="right", yOffset=-8)
+    ends = figures.encode(y=side, x=alt.value(WIDTH), text=alt.Text("n:Q", format=",d"))
+    layers = [bars, tick, names, ends]
+    height = STEP * len(rows)
+    if told:
+        layers += _band_hits("y", side, told, height=height)
+    return _made(
+        alt.layer(*layers), title=title, note=note, locale=locale, told=told, height=height
     )
 
 
@@ -236,7 +310,7 @@ def watched(
             marks = alt.Chart(_rows([{"t": _epoch_ms(at)} for at in moments]))
             layers.append(marks.mark_rule(color=colour, strokeWidth=1.5, strokeDash=dash))
     chart = alt.layer(*layers).encode(x=_time_axis(times, labels))
-    card = _card(chart, title=title, note=None, width=2 * WIDTH, height=2 * HEIGHT)
+    card = _card(chart, title=title, note=None, width=2 * WIDE, height=2 * HEIGHT)
     made = vl_convert.vegalite_to_svg(
         card.to_dict(), allowed_base_urls=[], format_locale=_NUMBERS[locale]
     )
@@ -288,9 +362,8 @@ def _band(rows: list[dict[str, Any]], low: Sequence[float], high: Sequence[float
     return band.encode(y=_count_axis("low"), y2=alt.Y2("high"))
 
 
-def _rule(at: datetime, *, zone: tzinfo) -> Any:
-    label = f"{at.astimezone(zone):%H:%M}"
-    data = _rows([{"t": _epoch_ms(at), "label": label}])
+def _rule(at: datetime, *, locale: str, zone: tzinfo) -> Any:
+    data = _rows([{"t": _epoch_ms(at), "label": clock(at.astimezone(zone), locale=locale)}])
     rule = alt.Chart(data).mark_rule(color=MARK, strokeWidth=1.5, strokeDash=[4, 3])
     text = alt.Chart(data).mark_text(
         color=MARK, align="right", dx=-4, y=6, fontSize=12, fontWeight="bold"
@@ -355,7 +428,7 @@ def _label(local: datetime, step: int, locale: str) -> str:
     is_midnight = local.hour == 0 and local.minute == 0
     if step >= _DAY_MINUTES or is_midnight:
         return dated(local, "MMMd", locale=locale)
-    return f"{local:%H:%M}"
+    return clock(local, locale=locale)
 
 
 def drawable(text: str) -> str:
@@ -366,21 +439,70 @@ def drawable(text: str) -> str:
     return "".join(c for c in " ".join(text.split()) if c.isprintable())[:_TITLE_LIMIT]
 
 
-def _png(
+def _made(
     chart: Any,
     *,
     title: str,
     note: str | None,
     locale: str,
+    told: Sequence[Told] = (),
     width: int = WIDTH,
     height: int = HEIGHT,
-) -> bytes:
-    """The chart as a white card, without any address ever fetched."""
+) -> Chart:
     card = _card(chart, title=title, note=note, width=width, height=height)
+    return Chart(spec=card.to_dict(), locale=locale, told=tuple(told))
+
+
+def png(chart: Chart) -> bytes:
+    """The chart as a picture, without any address ever fetched."""
     made = vl_convert.vegalite_to_png(
-        card.to_dict(), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[locale]
+        dict(chart.spec), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[chart.locale]
     )
     return deflated(bytes(made))
+
+
+def svg(chart: Chart, *, alt: str) -> str:
+    """The chart as a drawing inside a page, `alt` in its place for who cannot see it.
+
+    Its texts are escaped by Vega. Of class `chart`, with a `hit` around each unseen mark and its
+    text: a page without the sheet's rules shows the picture and no more.
+    """
+    made = str(
+        vl_convert.vegalite_to_svg(
+            dict(chart.spec), allowed_base_urls=[], format_locale=_NUMBERS[chart.locale]
+        )
+    )
+    inside = _UNHEARD.sub("", _paired(made))
+    box = _BOX.search(made)
+    size = box[1] if box else f"0 0 {WIDTH} {HEIGHT}"
+    head = f'<svg class="chart" role="img" viewBox="{size}" aria-label="{escape(alt)}">'
+    return head + inside.partition(">")[2]
+
+
+_BOX = re.compile(r'viewBox="([0-9. -]+)"')
+# What Vega says of each part of a drawing, which stands as one picture, and parts without extent.
+_UNHEARD = re.compile(
+    r'<path class="(?:back|fore)ground"[^<>]* d="(?:M0,0h0v0h0Z)?"[^<>]*/>'
+    r'| (?:aria-[a-z]+|role|pointer-events)="[^"]*"'
+)
+_HITS = re.compile(r'(<g class="mark-rect role-mark \w*hits_marks")[^>]*>(.*?)</g>', re.DOTALL)
+_TITLE = re.compile(r'role-title"[^>]*><g transform="translate\(([0-9.-]+),([0-9.-]+)\)"')
+_TOLD = re.compile(r'<g class="mark-text role-mark \w*told_marks"[^>]*>(.*?)</g>', re.DOTALL)
+
+
+def _paired(drawing: str) -> str:
+    """The drawing with each unseen mark beside what is told of it, in the place of the title."""
+    hits, told, title = (each.search(drawing) for each in (_HITS, _TOLD, _TITLE))
+    if hits is None or told is None or title is None:
+        return drawing
+    marks = re.findall(r"<path[^<>]*/>", hits[2])
+    texts = re.findall(r"<text.*?</text>", told[1], re.DOTALL)
+    moved = f'<g transform="translate({title[1]},{float(title[2]) - _TOLD_Y + 12:g})">'
+    both = "".join(
+        f'<g class="hit">{mark}{moved}{text}</g></g>'
+        for mark, text in zip(marks, texts, strict=True)
+    )
+    return _TOLD.sub("", drawing).replace(hits[0], f'<g class="hits">{both}</g>')
 
 
 def deflated(png: bytes) -> bytes:
@@ -411,17 +533,18 @@ def _card(chart: Any, *, title: str, note: str | None, width: int, height: int) 
         text=drawable(title),
         subtitle=note or "",
         anchor="start",
-        frame="group",
-        fontSize=14,
-        subtitleFontSize=12,
+        frame="bounds",
+        fontSize=15,
+        subtitleFontSize=13,
         color=INK,
         subtitleColor=GREY,
-        limit=WIDTH + 40,
+        limit=width + 50,
+        offset=8,
     )
     return (
         chart.properties(width=width, height=height, title=heading, background=CARD)
-        .configure(font=FONT, padding=10)
+        .configure(font=FONT, padding=6)
         .configure_view(stroke=None)
-        .configure_legend(labelColor=INK, labelFontSize=12, symbolStrokeWidth=0, symbolSize=140)
-        .configure_axis(labelColor=INK, labelFontSize=12, domainColor=GREY, tickColor=GREY)
+        .configure_legend(labelColor=INK, labelFontSize=13, symbolStrokeWidth=0, symbolSize=140)
+        .configure_axis(labelColor=INK, labelFontSize=13, domainColor=GREY, tickColor=GREY)
     )

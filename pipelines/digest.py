@@ -10,7 +10,6 @@ Cost: 100,000 mentions a day take about 18 s of one core, most of it to find nea
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -695,17 +694,14 @@ def _plantings(reader: Reader, settings: Settings) -> tuple[Planting, ...]:
 def save(home: Path, digest: Digest, letter: Letter, *, locale: str) -> Path:
     """Write the letter as a page that needs nothing else: `digests/<day>.<locale>.html`.
 
-    An edition is `<last day>.week.<locale>.html` or `….month.…`. Pictures stand in it as data,
+    An edition is `<last day>.week.<locale>.html` or `….month.…`. Charts stand in it as drawings,
     and the SQL of each query at its foot. Written aside and renamed: a reader sees the old or
     the new.
     """
     kind = "" if digest.edition == "day" else f".{digest.edition}"
     path = home / "digests" / f"{digest.day.isoformat()}{kind}.{locale}.html"
-    html = letter.html
-    html = page.with_queries(html, digest, locale=locale)
-    for name, png in letter.images.items():
-        data = base64.b64encode(png).decode("ascii")
-        html = html.replace(f'src="cid:{name}"', f'src="data:image/png;base64,{data}"')
+    html = page.with_queries(letter.html, digest, locale=locale)
+    html = page.with_charts(html, digest, locale=locale)
     with written_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")
     return path

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
@@ -22,13 +22,16 @@ from markupsafe import Markup
 from pipelines import appendix, charts, coverage_words, rules, scopes
 from pipelines.brief import (
     ActionKind,
+    DayPoint,
     Digest,
     IncidentLine,
     Own,
     SourceLine,
     Story,
+    TopicLine,
     UnsentLine,
 )
+from pipelines.charts import Chart
 from pipelines.engagement import Fare, FareLine
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
@@ -64,16 +67,31 @@ class _References:
 def render(digest: Digest, *, locale: str) -> Letter:
     """The digest as a letter in `locale`: subject, plain text, HTML, pictures by their cid."""
     spoken = words(locale, digest.institution.zone)
-    pictures = _pictures(digest, spoken)
-    alts = {name: alt for name, (_, alt) in pictures.items()}
+    drawn = _charts(digest, spoken)
+    alts = {name: alt for name, (_, alt) in drawn.items()}
     html = _filled("digest.html.j2", digest, spoken, alts)
     text = _filled("digest.txt.j2", digest, spoken, alts)
     return Letter(
         subject=subject(digest, spoken),
         text=text,
         html=html,
-        images={name: png for name, (png, _) in pictures.items()},
+        images={name: charts.png(chart) for name, (chart, _) in drawn.items()},
     )
+
+
+def with_charts(html: str, digest: Digest, *, locale: str) -> str:
+    """The HTML of a digest's letter with drawings in the place of its pictures.
+
+    The same specifications, drawn so that each day, hour or topic tells its figures when it is
+    pointed at, and with all of them as a table.
+    """
+    spoken = words(locale, digest.institution.zone)
+    template = _environment().get_template("live.html.j2")
+    for name, (chart, alt) in _charts(digest, spoken).items():
+        drawing = Markup(charts.svg(chart, alt=alt))  # noqa: S704 - drawn here, escaped by Vega
+        live = template.render(w=spoken, drawing=drawing, told=chart.told, query=_DRAWN[name])
+        html = re.sub(rf'<img [^<>]*src="cid:{name}"[^<>]*>', lambda _, made=live: made, html)
+    return html
 
 
 def with_queries(html: str, digest: Digest, *, locale: str) -> str:
@@ -553,10 +571,18 @@ def refused(source: SourceLine, spoken: Words) -> str:
     return spoken.listed([spoken.count(noun, n) for noun, n in counts if n])
 
 
-Picture = tuple[bytes, str]
+Picture = tuple[Chart, str]
+# The query behind each chart.
+_DRAWN = {
+    "volume": "digest_volume",
+    "hours": "digest_hours",
+    "tone": "digest_tone",
+    "topics": "digest_topics",
+}
+_TONE_KINDS = ("negative", "neutral", "positive", "undetermined")
 
 
-def _pictures(digest: Digest, spoken: Words) -> dict[str, Picture]:
+def _charts(digest: Digest, spoken: Words) -> dict[str, Picture]:
     """The charts, each with the words that stand for it."""
     drawn: dict[str, Picture] = {}
     if len(digest.volume.days) > 1:
@@ -570,41 +596,66 @@ def _pictures(digest: Digest, spoken: Words) -> dict[str, Picture]:
     return drawn
 
 
+def _counted(count: int, low: float | None, high: float | None, spoken: Words) -> str:
+    """A count beside what was expected, in a few words."""
+    said = spoken.count("messages", count)
+    if low is None or high is None:
+        return said
+    band = {"low": spoken.number(low), "high": spoken.number(high)}
+    return f"{said} ({spoken.say('changed.tile_expected', **band)})"
+
+
 def _tones(digest: Digest, spoken: Words) -> Picture:
-    kinds = ("negative", "neutral", "positive", "undetermined")
+    days = digest.volume.days
     parts = {
-        spoken.text(f"charts.{kind}"): [getattr(p, f"{kind}_count") for p in digest.volume.days]
-        for kind in kinds
+        spoken.text(f"charts.{kind}"): [getattr(p, f"{kind}_count") for p in days]
+        for kind in _TONE_KINDS
     }
-    png = charts.tone_bars(
-        [point.day for point in digest.volume.days],
+    chart = charts.tone_bars(
+        [point.day for point in days],
         parts,
         title=spoken.text("charts.tone"),
         note=spoken.text("charts.tone_note"),
         locale=spoken.locale,
+        told=[(spoken.week_day(point.day), _toned(point, spoken)) for point in days],
     )
-    last = digest.volume.days[-1]
-    counts = {kind: spoken.number(getattr(last, f"{kind}_count")) for kind in kinds}
-    return png, spoken.say("charts.alt_tone", **counts)
+    counts = {kind: spoken.number(getattr(days[-1], f"{kind}_count")) for kind in _TONE_KINDS}
+    return chart, spoken.say("charts.alt_tone", **counts)
+
+
+def _toned(point: DayPoint, spoken: Words) -> str:
+    """The texts of a day by tone, in a few words."""
+    counts = {kind: getattr(point, f"{kind}_count") for kind in _TONE_KINDS}
+    if not any(counts.values()):
+        return spoken.text("charts.no_tone")
+    return spoken.say("charts.toned", **{kind: spoken.number(n) for kind, n in counts.items()})
 
 
 def _topics(digest: Digest, spoken: Words) -> Picture:
     lines = [line for line in digest.topics if not line.is_suppressed][:_TOPIC_BARS]
     labels = [scopes.label(line.topic_id, spoken.locale) for line in lines]
     is_known = any(line.usual_count is not None for line in lines)
-    png = charts.topic_bars(
+    chart = charts.topic_bars(
         labels,
         [line.mention_count for line in lines],
         usual=[line.usual_count for line in lines],
         title=spoken.text("charts.topics"),
         note=spoken.text("charts.usual") if is_known else None,
         locale=spoken.locale,
+        told=[(label, _topical(line, spoken)) for label, line in zip(labels, lines, strict=True)],
     )
     counted = [
         f"{label} {spoken.number(line.mention_count)}"
         for label, line in zip(labels, lines, strict=True)
     ]
-    return png, spoken.say("charts.alt_topics", lines=", ".join(counted))
+    return chart, spoken.say("charts.alt_topics", lines=", ".join(counted))
+
+
+def _topical(line: TopicLine, spoken: Words) -> str:
+    said = spoken.count("messages", line.mention_count)
+    if line.usual_count is None:
+        return said
+    return f"{said} ({spoken.say('changed.tile_usual', usual=spoken.number(line.usual_count))})"
 
 
 def _volume(digest: Digest, spoken: Words) -> Picture:
@@ -621,23 +672,30 @@ def _volume(digest: Digest, spoken: Words) -> Picture:
         if last
         else spoken.text("forms.unknown"),
     )
-    png = charts.day_curve(
+    chart = charts.day_curve(
         [point.day for point in days],
         [point.count for point in days],
         low=[band.low if band else float("nan") for band in bands],
         high=[band.high if band else float("nan") for band in bands],
         title=spoken.say("charts.volume", days=spoken.number(len(days))),
-        note=spoken.text("charts.band"),
+        note=spoken.text("charts.band") if any(bands) else None,
         locale=spoken.locale,
+        told=[
+            (
+                spoken.week_day(point.day),
+                _counted(point.count, band and band.low, band and band.high, spoken),
+            )
+            for point, band in zip(days, bands, strict=True)
+        ],
     )
-    return png, alt
+    return chart, alt
 
 
 def _hours(digest: Digest, spoken: Words) -> Picture:
     hours = digest.volume.hours
     top = max(hours, key=lambda hour: hour.count)
     is_known = all(hour.low is not None and hour.high is not None for hour in hours)
-    png = charts.curve(
+    chart = charts.curve(
         [hour.at for hour in hours],
         [hour.count for hour in hours],
         low=[hour.low or 0.0 for hour in hours] if is_known else None,
@@ -645,6 +703,16 @@ def _hours(digest: Digest, spoken: Words) -> Picture:
         title=spoken.say("charts.hours", day=spoken.week_day(digest.day)),
         locale=spoken.locale,
         zone=digest.institution.zone,
+        told=[
+            (_from(hour.at, spoken), _counted(hour.count, hour.low, hour.high, spoken))
+            for hour in hours
+        ],
+        width=charts.WIDTH,
     )
     alt = spoken.say("charts.alt_hours", count=spoken.number(top.count), time=spoken.time(top.at))
-    return png, alt
+    return chart, alt
+
+
+def _from(at: datetime, spoken: Words) -> str:
+    """An hour by its two ends."""
+    return spoken.say("forms.hour", begin=spoken.time(at), end=spoken.time(at + timedelta(hours=1)))

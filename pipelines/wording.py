@@ -103,7 +103,7 @@ class Words:
 
     def time(self, at: datetime) -> str:
         """The local time of day: "14:05"."""
-        return str(format_time(at.astimezone(self.zone), format="HH:mm", locale=self._cldr))
+        return clock(at.astimezone(self.zone), locale=self.locale)
 
     def moment(self, at: datetime) -> str:
         """A local day and time: "19 nov., 14:05"."""
@@ -131,6 +131,11 @@ class Words:
 def dated(day: date, skeleton: str, *, locale: str) -> str:
     """A day as a CLDR skeleton tells it, for example "MMMd"; the French first is "1er"."""
     return _first(str(format_skeleton(skeleton, day, locale=LOCALES[locale])), day, locale)
+
+
+def clock(local: datetime, *, locale: str) -> str:
+    """A time of day of a local moment: "14:05"."""
+    return str(format_time(local, format="HH:mm", locale=LOCALES[locale]))
 
 
 def _first(text: str, day: date, locale: str) -> str:

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import altair as alt
 import pytest
 
 from pipelines import charts
+from pipelines.charts import Chart
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 HOURS = [NOON + timedelta(hours=n) for n in range(24)]
 
 
-def _size(png: bytes) -> tuple[int, int]:
+def _size(chart: Chart) -> tuple[int, int]:
+    png = charts.png(chart)
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", png[16:24])
     return width, height
 
 
-def test_curve_is_a_png_at_twice_its_size() -> None:
-    png = charts.curve(
+def test_curve_is_a_picture_for_dense_screens() -> None:
+    chart = charts.curve(
         HOURS, range(24), low=[2] * 24, high=[9] * 24, title="Été", locale="fr", zone=PARIS
     )
-    width, height = _size(png)
-    assert 800 <= width <= 1000
+    width, height = _size(chart)
+    assert 1000 <= width <= 1200
     assert height > 300
 
 
 @pytest.mark.parametrize("locale", ["fr", "en"])
 def test_curve_draws_one_point_and_a_mark(locale: str) -> None:
-    png = charts.curve(HOURS[:1], [3], title="x", mark_at=NOON, locale=locale, zone=PARIS)
-    assert _size(png)[0] > 300
+    chart = charts.curve(HOURS[:1], [3], title="x", mark_at=NOON, locale=locale, zone=PARIS)
+    assert _size(chart)[0] > 300
 
 
 def test_curve_draws_a_hostile_title_as_text() -> None:
     title = "<script>alert(1)</script> '+datum+' \u202e \x00 " * 20
-    png = charts.curve(HOURS, range(24), title=title, locale="fr", zone=PARIS)
-    assert _size(png)[0] < 1000
+    chart = charts.curve(HOURS, range(24), title=title, locale="fr", zone=PARIS)
+    assert _size(chart)[0] < 1200
 
 
 def test_curve_leaves_a_gap_where_a_count_is_not_a_number() -> None:
     counts = [1.0, float("nan"), float("inf"), 4.0]
-    png = charts.curve(HOURS[:4], counts, title="x", locale="fr", zone=PARIS)
-    assert _size(png)[0] > 300
+    chart = charts.curve(HOURS[:4], counts, title="x", locale="fr", zone=PARIS)
+    assert _size(chart)[0] > 300
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_a_chart_never_fetches_an_address() -> None:
     url = f"http://127.0.0.1:{server.server_port}/people.csv"
     chart = alt.Chart(alt.UrlData(url)).mark_point().encode(x="a:Q")
     try:
-        charts._png(chart, title="x", note=None, locale="fr")
+        charts.png(charts._made(chart, title="x", note=None, locale="fr"))
     except ValueError:
         pass  # vl-convert says that the address is refused
     finally:
@@ -164,3 +168,43 @@ def test_a_picture_is_packed_small_and_shows_the_same() -> None:
     assert len(small) < len(loose) / 10
     assert pixels(small) == pixels(loose)
     assert deflated(small) == small
+
+
+DAYS = [date(2026, 11, n) for n in range(6, 20)]
+TOLD = [(f"jour {n} <b>", f"{n} messages & co") for n in range(14)]
+
+
+def _drawn() -> list[Chart]:
+    """One chart of each kind that tells its figures."""
+    parts = {"négatif": [1] * 14, "neutre": [2] * 14, "positif": [0] * 14, "indéterminé": [1] * 14}
+    names = [f"Sujet {n}" for n in range(14)]
+    times = HOURS[:14]
+    return [
+        charts.day_curve(DAYS, range(14), title="x", note="y", locale="fr", told=TOLD),
+        charts.curve(times, range(14), title="x", locale="en", zone=PARIS, told=TOLD),
+        charts.tone_bars(DAYS, parts, title="x", note="y", locale="fr", told=TOLD),
+        charts.topic_bars(names, range(14), usual=[1.0] * 14, title="x", locale="fr", told=TOLD),
+    ]
+
+
+@pytest.mark.parametrize("chart", _drawn())
+def test_a_drawing_tells_its_figures_where_it_is_pointed_at(chart: Chart) -> None:
+    drawing = charts.svg(chart, alt='14 jours "d’essai" <x>')
+    tree = ElementTree.fromstring(drawing)  # noqa: S314 - drawn here
+    hits = [node for node in tree.iter() if node.get("class") == "hit"]
+    assert len(hits) == 14
+    for (name, figures), hit in zip(TOLD, hits, strict=True):
+        assert [line.text for line in hit.iter() if line.text] == [name, figures]
+        (mark,) = [node for node in hit if node.tag.endswith("path")]
+        assert mark.get("opacity") == "0"
+    assert tree.get("aria-label") == '14 jours "d’essai" <x>'
+    assert not re.search(r"<script|<style|href|url\(|<image| on[a-z]+=", drawing)
+
+
+@pytest.mark.parametrize("chart", _drawn())
+def test_what_is_told_takes_no_room_and_shows_in_no_picture(chart: Chart) -> None:
+    silent = Chart(spec=dict(chart.spec), locale=chart.locale)
+    layers = [each for each in silent.spec["layer"] if each.get("name") not in {"hits", "told"}]
+    silent.spec["layer"] = layers  # type: ignore[index]
+    assert _size(silent) == _size(chart)
+    assert charts.png(silent) == charts.png(chart)

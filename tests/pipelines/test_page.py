@@ -263,7 +263,7 @@ def test_a_picture_is_put_only_where_the_template_asks_for_one(
 ) -> None:
     made = _hostile()
     html = digest.save(tmp_path, made, hostile, locale="fr").read_text(encoding="utf-8")
-    assert html.count("data:image/png;base64,") == len(hostile.images)
+    assert html.count('<svg class="chart"') == len(hostile.images)
 
 
 @pytest.mark.parametrize("url", BAD_LINKS)
@@ -282,10 +282,24 @@ def test_the_page_is_one_file_that_needs_no_other(tmp_path: Path, crisis: Digest
     assert path == tmp_path / "digests" / "2026-11-19.fr.html"
     html = path.read_text(encoding="utf-8")
     assert "cid:" not in html
-    sources = [str(a["src"]) for tag, a in _outline(html).tags if tag == "img"]
-    assert len(sources) == 4
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    found = _outline(html)
+    assert found.faults == []
+    assert not {"img", "script", "link"} & {tag for tag, _ in found.tags}
+    drawings = [a for tag, a in found.tags if tag == "svg"]
+    assert len(drawings) == 4
+    assert all(len(str(a["aria-label"])) > 20 for a in drawings)
+    assert len(html.encode()) < 300_000
     assert [p.name for p in path.parent.iterdir()] == ["2026-11-19.fr.html"]
+
+
+def test_a_chart_of_the_page_has_its_figures_as_a_table_with_its_query(crisis: Digest) -> None:
+    letter = digest.render(crisis, locale="fr")
+    html = page.with_charts(letter.html, crisis, locale="fr")
+    tables = [a for tag, a in _outline(html).tags if a.get("class") == "figures"]
+    named = [a["data-query"] for a in tables]
+    assert named == ["digest_volume", "digest_tone", "digest_hours", "digest_topics"]
+    last = crisis.volume.days[-1]
+    assert f'<th scope="row">jeu. 19 nov.</th><td>{last.count} messages (attendu' in html
 
 
 def test_saving_again_replaces_the_page(tmp_path: Path, crisis: Digest) -> None:
