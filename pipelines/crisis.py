@@ -36,7 +36,8 @@ from pipelines.settings import Institution, Settings
 from pipelines.wording import words
 
 HORIZONS = {"h1": timedelta(hours=1), "h2": timedelta(hours=2), "d1": timedelta(days=1)}
-LATE = timedelta(minutes=55)  # a report this late is not sent: the next one tells more
+# How late each may still be made, after a restart for instance: the first until the second is due.
+LATE = {"h1": timedelta(hours=1), "h2": timedelta(hours=4), "d1": timedelta(hours=12)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,22 @@ def incidents(
     return [_line(row) for row in reader.rows("crisis_incident", incident_name=name)]
 
 
+def leading(connection: duckdb.DuckDBPyConnection, *, as_of: datetime) -> list[IncidentLine]:
+    """The critical incidents still open that are reported by themselves.
+
+    One that opened later on what an earlier one already covers, the same scope or all of a subject,
+    is told in that one's reports: three rules that see one event make one report an hour.
+    """
+    led: list[IncidentLine] = []
+    for each in incidents(connection, as_of=as_of):
+        if not any(
+            first.subject_id == each.subject_id and first.scope in {"all", each.scope}
+            for first in led
+        ):
+            led.append(each)
+    return led
+
+
 def _line(row: dict[str, object]) -> IncidentLine:
     names = ("incident_id", "rule_id", "subject_id", "subject", "scope", "severity", "opened_at")
     more = ("resolved_at", "acked_at", "is_false")
@@ -94,7 +111,7 @@ def one(connection: duckdb.DuckDBPyConnection, name: str, *, as_of: datetime) ->
 def due(incident: IncidentLine, *, as_of: datetime) -> str | None:
     """The report that is due on an open incident: the latest horizon passed, if not too late."""
     age = as_of - incident.opened_at
-    passed = [name for name, span in HORIZONS.items() if span <= age < span + LATE]
+    passed = [name for name, span in HORIZONS.items() if span <= age < span + LATE[name]]
     return passed[-1] if passed else None
 
 

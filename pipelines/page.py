@@ -8,6 +8,7 @@ control and direction marks, and linked only over http and https.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from pipelines.brief import (
     Digest,
     IncidentLine,
     Own,
+    Said,
     SourceLine,
     Story,
     TopicLine,
@@ -48,6 +50,8 @@ _SUBJECT = 120
 _TOPIC_BARS = 8
 _TOPIC_LINES = 10
 _ALSO = 3
+_COLUMNS = 72  # of the plain text
+_MARK = re.compile(r" *(?:[->] |\d\. )?")
 _FEW = 6  # lines of a table before the rest is left to the analysts
 
 
@@ -113,9 +117,15 @@ def subject(digest: Digest, spoken: Words) -> str:
         "subject" if digest.edition == "day" else f"editions.{digest.edition}_subject",
         institution=plain(digest.institution.name),
         level=spoken.text(f"levels.{digest.risk.level}").upper(),
-        summary=spoken.text(f"summaries.{digest.risk.reason}"),
+        summary=_summary(digest, spoken),
     )
     return shortened(plain(line), _SUBJECT)
+
+
+def _summary(digest: Digest, spoken: Words) -> str:
+    """The reason in a few words; a span without a day above green had none that was tense."""
+    is_calm = digest.risk.reason == "worst_day" and digest.risk.level == "vert"
+    return spoken.text("summaries.calm_span" if is_calm else f"summaries.{digest.risk.reason}")
 
 
 def reason(digest: Digest, spoken: Words) -> str:
@@ -143,6 +153,8 @@ def levels_line(digest: Digest, spoken: Words) -> str:
             for level in LEVELS
             if counted[level]
         ]
+        if untold := sum(each.level is None for each in digest.levels):
+            parts.append(f"{spoken.text('editions.no_digest')} {spoken.number(untold)}")
     else:
         parts = [
             f"{spoken.week_day(each.day)} {_level(each.level, spoken)}" for each in digest.levels
@@ -298,7 +310,10 @@ def _crisis_filled(name: str, report: Report, spoken: Words, *, title: str, topi
         "tone": _crisis_tone(report, spoken),
         "covered": coverage_words.headline(report.coverage, found),
         "why": lambda story: why(story, spoken, is_one_day=False),
-        "section": lambda key: spoken.text(f"sections.{key}"),
+        "rule": rule_label(report.incident.rule_id, spoken.locale),
+        "section": lambda key: spoken.text(
+            f"crisis.sections.{key}" if spoken.has(f"crisis.sections.{key}") else f"sections.{key}"
+        ),
         "alts": {},
     }
     made = _environment().get_template(name).render(values)
@@ -343,11 +358,38 @@ def _shared(spoken: Words, references: _References, *, is_html: bool) -> dict[st
         "fig": _figure(is_html=is_html),
         "ref": references.number,
         "references": references.names,
-        "quote": lambda text: shortened(plain(text), _QUOTE),
+        "quote": _quoted,
+        "headed": headed,
+        "examples": examples,
+        "capital": lambda text: text[:1].upper() + text[1:],
         "plain": plain,
         "link": safe_link,
         "few": _FEW,
     }
+
+
+def _quoted(text: str) -> str:
+    return shortened(plain(text), _QUOTE)
+
+
+def headed(story: Story) -> Said | None:
+    """The example that the headline shows whole: its source stands there, and it is not quoted."""
+    return next((said for said in story.examples if _beyond(story, said) == ""), None)
+
+
+def examples(story: Story) -> list[tuple[Said, str]]:
+    """The examples, each with what is quoted of it: of the headline's own message, the rest."""
+    found = ((said, _beyond(story, said)) for said in story.examples)
+    return [(said, text) for said, text in found if text]
+
+
+def _beyond(story: Story, said: Said) -> str:
+    """What a message says beyond the headline, all of it where the headline is another's."""
+    text, shown = _quoted(said.message.text), plain(story.headline).removesuffix("…")
+    if said.message.mention_id != story.headline_id or not text.startswith(shown):
+        return text
+    rest = text.removeprefix(shown).strip()
+    return f"… {rest}" if any(sign.isalnum() for sign in rest) else ""
 
 
 def _covered(digest: Digest, locale: str) -> dict[str, Any]:
@@ -394,12 +436,28 @@ def _environment() -> Environment:
 
 
 def _tidied(text: str) -> str:
-    """Plain text without spaces at line ends and with one empty line at most between parts."""
+    """Plain text in short lines, with one empty line at most between parts."""
     lines: list[str] = []
     for line in (raw.rstrip() for raw in text.splitlines()):
         if line or (lines and lines[-1]):
-            lines.append(line)
+            lines += _wrapped(line)
     return "\n".join(lines).strip() + "\n"
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line in as many as keep within `_COLUMNS`, each under the first word; addresses stay whole.
+
+    So no line of a text that a person wrote begins where our headings do.
+    """
+    mark = _MARK.match(line)
+    under = " " * len(mark[0] if mark else "")
+    return textwrap.wrap(
+        line,
+        _COLUMNS,
+        subsequent_indent=under,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
 
 
 def safe_link(url: str | None) -> str | None:

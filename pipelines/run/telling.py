@@ -158,7 +158,7 @@ def crisis_reports(house: House, *, as_of: datetime) -> list[Path]:
 
     made = []
     with warehouse.opened(house.home) as connection:
-        for incident in crisis.incidents(connection, as_of=as_of):
+        for incident in crisis.leading(connection, as_of=as_of):
             horizon = crisis.due(incident, as_of=as_of)
             if horizon is None:
                 continue

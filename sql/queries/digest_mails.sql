@@ -4,7 +4,7 @@
 -- Parameters: $since, $until (UTC, half open), $as_of.
 select
     count(*) as mail_count,
-    count(*) filter (where sent_at <= $as_of) as sent_count
+    count(sent_at) as sent_count
 from outbox
 where
     created_at >= $since and created_at < $until

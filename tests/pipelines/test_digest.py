@@ -380,7 +380,7 @@ def _of(
 
 
 def _flat(text: str) -> str:
-    return re.sub(r"[\u00a0\u202f]", " ", text)
+    return " ".join(text.split())
 
 
 def test_a_source_at_fault_is_coverage_and_no_risk() -> None:
