@@ -46,6 +46,7 @@ _WORDS = {
 _STEPS = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 7 * 1440, 14 * 1440, 28 * 1440)
 _DAY_MINUTES = 1440
 _TICKS = 5
+_DAY_TICKS = 4  # a day's name is longer than an hour's
 _TITLE_LIMIT = 120
 _LABEL_LIMIT = 40
 _TOLD_Y = 20  # of the first line told, within the plot, which would else grow
@@ -242,7 +243,7 @@ def _day_axis(days: Sequence[date], *, locale: str) -> Any:
 
 def _day_names(days: Sequence[date], locale: str) -> dict[int, str]:
     """The labels of some days by place: the last always, and as many as do not touch."""
-    step = max(1, -(-len(days) // _TICKS))
+    step = max(1, -(-len(days) // _DAY_TICKS))
     places = range((len(days) - 1) % step, len(days), step)
     return {n: dated(days[n], "MMMd", locale=locale) for n in places}
 

@@ -129,7 +129,7 @@ def test_the_last_day_always_has_its_label() -> None:
         days = [date(2026, 11, 1) + timedelta(n) for n in range(count)]
         names = charts._day_names(days, "fr")
         assert count - 1 in names
-        assert len(names) <= 5
+        assert len(names) <= 4
 
 
 def test_tone_and_topics_are_drawn() -> None:

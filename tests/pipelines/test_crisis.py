@@ -160,13 +160,13 @@ sender = "vigie@valmont.example"
 """
 
 
-def _home(home: Path, port: int) -> run.House:
+def _home(home: Path, port: int, town: duckdb.DuckDBPyConnection) -> run.House:
     """A home whose warehouse holds the town on its day of crisis."""
     (home / "vigie.toml").write_text(TOML.format(port=port), encoding="utf-8")
     privacy.new_key(home)
     house = run.house(home, environ={})
     warehouse.prepare(house.settings)
-    with warehouse.opened(home) as connection, valmont.warehouse_of("crisis") as town:
+    with warehouse.opened(home) as connection:
         for table in ("mention", "score", "heard", "daily", "incident", "incident_event"):
             rows = town.execute(f"from {table}").to_arrow_table()
             connection.register("given", rows)
@@ -185,9 +185,11 @@ def _watch(home: Path, minutes: int) -> list[str]:
     return [path.name.split(".")[1].rpartition("-")[2] for path in made]
 
 
-def test_reports_are_mailed_once_an_hour_two_hours_and_a_day_after(tmp_path: Path) -> None:
+def test_reports_are_mailed_once_an_hour_two_hours_and_a_day_after(
+    tmp_path: Path, town: duckdb.DuckDBPyConnection
+) -> None:
     with postbox.listening() as box:
-        _home(tmp_path, box.port)
+        _home(tmp_path, box.port, town)
         made = {n: _watch(tmp_path, n) for n in (0, 55, 60, 65, 118, 120, 125, 300, 1440, 1445)}
         assert {n: found for n, found in made.items() if found} == {
             60: ["h1"],
@@ -206,10 +208,10 @@ def test_reports_are_mailed_once_an_hour_two_hours_and_a_day_after(tmp_path: Pat
 
 
 def test_a_report_outlives_a_watch_that_is_killed_or_was_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, town: duckdb.DuckDBPyConnection
 ) -> None:
     with postbox.listening() as box:
-        house = _home(tmp_path, box.port)
+        house = _home(tmp_path, box.port, town)
         with monkeypatch.context() as broken:
             broken.setattr(crisis, "save", _killed)
             with pytest.raises(KeyboardInterrupt):
@@ -225,8 +227,10 @@ def _killed(*_: object) -> Path:
     raise KeyboardInterrupt
 
 
-def test_an_incident_that_is_closed_or_false_is_reported_no_more(tmp_path: Path) -> None:
-    house = _home(tmp_path, 9)
+def test_an_incident_that_is_closed_or_false_is_reported_no_more(
+    tmp_path: Path, town: duckdb.DuckDBPyConnection
+) -> None:
+    house = _home(tmp_path, 9, town)
     with warehouse.opened(tmp_path) as connection:
         connection.execute(
             "update incident set resolved_at = ? where incident_id = 'i1'",
@@ -236,8 +240,10 @@ def test_an_incident_that_is_closed_or_false_is_reported_no_more(tmp_path: Path)
     assert [len(found) for found in made] == [1, 0, 0]
 
 
-def test_three_rules_that_see_one_event_make_one_report(tmp_path: Path) -> None:
-    house = _home(tmp_path, 9)
+def test_three_rules_that_see_one_event_make_one_report(
+    tmp_path: Path, town: duckdb.DuckDBPyConnection
+) -> None:
+    _home(tmp_path, 9, town)
     later = OPENED + timedelta(minutes=5)
     with warehouse.opened(tmp_path) as connection:
         for name, subject, scope in (
