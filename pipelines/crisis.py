@@ -131,7 +131,7 @@ def build(
     tones = Counter(m.sentiment for bundle in found for m in bundle.messages)
     told = tones["negative"] + tones["neutral"] + tones["positive"]
     hashes = [m.text_hash for bundle in found for m in bundle.messages]
-    is_shown = author_count(reader, hashes) >= LEAST_AUTHORS
+    is_shown = told >= stories.LEAST_TONE and author_count(reader, hashes) >= LEAST_AUTHORS
     return Report(
         institution=settings.institution,
         incident=incident,

@@ -292,6 +292,8 @@ def _alike(found: Sequence[Bundle], copied: Sequence[int]) -> list[list[int]]:
     made: list[tuple[set[str], list[int]]] = []
     for place in copied:
         mine = terms(found[place].lead.text)
+        if not mine:  # a bare address or handle, however often it is sent, tells nothing
+            continue
         home = next((told for words, told in made if _overlap(mine, words) >= ALIKE), None)
         if home is None:
             made.append((mine, [place]))
