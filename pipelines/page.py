@@ -94,7 +94,8 @@ def with_charts(html: str, digest: Digest, *, locale: str) -> str:
     for name, (chart, alt) in _charts(digest, spoken).items():
         drawing = Markup(charts.svg(chart, alt=alt))  # noqa: S704 - drawn here, escaped by Vega
         live = template.render(w=spoken, drawing=drawing, told=chart.told, query=_DRAWN[name])
-        html = re.sub(rf'<img [^<>]*src="cid:{name}"[^<>]*>', lambda _, made=live: made, html)
+        picture = re.search(rf'<img [^<>]*src="cid:{name}"[^<>]*>', html)
+        html = html.replace(picture[0], live) if picture else html
     return html
 
 
@@ -741,7 +742,12 @@ def _volume(digest: Digest, spoken: Words) -> Picture:
         told=[
             (
                 spoken.week_day(point.day),
-                _counted(point.count, band and band.low, band and band.high, spoken),
+                _counted(
+                    point.count,
+                    band.low if band else None,
+                    band.high if band else None,
+                    spoken,
+                ),
             )
             for point, band in zip(days, bands, strict=True)
         ],

@@ -1,7 +1,8 @@
 -- Purpose: how many alert mails a day put in the outbox, and what became of them.
 -- Grain: one row.
 -- Reads: outbox. Read by: pipelines/digest.py, analysts.
--- Parameters: $since, $until (UTC, half open), $as_of.
+-- Parameters: $since, $until (UTC, half open).
+-- Caveat: `sent_count` as the outbox stands now.
 select
     count(*) as mail_count,
     count(sent_at) as sent_count

@@ -2,7 +2,8 @@
 -- Grain: one row per channel that holds messages of an hour ago or more.
 -- Reads: outbox. Read by: pipelines/digest.py, pipelines/doctor.py, analysts.
 -- Parameters: $as_of.
--- Caveat: as the outbox stands now: what has left since $as_of is told no more. `given_up_count` are those that are no longer tried: `vigie deliver` tries them again.
+-- Caveat: as the outbox stands now: what has left since $as_of is told no more;
+--   `given_up_count` are those that are no longer tried: `vigie deliver` tries them again.
 with thresholds as (
     select
         360 as attempt_limit, -- as ATTEMPT_LIMIT of pipelines/outbox.py
