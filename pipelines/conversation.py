@@ -107,12 +107,16 @@ def _talk_of(incident: Incident, known: Talks) -> Talk | None:
 def _talk(found: Sequence[Incident], as_of: datetime) -> Talk | None:
     if not (known := [each for each in found if is_known(each)]):
         return None
-    severities = [each.severity for each in found if _is_open(each)]
     return Talk(
         thread=thread(min(known, key=lambda each: (each.opened_at, each.fingerprint))),
         brings=frozenset(brings(each) for each in known if _speaks(each, as_of)),
-        gravest=max(severities, key=RANK.__getitem__) if severities else None,
+        gravest=_gravest(each for each in found if _is_open(each)),
     )
+
+
+def _gravest(found: Iterable[Incident]) -> Severity | None:
+    gravest = max(found, key=lambda each: RANK[each.severity], default=None)
+    return gravest.severity if gravest else None
 
 
 def _speaks(incident: Incident, as_of: datetime) -> bool:
