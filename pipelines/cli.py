@@ -701,6 +701,14 @@ def board(context: typer.Context) -> None:
 
 
 @app.command(context_settings=_PASSED)
+def labels(context: typer.Context) -> None:
+    """Labels: messages that people judge, and the gold set. `vigie labels --help` lists how."""
+    from pipelines.labels_cli import labels_app
+
+    labels_app(context.args, prog_name="vigie labels")
+
+
+@app.command(context_settings=_PASSED)
 def models(context: typer.Context) -> None:
     """Models: compare, train and watch them; checkpoints. `vigie models --help` lists how."""
     from pipelines.models_commands import models_app  # half a second that no other command needs

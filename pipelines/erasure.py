@@ -5,9 +5,9 @@ pseudonyms of the past ten and the next three years are noted, so that new posts
 that is how an objection (GDPR art. 21) is kept. The receipt tells how much went, never whose.
 
 Stores: landing, what waits to land, staging, warehouse (mentions with their former texts and
-counts, scores, refusals, mails sent or waiting), the analysts' file, digest pages. Cost: every
-payload on disk is parsed once. A payload that holds an erased post goes whole, and so does one that
-cannot be read.
+counts, scores, labels, refusals, mails sent or waiting), the analysts' file, digest pages. Cost:
+every payload on disk is parsed once. A payload that holds an erased post goes whole, and so does
+one that cannot be read.
 Known gap: mails that have left cannot be called back.
 """
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.status import Status
+from typer.core import TyperCommand
 
 from models import (
     checkpoint,
@@ -31,6 +32,7 @@ from models import (
     train as training,
 )
 from models.sentiment import LABELS, UNDETERMINED, SentimentModel, Tones
+from pipelines import gold_commands
 from pipelines.console import (
     HERE,
     Home,
@@ -63,6 +65,7 @@ from pipelines.models_cli import (
 __all__ = ["models_app"]  # with the commands of this file registered
 
 WORK = Path(".vigie/training")
+STORED = "@home"  # what `--gold` alone stands for; no file that anybody names so
 WORST = 10
 _PIECE = 2_000  # texts between two steps of the bar
 _SHOWN = 240  # characters of a text that is shown
@@ -174,7 +177,20 @@ class _Shown(logging.Handler):
         self._status.update(words(record.getMessage().partition("\n")[0]))
 
 
-@models_app.command()
+class _BareGold(TyperCommand):
+    """A command whose `--gold` may stand without a file: then it means the stored gold set."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `STORED` behind a `--gold` that nothing, or another option, follows."""
+        after = [*args[1:], "-"]
+        told = (
+            f"--gold={STORED}" if one == "--gold" and other.startswith("-") else one
+            for one, other in zip(args, after, strict=True)
+        )
+        return super().parse_args(ctx, list(told))
+
+
+@models_app.command(cls=_BareGold)
 def evaluate(
     data: Annotated[
         Path | None,
@@ -188,18 +204,27 @@ def evaluate(
     gold: Annotated[
         Path | None,
         typer.Option(
-            help="The gold set of `vigie models gold`, in the place of --data: it is said when the "
-            "model has learnt from it."
+            help="Without a file: the institution's own gold set (docs/labelling.md). With one: a "
+            "gold set of `vigie models gold`, in the place of --data: it is said when the model "
+            "has learnt from it."
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="embedded, gold, a folder, or org/name@revision")
-    ] = "embedded",
+        str,
+        typer.Option(
+            help="embedded, gold, a folder, or org/name@revision. Default: embedded; for the "
+            "institution's own gold set the models in use."
+        ),
+    ] = "",
     home: Home = HERE,
 ) -> None:
-    """Judge a model of tone on labelled texts of your own, one file at a time."""
-    found = labelled(_one_of(data, gold), Columns(text=text, label=label, lang=lang))
-    classes, own = tones(found), _model(model, home)
+    """Judge a model of tone on labelled texts of your own, or on the gold set."""
+    path = _one_of(data, gold)
+    if str(path) == STORED:
+        gold_commands.evaluate(home, model=model)
+        return
+    found = labelled(path, Columns(text=text, label=label, lang=lang))
+    classes, own = tones(found), _model(model or "embedded", home)
     if gold and model == "gold":
         out.print(
             "The gold head learnt from its gold set: what follows flatters it. "
@@ -216,7 +241,9 @@ def _one_of(data: Path | None, gold: Path | None) -> Path:
         )
     if found := data or gold:
         return found
-    raise VigieError("there is nothing to judge on: give --data FILE or --gold FILE")
+    raise VigieError(
+        "there is nothing to judge on: give --data FILE or --gold FILE, or --gold alone"
+    )
 
 
 @dataclass(frozen=True, slots=True)

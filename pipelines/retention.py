@@ -8,6 +8,7 @@
 | refusals (`quarantine`) | 30 days, or `text_days` when that is less | |
 | mentions, scores, counts over time, who heard them | 6 months (YouTube: 30 days) | `score_days` |
 | counts, digests' figures, incidents and who acted, coverage | 3 years | `aggregate_days` |
+| labels and who gave them; of a mention that has gone, its text's hash | 3 years | same |
 | logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |
 | receipts, tombstones, objections | always: they prove, or block a return | |

@@ -72,6 +72,10 @@ class Words:
         """A number with one decimal at most."""
         return str(format_decimal(value, format="#,##0.#", locale=self._cldr))
 
+    def hundredths(self, value: float) -> str:
+        """A number with two decimals: "0,82"."""
+        return str(format_decimal(value, format="0.00", locale=self._cldr))
+
     def percent(self, share: float) -> str:
         """A share 0..1 as a whole percentage."""
         return str(format_percent(share, format=None, locale=self._cldr))

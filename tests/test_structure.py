@@ -20,7 +20,7 @@ PARTS = {
     "cli": (
         *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
         *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
-        *("rules_cli", "alerts_cli", "board_cli", "sql_shell"),
+        *("rules_cli", "alerts_cli", "board_cli", "labels_cli", "gold_commands", "sql_shell"),
     ),
     "run": ("run",),
     "house": ("house",),
@@ -75,6 +75,7 @@ PARTS = {
         ),
         *("links", "outbox", "channels"),
     ),
+    "labelling": ("labelling", "labels", "agreement", "gold_set"),
     "preview": ("preview", "rehearsal"),
     "digest": (
         "appendix",

@@ -1,8 +1,8 @@
 """Who may open and do what on the board: one table, which a test holds for every page and role.
 
 A director reads all that is about the town and may take an alert in hand; an analyst reads,
-searches and exports; a moderator acts on alerts and sees where a message stands; a data-protection
-officer sees receipts, erasures and who has opened what (docs/law.md, rule 10).
+searches and exports; a moderator acts on alerts and sees where a message stands; both label; a
+data-protection officer sees receipts, erasures and who has opened what (docs/law.md, rule 10).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _READERS: frozenset[Role] = frozenset({"director", "analyst", "moderator"})
 # A director reads what was counted and the few messages that a digest or an alert quotes.
 _SEARCHERS: frozenset[Role] = frozenset({"analyst", "moderator"})
 _MODERATOR: frozenset[Role] = frozenset({"moderator"})
+_LABELLERS: frozenset[Role] = frozenset({"analyst", "moderator"})
 _DPO: frozenset[Role] = frozenset({"dpo"})
 
 PAGES: tuple[Page, ...] = (
@@ -51,6 +52,14 @@ PAGES: tuple[Page, ...] = (
     Page(name="silence", path="/alerts/{incident_id}/silence", method="POST", roles=_MODERATOR),
     Page(name="unsilence", path="/alerts/{incident_id}/unsilence", method="POST", roles=_MODERATOR),
     Page(name="judge", path="/alerts/{incident_id}/judge", method="POST", roles=_MODERATOR),
+    Page(name="labels", path="/labels", roles=_LABELLERS, is_menu=True, shows_texts=True),
+    Page(name="draw", path="/labels/draw", method="POST", roles=_LABELLERS),
+    Page(name="agreement", path="/labels/agreement", roles=_LABELLERS, shows_texts=True),
+    Page(name="labelling", path="/labels/task/{task_id}", roles=_LABELLERS, shows_texts=True),
+    Page(name="label", path="/labels/task/{task_id}", method="POST", roles=_LABELLERS),
+    Page(name="unlabel", path="/labels/task/{task_id}/undo", method="POST", roles=_LABELLERS),
+    Page(name="dispute", path="/labels/task/{task_id}/settle", roles=_LABELLERS, shows_texts=True),
+    Page(name="settle", path="/labels/task/{task_id}/settle", method="POST", roles=_LABELLERS),
     Page(name="search", path="/search", roles=_SEARCHERS, is_menu=True, shows_texts=True),
     Page(name="export", path="/search.csv", roles=frozenset({"analyst"}), shows_texts=True),
     Page(name="topics", path="/topics", roles=_READERS, is_menu=True),

@@ -29,6 +29,7 @@ from pipelines.board import (
     digests,
     examining,
     gate,
+    labels,
     oidc,
     pages,
     privacy,
@@ -46,6 +47,7 @@ from pipelines.wording import plain
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 16_384  # of a form
+MOST_FIELDS = 48  # a label has a box for each topic and act
 BODY_SECONDS = 10.0
 HANDLERS: Mapping[str, Callable[[Visit], Answer]] = {
     "today": digests.today,
@@ -57,6 +59,14 @@ HANDLERS: Mapping[str, Callable[[Visit], Answer]] = {
     "silence": alerts.silence,
     "unsilence": alerts.unsilence,
     "judge": alerts.judge,
+    "labels": labels.following,
+    "draw": labels.draw,
+    "agreement": labels.agreement,
+    "labelling": labels.one,
+    "label": labels.save,
+    "unlabel": labels.undo,
+    "dispute": labels.dispute,
+    "settle": labels.settle,
     "search": search.found,
     "export": search.export,
     "topics": topics.topics,
@@ -252,7 +262,7 @@ async def form_of(request: Request) -> dict[str, str] | None:
                 body += part
                 if len(body) > MOST_BYTES:
                     return None
-        found = parse_qs(body.decode("utf-8"), max_num_fields=16, keep_blank_values=True)
+        found = parse_qs(body.decode("utf-8"), max_num_fields=MOST_FIELDS, keep_blank_values=True)
     except (TimeoutError, ClientDisconnect, ValueError):
         return None
     if kind != "application/x-www-form-urlencoded":

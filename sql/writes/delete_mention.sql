@@ -1,6 +1,6 @@
 -- Purpose: posts that are gone at their source: emptied, no longer counted, no longer scored.
 -- Grain: one row per deleted mention. Reads: staged_deletion, known_key, mention.
--- Writes: mention, mention_version, score, touched_moment.
+-- Writes: mention, mention_version, score, label, label_task, touched_moment.
 -- Caveat: the row stays, without what a person wrote or who it was, so that a late copy of the
 --   post meets it and does not come back. A post that is deleted already is left alone.
 create or replace temp table deleted_key as
@@ -62,3 +62,14 @@ using deleted_key
         score.published_at = deleted_key.published_at
         and score.mention_id = deleted_key.mention_id
 when matched then delete;
+
+delete from label
+where
+    label.task_id in (
+        select label_task.task_id
+        from label_task
+        inner join deleted_key on label_task.mention_id = deleted_key.mention_id
+    );
+
+delete from label_task
+where label_task.mention_id in (select deleted_key.mention_id from deleted_key);

@@ -2,8 +2,7 @@
 -- Grain: one row per erased post. Reads: erased_key (mention_id, source, native_id, published_at,
 --   null for a post that was never stored). Run by: pipelines/erasure.py.
 -- Writes: tombstone, touched_moment, mention, mention_version, mention_metric, recheck, score,
---   heard, canary_heard, quarantine, outbox, incident,
---   alert_evidence.
+--   heard, canary_heard, quarantine, outbox, incident, alert_evidence, label, label_task.
 -- Caveat: mails sent since the first sight of an erased post may quote it, so they are emptied, and
 --   so are the words of messages that incidents keep since then (`shown` in `evidence`).
 merge into tombstone
@@ -35,6 +34,17 @@ where exists (
     from erased_key
     where contains(alert_evidence.messages, erased_key.mention_id)
 );
+
+delete from label
+where
+    label.task_id in (
+        select label_task.task_id
+        from label_task
+        inner join erased_key on label_task.mention_id = erased_key.mention_id
+    );
+
+delete from label_task
+where label_task.mention_id in (select erased_key.mention_id from erased_key);
 
 delete from quarantine
 where exists (

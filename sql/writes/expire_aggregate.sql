@@ -1,7 +1,8 @@
 -- Purpose: drop what was counted, told and covered too long ago.
 -- Grain: one row of each table. Writes: daily, hourly, frozen_day, digest, intake, gap,
 --   source_hour, canary_heard, warning_round, incident_event, incident, alert_evidence,
---   incident_ack, silence, alert_label, outbox_incident, outbox, link_use, attention.
+--   incident_ack, silence, alert_label, label, label_task, label_batch, outbox_incident, outbox,
+--   link_use, attention.
 -- Run by: pipelines/retention.py.
 -- Units: `$count_before` (UTC) and `$count_day` (its day) are the first moment and day to keep.
 -- Caveat: receipts, tombstones and objections stay: they prove, or block a return.
@@ -31,6 +32,12 @@ delete from link_use
 where link_use.used_at < cast($count_before as timestamptz);
 delete from alert_label
 where alert_label.labelled_at < cast($count_before as timestamptz);
+delete from label
+where label.labelled_at < cast($count_before as timestamptz);
+delete from label_task
+where label_task.drawn_at < cast($count_before as timestamptz);
+delete from label_batch
+where label_batch.drawn_at < cast($count_before as timestamptz);
 delete from incident_ack
 where exists (
     select 1

@@ -64,7 +64,11 @@ def paths(town: Town, role: Role) -> list[str]:
     """Every page that a role may open, with one of each thing, and what goes wrong."""
     values = {"incident_id": town.incident, "topic_id": "T09", "source_name": "mastodon"}
     found = [
-        page.path.format(**values, name="2026-11-19")
+        page.path.format(
+            **values,
+            name="2026-11-19",
+            task_id=town.dispute if page.name == "dispute" else town.task,
+        )
         for page in PAGES
         if role in page.roles and page.method == "GET" and page.name != "export"
     ]

@@ -14,16 +14,18 @@ from tests.pipelines.board.town import Town, token
 MAY: dict[Role, str] = {
     "director": "today alerts alert acknowledge topics topic sources source coverage"
     " archive digest settings examine",
-    "analyst": "today alerts alert search export topics topic sources source coverage archive"
+    "analyst": "today alerts alert labels draw agreement labelling label unlabel dispute settle"
+    " search export topics topic sources source coverage archive digest settings examine",
+    "moderator": "today alerts alert acknowledge silence unsilence judge labels draw agreement"
+    " labelling label unlabel dispute settle search topics topic sources source coverage archive"
     " digest settings examine",
-    "moderator": "today alerts alert acknowledge silence unsilence judge search topics topic"
-    " sources source coverage archive digest settings examine",
     "dpo": "coverage privacy accesses settings examine",
 }
 
 
 def address(page: Page, town: Town) -> str:
     values = {"incident_id": town.incident, "topic_id": "T09", "source_name": "mastodon"}
+    values |= {"task_id": town.dispute if "settle" in page.path else town.task}
     return "/board" + page.path.format(**values, name="2026-11-19")
 
 

@@ -134,7 +134,7 @@ def test_a_judgement_of_nothing_is_told_so(own_town: Town) -> None:
     assert "Dites ce qui est faux" in said(answer.text)
 
 
-def test_no_page_but_alerts_waits_for_the_writer(
+def test_no_page_but_alerts_coverage_and_labels_waits_for_the_writer(
     own_town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.board.visit.WAIT_SECONDS", 0.2)
@@ -151,7 +151,11 @@ def test_no_page_but_alerts_waits_for_the_writer(
         }
         writer.stdin.write("go on\n")
         writer.stdin.close()
-    assert {path for path, code in codes.items() if code == 503} == {"/alerts", "/coverage"}
+    assert {path for path, code in codes.items() if code == 503} == {
+        "/alerts",
+        "/coverage",
+        "/labels",
+    }
     assert set(codes.values()) == {200, 503}
 
 

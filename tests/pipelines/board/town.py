@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from starlette.testclient import TestClient
 
-from pipelines import counts, digest as digests, hooks, notify, publish, warehouse, words
+from pipelines import (
+    counts,
+    digest as digests,
+    hooks,
+    labelling,
+    labels,
+    notify,
+    publish,
+    warehouse,
+    words,
+)
 from pipelines.board import passwords, store, web
 from pipelines.board.access import ROLES, Role
 from pipelines.settings import Board, Settings
@@ -44,6 +54,17 @@ class Town:
     def incident(self) -> str:
         return str(self.rows("select incident_id from incident order by opened_at")[0][0])
 
+    @property
+    def task(self) -> str:
+        """A drawn message that nobody has judged."""
+        asked = "select task_id from label_task where task_id not in (select task_id from label)"
+        return str(self.rows(f"{asked} order by task_id")[0][0])
+
+    @property
+    def dispute(self) -> str:
+        """A drawn message on which two people differ."""
+        return str(self.rows("select task_id from label order by task_id")[0][0])
+
     def guest(self, **given: Any) -> TestClient:
         """A browser that nobody has logged in with."""
         return TestClient(self.app, follow_redirects=False, **given)
@@ -70,7 +91,9 @@ def token(html: str) -> str:
 
 
 def built(home: Path, said: list[Said] | None = None, **changes: Any) -> Town:
-    """The town with two open alerts, a digest of yesterday, and its published file."""
+    """The town with two open alerts, a digest of yesterday, its published file, and messages to
+    label, on one of which two people differ.
+    """
     made = settings(home, **changes)
     warehouse.prepare(made)
     texts = said if said is not None else spoken()
@@ -88,12 +111,31 @@ def built(home: Path, said: list[Said] | None = None, **changes: Any) -> Town:
         page = digests.build(connection, settings=made, day=day, as_of=AS_OF)
         letter = digests.render(page, locale="fr")
         digests.save(home, page, letter, locale="fr")
+    draw(home)
     publish.publish(home, made_at=AS_OF)
     for role in ROLES:
         store.put_account(home, role, role, hashed(), at=AS_OF)
     now = [AS_OF]
     board = web.build(made, {}, {}, now=lambda: now[0])
     return Town(made, hooks.app(made, {}, now=lambda: now[0], board=board), now)
+
+
+def draw(home: Path) -> None:
+    """Messages to label, and a disagreement on one of them."""
+    day = AS_OF.date()
+    opening = partial(_opened, home)
+    labelling.draw(opening, day=day, as_of=AS_OF, by="analyst")
+    with warehouse.opened(home) as connection:
+        [(task,)] = connection.execute(
+            "select task_id from label_task where wanted_count = 2 order by task_id limit 1"
+        ).fetchall()
+        for who, tone in (("Ada", "negative"), ("Bo", "neutral")):
+            answer = labels.Answer(tone=tone, topics=("T10",))
+            labels.save(connection, task, answer, labeller=who, at=AS_OF)
+
+
+def _opened(home: Path, is_read: bool) -> Any:
+    return warehouse.opened(home, read_only=is_read)
 
 
 def count_days(connection: Any) -> None:
