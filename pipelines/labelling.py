@@ -129,14 +129,13 @@ def plan(
 
     Fewer than `count` where there are fewer.
     """
-    chance_count = round(count * random_share)
-    drawn = _random(frame.candidates, chance_count, key)
+    drawn = _random(frame.candidates, round(count * random_share), key)
+    left = max(0, count - max(len(drawn), round(count * random_share)))
     fresh = _fresh(frame.reported, drawn, frame.known)
-    most = min(count - chance_count, math.ceil(count * REPORTED_SHARE))
-    reported = _reported(fresh, most, key)
+    reported = _reported(fresh, min(left, math.ceil(count * REPORTED_SHARE)), key)
     drawn += reported
     fresh = _fresh(frame.candidates, drawn, frame.known)
-    drawn += _unsure(fresh, count - chance_count - len(reported), key)
+    drawn += _unsure(fresh, left - len(reported), key)
     return _doubled(drawn, overlap, key)
 
 

@@ -75,8 +75,16 @@ def home(tmp_path: Path) -> Path:
             "link_use values ('l', 'i1', 'silence', 'A', $at)",
             "silence values ('s', 'f', 'i1', $at, $at, 'A', 'r', null, null)",
             "alert_label values ('l', 'i1', 'r', '1', null, 'false_alarm', null, '', 'A', $at)",
+            "label_batch values ('b', '2026-11-20', 1, $at, $at, 3, 3, $at, 'A')",
+            "label values ('l', 't', 'A', $at, 'h', 'negative', [], [], false, false, false, 'm',"
+            " null)",
         ):
             connection.execute(f"insert into {row}", {"at": SEEN})
+        connection.execute(
+            "insert into label_task values ('t', 'b', $id, $at, 'h', 'random', 'random', 'x', 3, 1,"
+            " 1, 1, $seen)",
+            {"id": mentions[0].mention_id, "at": mentions[0].published_at, "seen": SEEN},
+        )
         connection.execute(
             "insert into incident values ('i1', 'f', 'volume_surge', '1', 'ville', 'all',"
             " 'warning', 'resolved', $at, $at, $at, 3, 1, '{}')",
@@ -139,6 +147,10 @@ def _held(home: Path) -> dict[str, int]:
         "covered": "select count(*) from source_hour",
         "canaries": "select count(*) from canary_heard",
         "attention": "select count(*) from attention",
+        "labels": "select count(*) from label",
+        "drawn": "select count(*) from label_task",
+        "drawn_mentions": "select count(mention_id) from label_task",
+        "draws": "select count(*) from label_batch",
     }
     with warehouse.opened(home, read_only=True) as connection:
         held = {name: one(connection, query) for name, query in queries.items()}
@@ -172,6 +184,10 @@ LIMITS = {
     "coverage": 1096,
     "mails": 1096,
     "attention": 1096,
+    "labels": 1096,
+    "drawn": 1096,
+    "drawn_mentions": 183,
+    "draws": 1096,
     "frozen": 1096,
     "heard": 183,
     "gaps": 1096,
