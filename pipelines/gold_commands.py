@@ -51,6 +51,11 @@ def evaluate(home: Path, *, model: str = "") -> None:
     with out.status("score the gold set"):
         found = examined(own, _suite(settings, model))
     _print(found, settings)
+    if "+gold-" in found.model_id:
+        out.print(
+            "\nThe gold head may have learnt from these messages (`vigie labels export`, then "
+            "`vigie models gold`): its figures of tone flatter it."
+        )
 
 
 def _stored(settings: Settings) -> list[Gold]:

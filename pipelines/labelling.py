@@ -108,6 +108,7 @@ class Batch:
     """A draw as it is kept: how many messages there were, and how many were drawn of each part."""
 
     batch_id: str
+    seed: int
     mention_count: int
     distinct_count: int
     parts: Mapping[str, int]
@@ -308,7 +309,7 @@ def draw(
     if not 1 <= count <= MOST:
         raise LabelError(f"a draw has 1 to {MOST} messages, not {count}: choose another number")
     with opening(True) as connection:
-        number = seed or 1 + len(_of_day(connection, day))
+        number = seed or 1 + max((b.seed for b in _of_day(connection, day)), default=0)
         if known := _of_day(connection, day, number):
             return known[0]
         found = frame(connection, as_of=as_of)
@@ -359,6 +360,7 @@ def _of_day(connection: Connection, day: date, seed: int | None = None) -> list[
     return [
         Batch(
             batch_id=row["batch_id"],
+            seed=row["seed"],
             mention_count=row["mention_count"],
             distinct_count=row["distinct_count"],
             parts={part: row[f"{part}_count"] for part in ("random", "unsure", "reported")},

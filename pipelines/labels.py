@@ -18,7 +18,6 @@ from models import topics
 from models.acts import ACTS
 from models.sentiment import LABELS as TONES
 from pipelines import warehouse
-from pipelines.alert_actions import Done
 from pipelines.labelling import LabelError
 from pipelines.warehouse import Connection
 from pipelines.wording import plain
@@ -38,6 +37,14 @@ class Answer:
     topics: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
     is_unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What an action did; `is_new` is False where it was so already and nothing was changed."""
+
+    task_id: str
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,12 @@ def last(connection: Connection, labeller: str) -> str | None:
     """The message that somebody answered last, which they may take back."""
     row = _first(connection, "label_last", {"labeller": labeller})
     return str(row["task_id"]) if row else None
+
+
+def former(connection: Connection, task_id: str, labeller: str) -> Answer | None:
+    """What somebody said of a message before they took it back, the last time."""
+    row = _first(connection, "label_former", {"task_id": task_id, "labeller": labeller})
+    return _answer(row) if row else None
 
 
 def progress(connection: Connection, labeller: str) -> Progress:
@@ -117,7 +130,7 @@ def save(
     labeller: str,
     at: datetime,
     read: str | None = None,
-) -> Done:
+) -> Noted:
     """Keep what somebody says of a message; not new where they have said it before.
 
     `read` is the hash of the text that they were shown. LabelError where the text was edited since,
@@ -131,37 +144,37 @@ def save(
         if found["answer"] is not None:
             return _repeated(task_id, found["answer"], said)
         _add(connection, found, said, who, at, is_settlement=False)
-    return Done(incident_id=task_id, is_new=True)
+    return Noted(task_id=task_id, is_new=True)
 
 
-def withdraw(connection: Connection, task_id: str, *, labeller: str, at: datetime) -> Done:
+def withdraw(connection: Connection, task_id: str, *, labeller: str, at: datetime) -> Noted:
     """Take back what somebody said of a message; a later answer is marked as given again."""
     asked = {"task_id": task_id, "labeller": _named(labeller), "as_of": at}
     with warehouse.transaction(connection):
         found = _first(connection, "label_one", asked)
         is_new = found is not None and found["label_id"] is not None
         warehouse.run(connection, "writes/label_withdraw", asked)
-    return Done(incident_id=task_id, is_new=is_new)
+    return Noted(task_id=task_id, is_new=is_new)
 
 
 def settle(
     connection: Connection, task_id: str, answer: Answer, *, labeller: str, at: datetime
-) -> Done:
+) -> Noted:
     """End a disagreement: this answer is the gold one, and takes the place of one before."""
     who, said = _named(labeller), _checked(answer)
     with warehouse.transaction(connection):
         found = task(connection, task_id, who)
         warehouse.run(connection, "writes/label_unsettle", {"task_id": task_id, "as_of": at})
         _add(connection, found, said, who, at, is_settlement=True)
-    return Done(incident_id=task_id, is_new=True)
+    return Noted(task_id=task_id, is_new=True)
 
 
-def _repeated(task_id: str, before: Answer, said: Answer) -> Done:
+def _repeated(task_id: str, before: Answer, said: Answer) -> Noted:
     if before != said:
         raise LabelError(
             "you have answered otherwise before: take that answer back first", "answered"
         )
-    return Done(incident_id=task_id, is_new=False)
+    return Noted(task_id=task_id, is_new=False)
 
 
 def _add(

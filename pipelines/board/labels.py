@@ -50,13 +50,22 @@ def one(visit: Visit, *, problem: str = "") -> Answer:
         if found["answer"] is not None and not problem:
             return Answer(to=f"/labels?done={name}", about=name)
         values = _around(connection, visit)
-    return _asked(visit, found, values, problem=problem)
+        before = labels.former(connection, name, visit.session.name)
+    form = visit.form or (_filled([before]) if before else {})
+    return _asked(visit, found, values, form=form, problem=problem)
 
 
-def _asked(visit: Visit, found: Row, values: Row, *, problem: str = "") -> Answer:
+def _asked(
+    visit: Visit,
+    found: Row,
+    values: Row,
+    *,
+    form: Mapping[str, str] | None = None,
+    problem: str = "",
+) -> Answer:
     values |= {
         "task": _shown(visit, found),
-        "form": visit.form,
+        "form": form or {},
         "problem": problem,
         "guide": _guide(visit.w.locale),
         "action": f"/labels/task/{found['task_id']}",
@@ -75,12 +84,12 @@ def _known(connection: Connection, visit: Visit, name: str) -> Row:
 def _around(connection: Connection, visit: Visit) -> Row:
     """What stands around a message: progress, the last answer, and what was said of it."""
     who = visit.session.name
-    last = labels.last(connection, who)
-    name = visit.query.get("done", "")
-    done = None
-    if name and name == last:
+    last, done = labels.last(connection, who), None
+    if name := visit.query.get("done", ""):
         row = _known(connection, visit, name)
-        done = {"own": _told(visit.w, row["answer"]), "said": _model_told(visit.w, row)}
+        if row["answer"] is not None:
+            last = name
+            done = {"own": _told(visit.w, row["answer"]), "said": _model_told(visit.w, row)}
     note = visit.query.get("note", "")
     return {
         "progress": labels.progress(connection, who),
@@ -319,7 +328,7 @@ def dispute(visit: Visit, *, problem: str = "") -> Answer:
     values = {
         "task": _shown(visit, found),
         "answers": [_told(visit.w, row["answer"]) for row in group],
-        "form": visit.form or _agreed(group),
+        "form": visit.form or _filled([row["answer"] for row in group]),
         "problem": problem,
         "guide": _guide(visit.w.locale),
         "action": f"/labels/task/{name}/settle",
@@ -336,12 +345,13 @@ def _waiting(connection: Connection, name: str) -> list[Row]:
     return found[0]
 
 
-def _agreed(group: list[Row]) -> dict[str, str]:
-    """The form with what everybody said alike."""
-    given = [row["answer"] for row in group]
+def _filled(given: list[Said]) -> dict[str, str]:
+    """The form with what all these answers say alike."""
     form: dict[str, str] = {}
-    if len({each.tone for each in given}) == 1 and given[0].tone:
-        form["tone"] = given[0].tone
+    if any(each.is_unreadable for each in given):
+        return form
+    if len({each.tone for each in given}) == 1:
+        form["tone"] = given[0].tone or UNSAID
     for kind in ("topics", "acts"):
         sets = {getattr(each, kind) for each in given}
         if len(sets) == 1:

@@ -4,6 +4,7 @@
 -- Units: counts are of messages; `mention_count` counts copies, `distinct_count` does not.
 select
     label_batch.batch_id,
+    label_batch.seed,
     label_batch.mention_count,
     label_batch.distinct_count,
     count(*) filter (where label_task.part = 'random') as random_count,

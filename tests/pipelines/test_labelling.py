@@ -194,9 +194,11 @@ def test_the_next_draw_begins_where_the_last_ended() -> None:
     draw(connection)
     with pytest.raises(LabelError, match="no scored message of others first seen since 2026-11-20"):
         draw(connection)
-    later = AS_OF + HOUR
-    say(connection, [Said(at=later, text="Une fuite au numéro 99")])
-    assert draw(connection, as_of=later).distinct_count == 1
+    for seed, number in ((7, 99), (None, 100)):
+        later = AS_OF + HOUR * number
+        say(connection, [Said(at=later, text=f"Une fuite au numéro {number}")])
+        assert draw(connection, as_of=later, seed=seed).distinct_count == 1
+    assert connection.execute("select max(seed) from label_batch").fetchone() == (8,)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def test_the_last_answer_is_taken_back(own_town: Town) -> None:
     assert done.headers["location"] == f"/board/labels/task/{task}?note=undone"
     page = client.get(done.headers["location"]).text
     assert "répondez à nouveau" in said(page)
+    assert page.count(" checked") == 3  # what was said before is still there, to be mended
     found = re.search(r'name="read" value="(\w+)"', page)
     assert found is not None
     data = {"csrf": token(page), "read": found[1], **FORM, "tone": "negative"}
@@ -202,10 +203,6 @@ def test_hostile_texts_are_words_and_nothing_else(tmp_path: Path) -> None:
     while "Le message" in said(page := client.get("/board/labels").text):
         body = page.partition("<main")[2]
         assert "<script" not in body
-        assert (
-            "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", body, flags=re.DOTALL)
-            or "&lt;" in body
-        )
         assert "\x1b" not in body
         assert "\u202e" not in body
         assert not re.search(r"<(img|svg|iframe|style|a href=.javascript)", body)
