@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -182,12 +182,11 @@ class _BareGold(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `STORED` behind a `--gold` that nothing, or another option, follows."""
-        after = [*args[1:], "-"]
-        told = (
-            f"--gold={STORED}" if one == "--gold" and other.startswith("-") else one
-            for one, other in zip(args, after, strict=True)
-        )
-        return super().parse_args(ctx, list(told))
+        told = [
+            f"--gold={STORED}" if one == "--gold" and after.startswith("-") else one
+            for one, after in pairwise([*args, "-"])
+        ]
+        return super().parse_args(ctx, told)
 
 
 @models_app.command(cls=_BareGold)

@@ -218,6 +218,13 @@ def test_what_may_not_be_shown_is_never_drawn(change: str) -> None:
         draw(connection)
 
 
+def test_a_message_that_was_seen_before_a_draw_and_loaded_after_it_is_in_the_next() -> None:
+    connection = warehouse(5)
+    draw(connection)
+    say(connection, [Said(at=AS_OF - HOUR / 2, text="Lu par une exécution qui n'avait pas fini")])
+    assert draw(connection).distinct_count == 1
+
+
 def test_a_message_called_wrong_is_drawn_whatever_the_frame() -> None:
     connection = warehouse(5)
     old = AS_OF - 9 * 24 * HOUR

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.board.access import ROLES, Role
 from tests.pipelines.board.browsing import browser, log_in, paths, served
-from tests.pipelines.board.town import Town
+from tests.pipelines.board.town import Town, built
 
 pytestmark = pytest.mark.slow
 HEAVY = 300_000  # bytes of a page with all that it loads
@@ -129,3 +129,28 @@ def test_nothing_of_a_page_is_a_script(chromium: Any, root: str, town: Town) -> 
         assert page.locator("h1").first.is_visible()
     assert page.locator("script").count() == 0
     page.context.close()
+
+
+def test_a_message_is_labelled_by_keyboard_and_without_a_script(
+    chromium: Any, tmp_path: Any
+) -> None:
+    with served(built(tmp_path).app) as root:
+        page = visited(chromium, root, "moderator", java_script_enabled=False)
+        page.goto(f"{root}/board/labels")
+        message = page.inner_text("blockquote")
+        page.focus("input[value=negative]")
+        page.keyboard.press("ArrowRight")
+        assert page.is_checked("input[value=neutral]")
+        page.keyboard.press("Tab")  # what each tone means
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        assert page.is_checked("input[name=topic_none]")
+        page.focus("input[name=act_question]")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/board/labels?done=*")
+        assert page.inner_text("dd") == "neutre · Aucun de ces thèmes · Question"
+        page.click("text=Reprendre ma dernière réponse")
+        assert page.inner_text("blockquote") == message
+        assert page.is_checked("input[name=act_question]")
+        page.context.close()
