@@ -36,23 +36,36 @@ def backtested(
     start: datetime | None,
     labels: Path | None,
     report: Path | None,
-    zone: str,
+    spoken: Words,
 ) -> None:
-    """Replay the series of a file, write its alarms, and print what they were worth."""
-    clock = _zone(zone)
+    """Replay the series of a file, write its alarms, and print what they were worth; `spoken` is of
+    the clock by which people live."""
     marked = counted.moments(labels) if labels else []
+    clock = ZoneInfo(str(spoken.zone))
     replayed = backtest.replay(counted.read(series), zone=clock, start=start)
     backtest.write(replayed, into)
-    lines = told(replayed, backtest.tally(replayed, marked), has_labels=labels is not None)
-    lines += expected(replayed, clock)
+    found = backtest.tally(replayed, marked)
+    lines = told(replayed, found, spoken, has_labels=labels is not None)
+    lines += expected(replayed, clock, spoken)
     for line in lines:
         out.print(words(line))
     if report is not None:
         from pipelines import backtest_page  # charts take half a second to import
 
-        backtest_page.write(report, replayed, lines, name=series.stem, zone=clock)
-        out.print(words(f"{report} shows them."), soft_wrap=True)
-    out.print(words(f"{into} holds one row an alarm."), soft_wrap=True)
+        backtest_page.write(report, replayed, lines, name=series.stem, zone=clock, spoken=spoken)
+        out.print(words(spoken.say("series.shown", path=report)), soft_wrap=True)
+    out.print(words(spoken.say("series.written", path=into)), soft_wrap=True)
+
+
+def spoken(locale: str, zone: str) -> Words:
+    """The words of a backtest of a series; VigieError where a locale or a zone is unknown."""
+    return wording.words(_locale(locale), _zone(zone), name="backtest")
+
+
+def _locale(locale: str) -> str:
+    if locale not in wording.LOCALES:
+        raise VigieError(f"--locale {locale!r}: choose one of {', '.join(wording.LOCALES)}")
+    return locale
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -62,22 +75,23 @@ def _zone(name: str) -> ZoneInfo:
         raise VigieError(f"--zone {name!r} is no time zone: write it as Europe/Paris") from error
 
 
-def told(replayed: Replay, found: Tally, *, has_labels: bool) -> list[str]:
+def told(replayed: Replay, found: Tally, spoken: Words, *, has_labels: bool) -> list[str]:
     """What is printed, line by line."""
-    rate, low, high = found.rate
-    name = "false alarms" if has_labels else "openings"
+    rate, low, high = (backtest_told.thousandths(each, spoken) for each in found.rate)
+    name = "series.false" if has_labels else "series.opened"
+    days = spoken.decimal(replayed.days)
     lines = [
-        f"{len(replayed.alarms)} openings in {replayed.days:.1f} days",
-        f"{name} a day {rate:.3f} (95 %: {low:.3f} to {high:.3f})",
+        spoken.say("series.openings", openings=len(replayed.alarms), days=days),
+        spoken.say(name, rate=rate, low=low, high=high),
     ]
     if has_labels:
-        lines.append(f"{found.told} of {found.marked} marked moments told within a day")
+        lines.append(spoken.say("series.told", told=found.told, marked=found.marked))
     if found.delay is not None:
-        lines.append(f"median delay {found.delay / timedelta(minutes=1):.0f} minutes")
+        lines.append(spoken.say("series.delay", n=round(found.delay / timedelta(minutes=1))))
     return lines
 
 
-def expected(replayed: Replay, zone: ZoneInfo) -> list[str]:
+def expected(replayed: Replay, zone: ZoneInfo, spoken: Words) -> list[str]:
     """What the day and the week after the last whole day are expected to hold."""
     history = counted.by_day(replayed.series, zone)
     if not history:
@@ -85,8 +99,13 @@ def expected(replayed: Replay, zone: ZoneInfo) -> list[str]:
     on = max(history) + timedelta(days=1)
     bands = {days: outlook.expected(history, on=on, days=days) for days in (1, 7)}
     return [
-        f"expected from {on} on, {name}: {band.low:.0f} to {band.high:.0f} mentions (80 %)"
-        for name, band in zip(("24 hours", "7 days"), bands.values(), strict=True)
+        spoken.say(
+            f"series.expected_{days}",
+            on=on,
+            low=spoken.number(band.low),
+            high=spoken.number(band.high),
+        )
+        for days, band in bands.items()
         if band is not None
     ]
 
@@ -121,13 +140,11 @@ def backtested_mentions(
     home: Path, wanted: Wanted, *, report: Path | None, locale: str | None, now: datetime
 ) -> None:
     """Replay the stored mentions of a home and print, and draw, what it was worth."""
-    if locale not in (None, *wording.LOCALES):
-        raise VigieError(f"--locale {locale!r}: choose one of {', '.join(wording.LOCALES)}")
     settings = house.house(home).settings
     asked = wanted.asked(settings, now)
     backtest_stored.check(asked)
     who = settings.institution
-    spoken = wording.words(locale or who.locale, who.zone, name="backtest")
+    spoken = wording.words(_locale(locale or who.locale), who.zone, name="backtest")
     marks, source = backtest_stored.marked(settings, asked)
     with backtest_copy.copied(settings, since=asked.since, until=asked.until) as copy:
         told = backtest_stored.run(copy, asked, marks, source=source, bar=_bar(spoken))

@@ -77,7 +77,7 @@ def _trial(trial: Trial, marks: str | None, spoken: Words) -> Iterator[str]:
         critical=critical,
         mails=len(found.mails),
     )
-    rate, low, high = (_rate(each, spoken) for each in worth.rate)
+    rate, low, high = (thousandths(each, spoken) for each in worth.rate)
     key = "told.false" if marks else "told.opened"
     yield spoken.say(key, set=name, rate=rate, low=low, high=high)
     if marks:
@@ -104,7 +104,8 @@ def _share(share: float | None, spoken: Words) -> str:
     return "–" if share is None else spoken.percent(share)
 
 
-def _rate(rate: float, spoken: Words) -> str:
+def thousandths(rate: float, spoken: Words) -> str:
+    """A rate with three decimals."""
     return f"{rate:.3f}".replace(".", "," if spoken.locale == "fr" else ".")
 
 

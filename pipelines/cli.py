@@ -621,7 +621,7 @@ def backtest(
     rule: Annotated[list[str] | None, typer.Option(help="Only this rule. Repeatable.")] = None,
     step: Annotated[int, typer.Option(help="Minutes from one look at the rules to the next.")] = 5,
     locale: Annotated[
-        str | None, typer.Option(help="fr or en. Default: the institution's.")
+        str | None, typer.Option(help="fr or en. Default: the institution's; fr of a series.")
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="CSV with a column timestamp: moments to be told of.")
@@ -650,7 +650,10 @@ def backtest(
     if series is not None:
         first = _utc(start) if start else None
         alarms = into or _missing("--series needs --out FILE: where the alarms are written")
-        commands.backtested(series, alarms, start=first, labels=labels, report=report, zone=zone)
+        spoken = commands.spoken(locale or "fr", zone)
+        commands.backtested(
+            series, alarms, start=first, labels=labels, report=report, spoken=spoken
+        )
         return
     commands.backtested_mentions(
         home,

@@ -48,7 +48,11 @@ def test_a_burst_is_one_row_of_the_file_that_is_written(tmp_path: Path) -> None:
     marks = tmp_path / "marks.csv"
     marks.write_text(f"timestamp\n{START + timedelta(minutes=5 * BURST):%Y-%m-%dT%H:%M}\n")
     given = ["backtest", "--series", str(series), "--out", str(out), "--labels", str(marks)]
-    told = CliRunner().invoke(cli.app, given)
+    french = CliRunner().invoke(cli.app, given)
+    assert "moments marqués signalés dans la journée : 1 sur 1" in french.output.replace(
+        "\u00a0", " "
+    )
+    told = CliRunner().invoke(cli.app, [*given, "--locale", "en"])
     assert told.exit_code == 0, told.output
     assert "1 of 1 marked moments told" in told.output
     assert "24 hours: " in told.output
@@ -146,8 +150,13 @@ def test_the_whole_evaluator_is_given_a_growing_file_and_repeats_itself(tmp_path
 def test_the_report_shows_the_curve_and_every_alarm_and_fetches_nothing(tmp_path: Path) -> None:
     series, page = written(tmp_path, as_csv(town())), tmp_path / "page.html"
     given = ["backtest", "--series", str(series), "--out", str(tmp_path / "a"), "--report"]
+    told = CliRunner().invoke(cli.app, [*given, str(page), "--locale", "en"])
+    assert told.exit_code == 0, told.output
+    assert "<th>expected</th>" in page.read_text(encoding="utf-8")
     told = CliRunner().invoke(cli.app, [*given, str(page)])
     assert told.exit_code == 0, told.output
+    assert '<html lang="fr">' in page.read_text(encoding="utf-8")
+    assert "<th>attendu</th>" in page.read_text(encoding="utf-8")
     text = page.read_text(encoding="utf-8")
     rows = (tmp_path / "a").read_text(encoding="utf-8").splitlines()[1:]
     assert rows
