@@ -97,7 +97,6 @@ def evidence_of(html: str) -> list[str]:
         r"\d+ mentions, \d+ [^,]+, \d+ (?:auteurs|authors)",
         r"1 message, \d+ \w+, \d+ \w+",
         r"(?:négatif|negative) \d+ · neutr\w+ \d+ · posit\w+ \d+ · \w+ \d+",
-        r"\d+ % de textes négatifs \([^.]*\.|\d+% of texts negative \([^.]*\.",
         r"(?:Mastodon|Bluesky) \d+ · \d+ ?%",
     )
     found = [re.findall(pattern, text) for pattern in patterns]
