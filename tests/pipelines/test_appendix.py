@@ -64,7 +64,7 @@ def test_the_mail_holds_names_and_no_sql(made: Digest) -> None:
 
 
 def test_the_page_without_its_pictures_stays_small(page: str) -> None:
-    bare = re.sub(r'src="data:[^"]*"', "", page)
+    bare = re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
     assert len(bare.encode()) < 100_000
 
 
