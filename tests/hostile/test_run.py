@@ -162,7 +162,8 @@ _TAG_LIST = (
     "figure figcaption code pre"
 )
 _TAGS = frozenset(_TAG_LIST.split())
-_DRAWN = frozenset("svg g path rect line text tspan".split())  # what a chart on a page is made of
+# What a chart on a page is made of.
+_DRAWN = frozenset(("svg", "g", "path", "rect", "line", "text", "tspan"))
 
 
 def _is_harmless(html: str, tags: frozenset[str] = _TAGS) -> _Page:
