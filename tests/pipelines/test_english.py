@@ -53,6 +53,7 @@ def letter(request: pytest.FixtureRequest) -> Letter:
 
 
 def _ours(text: str) -> str:
+    text = re.sub(r"(?<=\S)\n(?=[^\s-])", " ", text)  # lines that were wrapped
     for theirs in _THEIRS:
         text = theirs.sub(" ", text)
     return re.sub(r"https?://\S+", " ", text)
