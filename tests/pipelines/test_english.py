@@ -14,7 +14,7 @@ from tests.pipelines import valmont
 # Written by people or by the institution: quotations, names, its legal basis, unusual words.
 _THEIRS = (
     re.compile(r"“[^”]*”"),
-    re.compile(r"^Unusual words: .*$", re.M),
+    re.compile(r"Unusual words: .*$", re.M),
     re.compile("|".join(map(re.escape, (
         *(valmont.SETTINGS.institution.name, valmont.SETTINGS.institution.legal_basis),
         *(relay.label for relay in valmont.SETTINGS.relays),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings as tried, strategies as st
 
-from pipelines import incident_rows, notify, rules, warehouse
+from pipelines import conversation, incident_rows, notify, rules, warehouse
 from pipelines.incident_rows import Journal
 from pipelines.incidents import Incident, Told
 from pipelines.surroundings import Surroundings
@@ -74,7 +74,9 @@ def _plainly_inhibited(one: Incident, every: list[Incident], around: Surrounding
     return any(
         other.state in ("firing", "cooling")
         and other.alert.rule_id in rules.read(one.alert.rule_id).inhibited_by
-        and other.alert.subject_id == one.alert.subject_id
+        and (other.alert.subject_id or other.alert.scope)
+        == (one.alert.subject_id or one.alert.scope)
+        and not around.is_source_impaired(other)
         for other in every
     )
 
@@ -104,7 +106,7 @@ def test_one_look_at_all_decides_as_looking_at_all_for_each(
     group = notify._told_at(every)
     for each in every:
         if each.alert.rule_id in rules.names():
-            assert group.get(notify._tells(each), {}) == _plainly_told(each, every)
+            assert group.get(conversation.tells(each), {}) == _plainly_told(each, every)
 
 
 _ONE_ROW = """
