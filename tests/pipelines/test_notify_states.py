@@ -565,7 +565,7 @@ def test_a_warning_of_the_day_that_ends_before_its_mail_could_leave_is_not_told_
 
 def _plain_subject(town: Settings) -> str:
     """The subject at the change of shift after which nobody is on call."""
-    return handover.letter((), settings=town, changed_at=AS_OF).subject
+    return handover.letter((), (), settings=town, changed_at=AS_OF).subject
 
 
 def _spoken(connection: duckdb.DuckDBPyConnection) -> set[str]:
