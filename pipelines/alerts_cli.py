@@ -29,7 +29,7 @@ from pipelines import (
     wording,
 )
 from pipelines.alert_actions import Done
-from pipelines.console import HERE, Home, out, table, words
+from pipelines.console import HERE, Home, Locale, chosen_locale, out, table, words
 from pipelines.errors import VigieError
 from pipelines.quality import Judged
 from pipelines.settings import Settings
@@ -225,9 +225,7 @@ def preview(
     kind: Annotated[
         str | None, typer.Option(help="One kind of letter, else every one: docs/alerts.md.")
     ] = None,
-    locale: Annotated[
-        str | None, typer.Option(help="fr or en. Default: the institution's.")
-    ] = None,
+    locale: Locale = None,
 ) -> None:
     """Every kind of letter as files, from a rehearsed crisis: nothing is sent or recorded."""
     from pipelines import preview as rehearsed
@@ -236,9 +234,7 @@ def preview(
     known = rehearsed.KINDS
     if kind is not None and kind not in known:
         raise VigieError(f"there is no letter of the kind {kind!r}: choose {', '.join(known)}")
-    chosen = locale or settings.institution.locale
-    if chosen not in wording.LOCALES:
-        raise VigieError(f"there is no locale {chosen!r}: choose {' or '.join(wording.LOCALES)}")
+    chosen = chosen_locale(home, locale)
     kinds = (kind,) if kind else known
     for name, subject in rehearsed.write(
         settings, kinds, folder, locale=chosen, as_of=datetime.now(UTC)

@@ -21,6 +21,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from pipelines import vigie_toml
+from pipelines.errors import SettingsError, VigieError
+
 out = Console(highlight=False)
 Home = Annotated[
     Path,
@@ -41,6 +44,9 @@ LangName = Annotated[
         "they are found.",
     ),
 ]
+Locale = Annotated[
+    str | None, typer.Option("--locale", help="fr or en. Default: the institution's.")
+]
 HERE = Path(".vigie/home")
 _NAME, _FIGURE = 24, 9  # characters of a first column and of figures that are not folded
 _NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
@@ -51,6 +57,38 @@ def words(value: object, *, style: str = "") -> Text:
     """A value as it reads: never markup, and no control character of a stranger for a terminal."""
     signs = (c if c.isprintable() or c == "\n" else " " * c.isspace() for c in str(value))
     return Text("".join(signs), style=style)
+
+
+def chosen_locale(home: Path, asked: str | None) -> str:
+    """The locale that is asked for, else the institution's; English where no home can be read.
+
+    Raises VigieError for one that is not ours.
+    """
+    from pipelines.wording import LOCALES  # CLDR takes a tenth of a second
+
+    chosen = asked or _institutions(home)
+    if chosen not in LOCALES:
+        raise VigieError(f"there is no locale {chosen!r}: choose {' or '.join(LOCALES)}")
+    return chosen
+
+
+def _institutions(home: Path) -> str:
+    try:
+        who = vigie_toml.read(home / vigie_toml.FILE).table("institution")
+    except SettingsError:
+        return "en"
+    return "en" if who.get("locale", "fr") != "fr" else "fr"
+
+
+@contextmanager
+def telling(home: Path, asked: str | None) -> Iterator[None]:
+    """What goes wrong inside is told in the locale asked for, else the institution's."""
+    locale = chosen_locale(home, asked)
+    try:
+        yield
+    except VigieError as error:
+        error.args = (error.told(locale),)
+        raise
 
 
 def named(value: str) -> str:

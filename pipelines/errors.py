@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.said import Said, say
+
 
 class VigieError(Exception):
     """Something that a person can act on; the command line prints it without a traceback."""
+
+    def told(self, locale: str) -> str:
+        """The message in a language, where it was made with `say`; else as it is, in English."""
+        message = self.args[0] if self.args else ""
+        return message.told(locale) if isinstance(message, Said) else str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class SettingsError(VigieError):
         super().__init__(f"{path} has {count}:\n{lines}")
 
 
-ONE_PERSON = (
+ONE_PERSON = say(
     "one person's posts are not watched (GDPR art. 9: they show opinions; art. 6-1-e: it serves no "
     "mission)"
 )
@@ -51,22 +58,30 @@ _SHOWN = 74  # characters of a query, so that the mark below stands right on 80 
 class QueryError(VigieError):
     """A query that cannot be read, or that may not be asked: where it breaks off, why, the remedy.
 
-    `at` counts the characters before the place, from 0; `what` and `remedy` fit on a line.
+    `at` counts the characters before the place, from 0; `what` and `remedy` fit on a line, and
+    `why` is all that is said of it.
     """
 
-    def __init__(self, text: str, *, at: int, length: int, what: str, remedy: str) -> None:
+    def __init__(self, text: str, *, at: int, length: int, what: Said, remedy: Said) -> None:
         self.at, self.length, self.what, self.remedy = at, length, what, remedy
         start = text.rfind("\n", 0, at) + 1
         line = text[start:].partition("\n")[0]
         number = text.count("\n", 0, at) + 1
-        self.place = f"line {number}, " if "\n" in text.strip() else ""
-        self.place += f"character {at - start + 1}"
+        self.place = say("character {column}", column=at - start + 1)
+        if "\n" in text.strip():
+            self.place = say("line {line}, {place}", line=number, place=self.place)
         marks = "^" * max(1, min(length, len(line) - (at - start)))
         shown = "".join(c if c.isprintable() else " " for c in line)
         from_left = max(0, at - start - _SHOWN // 2)
         cut = shown[from_left : from_left + _SHOWN]
         pointer = " " * (at - start - from_left) + marks[: _SHOWN - (at - start - from_left)]
-        super().__init__(f"{what} ({self.place}): {remedy}\n    {cut}\n    {pointer}")
+        self.why = say("{what} ({place}): {remedy}", what=what, place=self.place, remedy=remedy)
+        self._shown = f"\n    {cut}\n    {pointer}"
+        super().__init__(self.why + self._shown)
+
+    def told(self, locale: str) -> str:
+        """The message in a language, with the line of the query and the mark."""
+        return self.why.told(locale) + self._shown
 
 
 class SourceError(VigieError):

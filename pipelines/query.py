@@ -43,6 +43,7 @@ from pipelines.query_tree import (
     is_placed,
     walk,
 )
+from pipelines.said import Said, say
 
 LENGTH_MOST = 200_000  # characters of one query: some ten thousand phrases
 NEAR_DEPTH_MOST = 4  # NEAR inside NEAR
@@ -105,20 +106,23 @@ def _grammar() -> Lark:
 def _check_size(asked: Asked) -> None:
     text = asked.text
     if not text.strip():
-        asked.refuse(0, " ", "the query is empty", 'write what to find, such as "ville de Valmont"')
+        remedy = say('write what to find, such as "ville de Valmont"')
+        asked.refuse(0, " ", say("the query is empty"), remedy)
     if len(text) > LENGTH_MOST:
-        what = f"the query has {len(text)} characters, and may have {LENGTH_MOST}"
-        asked.refuse(LENGTH_MOST, " ", what, "make two subjects of it")
+        what = say(
+            "the query has {n} characters, and may have {most}", n=len(text), most=LENGTH_MOST
+        )
+        asked.refuse(LENGTH_MOST, " ", what, say("make two subjects of it"))
     if found := _INVISIBLE.search(text):
-        what = f"an invisible sign (U+{ord(found[0]):04X}) stands here"
-        remedy = "take it out, or write the word again by hand: it was copied with the text"
+        what = say("an invisible sign (U+{code:04X}) stands here", code=ord(found[0]))
+        remedy = say("take it out, or write the word again by hand: it was copied with the text")
         asked.refuse(found.start(), " ", what, remedy)
     depth = 0
     for at, sign in _brackets(text):
         depth += 1 if sign == "(" else -1
         if depth > DEPTH_MOST:
-            what = f"more than {DEPTH_MOST} parentheses lie in one another"
-            asked.refuse(at, sign, what, "take out those that change nothing")
+            what = say("more than {most} parentheses lie in one another", most=DEPTH_MOST)
+            asked.refuse(at, sign, what, say("take out those that change nothing"))
 
 
 def _brackets(text: str) -> Iterator[tuple[int, str]]:
@@ -148,15 +152,16 @@ def _unexpected(asked: Asked, error: UnexpectedInput) -> NoReturn:
     start = asked.text.rindex(before, 0, at) if before else 0
     if sign in (*_QUOTES, *_QUOTES.values()):
         pair = next(f"{a}…{b}" for a, b in _QUOTES.items() if sign in (a, b))
-        asked.refuse(at, sign, f"{sign} has no partner", f"write the phrase between {pair}")
+        remedy = say("write the phrase between {pair}", pair=pair)
+        asked.refuse(at, sign, say("{sign} has no partner", sign=sign), remedy)
     if before.lower() in EXAMPLES:
-        remedy = f"write one, such as {EXAMPLES[before.lower()]}"
-        asked.refuse(start, before, f"{before} has no value", remedy)
+        remedy = say("write one, such as {example}", example=EXAMPLES[before.lower()])
+        asked.refuse(start, before, say("{sign} has no value", sign=before), remedy)
     if _IS_OPERATOR.fullmatch(sign):
         _operator_astray(asked, at, sign, before)
     if _IS_OPERATOR.fullmatch(before):
-        what = f"nothing stands after {before}"
-        asked.refuse(start, before, what, "write a word after it, or drop it")
+        what = say("nothing stands after {sign}", sign=before)
+        asked.refuse(start, before, what, say("write a word after it, or drop it"))
     _closed_wrongly(asked, at, sign, before)
 
 
@@ -179,19 +184,20 @@ def _before(text: str, at: int) -> str:
 
 def _operator_astray(asked: Asked, at: int, sign: str, before: str) -> NoReturn:
     if before in ("", "("):
-        what, remedy = f"nothing stands before {sign}", "write a word before it, or drop it"
+        what = say("nothing stands before {sign}", sign=sign)
+        remedy = say("write a word before it, or drop it")
     elif _IS_OPERATOR.fullmatch(before):
-        what = f"{before} and {sign} stand side by side"
-        remedy = "keep one of the two, or write the word that is missing between them"
+        what = say("{before} and {sign} stand side by side", before=before, sign=sign)
+        remedy = say("keep one of the two, or write the word that is missing between them")
     elif re.search(r"risky[^()]*\([^()]*$", asked.text[:at], re.IGNORECASE):
-        what = f"{sign} stands inside risky:"
-        remedy = "list words and phrases there, of which each counts: risky:(Nice Menton)"
+        what = say("{sign} stands inside risky:", sign=sign)
+        remedy = say("list words and phrases there, of which each counts: risky:(Nice Menton)")
     elif "NEAR" in sign:
-        what = f"{sign} stands beside OR, NOT or another NEAR"
-        remedy = "put NEAR and its two sides in parentheses: (tram NEAR/5 panne) OR mairie"
+        what = say("{sign} stands beside OR, NOT or another NEAR", sign=sign)
+        remedy = say("put NEAR and its two sides in parentheses: (tram NEAR/5 panne) OR mairie")
     else:
-        what = f"{sign} is mixed with another operator"
-        remedy = (
+        what = say("{sign} is mixed with another operator", sign=sign)
+        remedy = say(
             "put parentheses round what belongs together: (tram OR bus) AND panne is not "
             "tram OR (bus AND panne)"
         )
@@ -201,16 +207,17 @@ def _operator_astray(asked: Asked, at: int, sign: str, before: str) -> NoReturn:
 def _closed_wrongly(asked: Asked, at: int, sign: str, before: str) -> NoReturn:
     text = asked.text
     if not sign:
-        what, remedy = "this parenthesis is never closed", "write its ) where the group ends"
-        asked.refuse(_left_open(text), "(", what, remedy)
+        remedy = say("write its ) where the group ends")
+        asked.refuse(_left_open(text), "(", say("this parenthesis is never closed"), remedy)
     if sign == ")" and before == "(":
-        what = "these parentheses hold nothing"
-        asked.refuse(text.rindex("(", 0, at), "()", what, "write words in them, or drop them")
+        what = say("these parentheses hold nothing")
+        remedy = say("write words in them, or drop them")
+        asked.refuse(text.rindex("(", 0, at), "()", what, remedy)
     if sign == ")":
-        remedy = "take it out, or open one before it"
-        asked.refuse(at, sign, "this parenthesis closes nothing", remedy)
-    remedy = "join values by OR, such as lang:(fr OR en); risky: takes words and phrases alone"
-    asked.refuse(at, sign, f"{short(sign)} cannot stand here", remedy)
+        remedy = say("take it out, or open one before it")
+        asked.refuse(at, sign, say("this parenthesis closes nothing"), remedy)
+    remedy = say("join values by OR, such as lang:(fr OR en); risky: takes words and phrases alone")
+    asked.refuse(at, sign, say("{sign} cannot stand here", sign=short(sign)), remedy)
 
 
 def _left_open(text: str) -> int:
@@ -273,24 +280,28 @@ def _at(part: Token | _Branch) -> int:
 def _near(asked: Asked, left: _Branch, sign: Token, right: _Branch) -> Near:
     name, _, number = sign.partition("/")
     if not _is_number(number):
-        what = f"{sign} gives no number of words from 0 to {NEAR_MOST}"
-        remedy = f"write {name}/5: at most 5 words between the two"
+        remedy = say("write {name}/5: at most 5 words between the two", name=name)
         if re.fullmatch(r"\d+f", number):  # Brandwatch's form
-            remedy = f"write ONEAR/{number[:-1]} for the left word before the right one"
-        asked.refuse(_at(sign), sign, what, remedy)
+            most = number[:-1]
+            remedy = say("write ONEAR/{most} for the left word before the right one", most=most)
+        asked.refuse(_at(sign), sign, _no_number(sign), remedy)
     sides = _node(asked, left), _node(asked, right)
     if not all(map(is_placed, sides)):
-        remedy = (
+        remedy = say(
             "give it words, phrases, hashtags, several joined by OR, or another NEAR; write AND, "
             "NOT and fields outside: (tram NEAR/5 panne) AND lang:fr"
         )
-        asked.refuse(_at(sign), sign, f"{sign} joins what has no place in the text", remedy)
+        what = say("{sign} joins what has no place in the text", sign=sign)
+        asked.refuse(_at(sign), sign, what, remedy)
     if 1 + max(map(_near_depth, sides)) > NEAR_DEPTH_MOST:
-        what = f"more than {NEAR_DEPTH_MOST} NEAR lie in one another"
-        asked.refuse(
-            _at(sign), sign, what, "join some of them by AND: (a NEAR/5 b) AND (b NEAR/5 c)"
-        )
+        what = say("more than {most} NEAR lie in one another", most=NEAR_DEPTH_MOST)
+        remedy = say("join some of them by AND: (a NEAR/5 b) AND (b NEAR/5 c)")
+        asked.refuse(_at(sign), sign, what, remedy)
     return Near(*sides, int(number), is_ordered=name == "ONEAR", at=_at(sign))
+
+
+def _no_number(sign: str) -> Said:
+    return say("{sign} gives no number of words from 0 to {most}", sign=sign, most=NEAR_MOST)
 
 
 def _near_depth(node: Node) -> int:
@@ -306,9 +317,8 @@ def _is_number(text: str) -> bool:
 def _risky(asked: Asked, sign: Token, listed: list[_Branch]) -> Risky:
     number = sign[:-1].partition("/")[2]
     if "/" in sign and not _is_number(number):
-        what = f"{sign} gives no number of words from 0 to {NEAR_MOST}"
-        remedy = f"write risky:(…) for {RISKY_WITHIN} words, or risky/20:(…) for 20"
-        asked.refuse(_at(sign), sign, what, remedy)
+        remedy = say("write risky:(…) for {most} words, or risky/20:(…) for 20", most=RISKY_WITHIN)
+        asked.refuse(_at(sign), sign, _no_number(sign), remedy)
     found = any_of(_node(asked, branch) for branch in listed)
     within = int(number) if number else RISKY_WITHIN
     return Risky(found, Any(()), within, at=_at(sign))
@@ -318,8 +328,8 @@ def _title(asked: Asked, sign: Token, branch: _Branch) -> Title:
     child = _node(asked, branch)
     for node in walk(child):
         if not isinstance(node, Phrase | Near | All | Any | Not | Raw):
-            what = f"{type(node).__name__.lower()}: stands inside title:"
-            remedy = "write it outside: title:(tram OR bus) AND lang:fr"
+            what = say("{name}: stands inside title:", name=type(node).__name__.lower())
+            remedy = say("write it outside: title:(tram OR bus) AND lang:fr")
             asked.refuse(_at(sign), sign, what, remedy)
     return Title(child)
 
@@ -329,8 +339,8 @@ def _raw(asked: Asked, sign: Token) -> Raw:
     inner = value[1:-1] if value[0] in _QUOTES else value
     bare = inner.strip()
     if len(bare) < 2 and not query_terms.is_picture(bare):
-        what = f"{sign} asks for less than two signs"
-        asked.refuse(_at(sign), sign, what, 'write two or more, such as raw:"C++"')
+        what = say("{sign} asks for less than two signs", sign=sign)
+        asked.refuse(_at(sign), sign, what, say('write two or more, such as raw:"C++"'))
     for found in re.finditer(r"[@＠](\w[\w\-]*(?:[.@]\w[\w\-]*)*)", inner):
         query_terms.check_account(asked, words.fold_handle(found[1]), sign, _at(sign))
     return Raw(inner, at=_at(sign))
@@ -346,8 +356,9 @@ def _with_strong(asked: Asked, tree: Node) -> Node:
         return tree
     strong = tuple(dict.fromkeys(_strong(tree)))
     if not strong:
-        remedy = "add words that make it sure: risky:(Nice) AND (mairie OR tram OR métropole)"
-        asked.refuse(risky[0].at, "risky:", "risky: has no strong word to stand near", remedy)
+        what = say("risky: has no strong word to stand near")
+        remedy = say("add words that make it sure: risky:(Nice) AND (mairie OR tram OR métropole)")
+        asked.refuse(risky[0].at, "risky:", what, remedy)
     return _filled(tree, any_of(strong))
 
 
@@ -384,14 +395,15 @@ def _check_bounds(asked: Asked, tree: Node) -> None:
     at = next((a for a in (getattr(n, "at", 0) for n in walk(culprit)) if a), 0)
     match culprit:
         case Not():
-            what = "NOT leaves everything else: the query would match nearly every post"
-            remedy = "say first what to find: tram NOT modélisme"
+            what = say("NOT leaves everything else: the query would match nearly every post")
+            remedy = say("say first what to find: tram NOT modélisme")
         case Phrase(written) | Raw(written):
-            what = f"{short(written)!r} stands in nearly every post"
-            remedy = "add a word that says what is meant, joined by AND"
+            what = say("{word!r} stands in nearly every post", word=short(written))
+            remedy = say("add a word that says what is meant, joined by AND")
         case _:
-            what = f"{type(culprit).__name__.lower()}: alone would match every such post"
-            remedy = "add what the posts must speak of: (tram OR bus) AND lang:fr"
+            name = type(culprit).__name__.lower()
+            what = say("{name}: alone would match every such post", name=name)
+            remedy = say("add what the posts must speak of: (tram OR bus) AND lang:fr")
     asked.refuse(at, " ", what, remedy)
 
 

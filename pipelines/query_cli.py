@@ -30,7 +30,7 @@ from pipelines import (
     textfile,
     vigie_toml,
 )
-from pipelines.console import HERE, Home, out, words
+from pipelines.console import HERE, Home, Locale, out, telling, words
 from pipelines.errors import VigieError
 from pipelines.places import Finder
 from pipelines.query_match import Document
@@ -84,13 +84,15 @@ def try_(
     home: Home = HERE,
     text: Annotated[str, typer.Option(help="The column that holds the texts.")] = "text",
     sample: Annotated[int, typer.Option(min=0, help="How many matches are shown.")] = 10,
+    locale: Locale = None,
 ) -> None:
     """Show what a query finds in a file and why, and what kept the rest out.
 
     The columns title, url, lang, source, network, content_type, like_count… are read if there.
     Where a query asks for a language or a place and no column tells it, it is found in the text.
     """
-    tree = _parsed(asked, home)
+    with telling(home, locale):
+        tree = _parsed(asked, home)
     found = query_match.compiled([tree])
     reasons: Counter[str] = Counter()
     shown: list[tuple[Document, Why]] = []
@@ -214,9 +216,11 @@ def explain(
     asked: Asked,
     home: Home = HERE,
     sql: Annotated[bool, typer.Option("--sql", help="The SQL over stored mentions too.")] = False,
+    locale: Locale = None,
 ) -> None:
     """Say in words what a query means and what in it may surprise."""
-    tree = _parsed(asked, home)
+    with telling(home, locale):
+        tree = _parsed(asked, home)
     for line in query_told.described(tree):
         out.print(words(line), soft_wrap=True)
     _print_warnings(query_told.warnings(tree, sources=_sources(home)))
@@ -244,9 +248,11 @@ def import_(
     asked: Annotated[str, typer.Argument(help="A query of the other tool, in quotes, or a file.")],
     tool: Annotated[str, typer.Option("--from", help="brandwatch or talkwalker")],
     home: Home = HERE,
+    locale: Locale = None,
 ) -> None:
     """Put a query of Brandwatch or Talkwalker into Vigie's words, or name what cannot be put."""
-    found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
+    with telling(home, locale):
+        found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
     out.print(words(found.text), soft_wrap=True)
     _print_warnings(list(found.notes))
 

@@ -16,6 +16,7 @@ from pipelines.insee import DEPARTMENTS, DISTRICTS, REGIONS
 from pipelines.mention import ContentType
 from pipelines.query_terms import EXAMPLES, Asked, short
 from pipelines.query_tree import Author, Engagement, Lang, Node, Place, Site, Source, Type
+from pipelines.said import Said, say
 from pipelines.vigie_toml import near
 
 
@@ -23,8 +24,9 @@ def read(asked: Asked, sign: str, value: str, at: int) -> Node:
     """The node of a field (`lang:`) and one value, which stands at `at` of the query."""
     name, written = sign.lower(), value.strip('"')
     if not written or written == "*":
-        what = f"{sign}{value} would match every post"
-        asked.refuse(at, value, what, f"write a value, such as {EXAMPLES[name]}")
+        what = say("{sign}{value} would match every post", sign=sign, value=value)
+        remedy = say("write a value, such as {example}", example=EXAMPLES[name])
+        asked.refuse(at, value, what, remedy)
     return _FIELDS[name](asked, written, at + value.index(written))
 
 
@@ -56,16 +58,15 @@ def _check_account(asked: Asked, site: Site, value: str, account: str | None) ->
     """An account's address asks for one author, as `author:` does."""
     name = words.fold_handle(account or "")
     if account and name not in asked.allowed.own and name not in asked.allowed.relays:
-        what = f"site:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
-        asked.refuse(site.at, value, what, _DECLARE)
+        asked.refuse(site.at, value, _one_author(f"site:{short(value)}"), _DECLARE)
 
 
 def _site(asked: Asked, value: str, at: int) -> Site:
     found = _address(asked, value.removesuffix("*") if value.endswith("/*") else value, at)
     _check_account(asked, found, value, _account_in(found.host, found.path))
     if "*" in value.removesuffix("/*"):
-        what = f"site:{short(value)} has a *"
-        remedy = "drop it: a host has its sub-domains, a path all that is below it"
+        what = say("site:{value} has a *", value=short(value))
+        remedy = say("drop it: a host has its sub-domains, a path all that is below it")
         asked.refuse(at, value, what, remedy)
     return found
 
@@ -79,16 +80,22 @@ def _address(asked: Asked, value: str, at: int) -> Site:
     except UnicodeError:
         host = ""
     if not re.fullmatch(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+", host):
-        remedy = "write its host, such as lemonde.fr (its sub-domains count), and a path if need be"
-        asked.refuse(at, value, f"{short(value)} is no address of a site", remedy)
+        what = say("{value} is no address of a site", value=short(value))
+        remedy = say(
+            "write its host, such as lemonde.fr (its sub-domains count), and a path if need be"
+        )
+        asked.refuse(at, value, what, remedy)
     return Site(host, quote(path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._?"), at=at)
 
 
 def _source(asked: Asked, value: str, at: int) -> Source:
     name = value.lower()
     if not re.fullmatch(r"[a-z][a-z0-9_.\-]{0,39}", name):
-        remedy = "write a kind (mastodon), the name of a block of vigie.toml, or a network (press)"
-        asked.refuse(at, value, f"{short(value)} is no name of a source", remedy)
+        what = say("{value} is no name of a source", value=short(value))
+        remedy = say(
+            "write a kind (mastodon), the name of a block of vigie.toml, or a network (press)"
+        )
+        asked.refuse(at, value, what, remedy)
     return Source(name, at=at)
 
 
@@ -110,8 +117,9 @@ def _lang(asked: Asked, value: str, at: int) -> Lang:
     code = re.split(r"[-_]", value.lower(), maxsplit=1)[0]
     if not re.fullmatch(r"[a-z]{2,3}", code) or code in _LONG_CODES:
         known = _LONG_CODES.get(code) or _LANGUAGES.get(words.fold(value), "fr")
-        remedy = f"write its two letters (ISO 639): lang:{known}"
-        asked.refuse(at, value, f"{short(value)} is no code of a language", remedy)
+        what = say("{value} is no code of a language", value=short(value))
+        remedy = say("write its two letters (ISO 639): lang:{code}", code=known)
+        asked.refuse(at, value, what, remedy)
     return Lang(code, at=at)
 
 
@@ -126,36 +134,44 @@ def _type(asked: Asked, value: str, at: int) -> Type:
     name = value.lower()
     if name not in _TYPES:
         known = _TYPES_FR.get(words.fold(value))
-        guess = f"did you mean {known!r}? " if known else near(name, _TYPES)
-        remedy = f"{guess}there is {', '.join(_TYPES)}"
-        asked.refuse(at, value, f"{short(value)} is no type of post", remedy)
+        guess = say("did you mean {word!r}? ", word=known) if known else near(name, _TYPES)
+        remedy = say("{guess}there is {names}", guess=guess, names=", ".join(_TYPES))
+        asked.refuse(at, value, say("{value} is no type of post", value=short(value)), remedy)
     return Type(name, at=at)
 
 
 def _engagement(asked: Asked, value: str, at: int) -> Engagement:
     found = re.fullmatch(r"(>=|<=|>|<|=)(\d{1,12})", value)
     if not found:
-        remedy = "write a sign and a whole number: engagement:>100, >=, <, <= or ="
-        asked.refuse(at, value, f"{short(value)} is no comparison of engagement", remedy)
+        what = say("{value} is no comparison of engagement", value=short(value))
+        remedy = say("write a sign and a whole number: engagement:>100, >=, <, <= or =")
+        asked.refuse(at, value, what, remedy)
     sign, count = found[1], int(found[2])
     if count == 0 and sign in (">=", "<"):
-        truth = "every known count" if sign == ">=" else "no count"
-        what = f"engagement:{value} is true of {truth}"
-        asked.refuse(at, value, what, "write another number: engagement:>100")
+        truth = say("every known count") if sign == ">=" else say("no count")
+        what = say("engagement:{value} is true of {truth}", value=value, truth=truth)
+        asked.refuse(at, value, what, say("write another number: engagement:>100"))
     return Engagement(sign, count, at=at)
 
 
-_DECLARE = (
+_DECLARE = say(
     "drop it; declare an institution, a medium or an elected official in office under [[relays]], "
     "your own accounts under institution.handles"
 )
 
 
+def _one_author(asked_for: str) -> Said:
+    return say(
+        "{asked_for} asks for one author not of the allow-list: {why}",
+        asked_for=asked_for,
+        why=ONE_PERSON,
+    )
+
+
 def _author(asked: Asked, value: str, at: int) -> Author:
     name = words.fold_handle(value)
     if name not in asked.allowed.own and name not in asked.allowed.relays:
-        what = f"author:{short(value)} asks for one author not of the allow-list: {ONE_PERSON}"
-        asked.refuse(at, value, what, _DECLARE)
+        asked.refuse(at, value, _one_author(f"author:{short(value)}"), _DECLARE)
     return Author(() if name in asked.allowed.own else (asked.allowed.relays[name],), at=at)
 
 
@@ -170,11 +186,12 @@ def _place(asked: Asked, value: str, at: int) -> Place:
     level, _, code = value.rpartition(":")
     found = _codes(words.fold(level), code.upper())
     if found is None:
-        remedy = (
+        remedy = say(
             "write commune:37261, departement:37 or region:24; commune:372* for all that begin so "
             "(no names: many places share one)"
         )
-        asked.refuse(at, value, f"{short(value)} is no INSEE code of a place", remedy)
+        what = say("{value} is no INSEE code of a place", value=short(value))
+        asked.refuse(at, value, what, remedy)
     return Place(value, *found, at=at)
 
 

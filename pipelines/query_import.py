@@ -25,6 +25,7 @@ from pipelines import query
 from pipelines.errors import ONE_PERSON, QueryError, VigieError
 from pipelines.query_terms import Allowed, short
 from pipelines.query_tree import NEAR_MOST
+from pipelines.said import Said, say
 from pipelines.vigie_toml import near
 
 _TOKEN = re.compile(
@@ -39,9 +40,9 @@ _FOLDED = (
     "Vigie finds accents, capitals and elided articles written otherwise, and the plural of words "
     'in small letters: write a capital, or raw:"…", where that is too much'
 )
-_NEVER_KEPT = f"says something of a person, which is never kept: {ONE_PERSON}"
-_WHERE = "tells where an author or a site is said to be; place: finds places that a text names"
-_NOT_STORED = "asks for what no mention holds here"
+_NEVER_KEPT = say("says something of a person, which is never kept: {why}", why=ONE_PERSON)
+_WHERE = say("tells where an author or a site is said to be; place: finds places that a text names")
+_NOT_STORED = say("asks for what no mention holds here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,12 @@ class _Tool:
 
     name: str
     same: Mapping[str, str]
-    unlike: Mapping[str, str]
+    unlike: Mapping[str, Said]
     has_jumps: bool  # `"a b"~n` counts jumps, not the words between
     has_signs: bool  # `-word`, `+"word"`, `++"word"`
 
 
-def _all(names: str, why: str) -> dict[str, str]:
+def _all(names: str, why: Said) -> dict[str, Said]:
     return dict.fromkeys(names.split(), why)
 
 
@@ -109,9 +110,13 @@ _TALKWALKER = _Tool(
         "engagement": "engagement",
     },
     unlike={
-        **_all("hosturl host_url", "asks for one host without its sub-domains; site: has them"),
+        **_all(
+            "hosturl host_url", say("asks for one host without its sub-domains; site: has them")
+        ),
         **_all("sourcecountry sourcegeo sourceregion sourcecity geo country region city", _WHERE),
-        **_all("content", "asks for the text without its title; Vigie has both, or title: alone"),
+        **_all(
+            "content", say("asks for the text without its title; Vigie has both, or title: alone")
+        ),
         **_all("authorgender fluency gender age", _NEVER_KEPT),
         **_all(
             "sourcetype source_type published reach sentiment url inurl is has tag", _NOT_STORED
@@ -138,10 +143,17 @@ def imported(text: str, *, tool: str, allowed: Allowed = query.NOBODY) -> Import
     chosen = _TOOLS.get(tool.lower())
     if chosen is None:
         guess = near(tool.lower(), _TOOLS)
-        raise VigieError(f"{tool!r} is no tool that is known: {guess}choose {' or '.join(_TOOLS)}")
+        told = say(
+            "{tool!r} is no tool that is known: {guess}choose among {names}",
+            tool=tool,
+            guess=guess,
+            names=", ".join(_TOOLS),
+        )
+        raise VigieError(told)
     if len(text) > query.LENGTH_MOST:
         most = query.LENGTH_MOST
-        raise VigieError(f"the query has {len(text)} characters, and may have {most}: cut it up")
+        what = say("the query has {n} characters, and may have {most}", n=len(text), most=most)
+        raise VigieError(say("{what}: cut it up", what=what))
     putting = _Putting(text, chosen)
     for found in _TOKEN.finditer(text):
         _PUT[found.lastgroup or "other"](putting, found)
@@ -150,8 +162,10 @@ def imported(text: str, *, tool: str, allowed: Allowed = query.NOBODY) -> Import
     try:
         query.parse(made, allowed=allowed)
     except QueryError as error:
-        put = f"put into Vigie's words the query is\n    {made}\nand there "
-        raise VigieError(f"{put}{error}") from error
+        put = say(
+            "put into Vigie's words the query is\n    {made}\nand there {why}", made=made, why=error
+        )
+        raise VigieError(put) from error
     return Imported(text=made, notes=tuple(dict.fromkeys((*putting.notes, _FOLDED))))
 
 
@@ -167,11 +181,11 @@ class _Putting:
     group: str = ""  # the field before a parenthesis, whose values stand in it
     depth: int = 0  # parentheses open since that one
 
-    def refuse(self, found: re.Match[str], what: str, remedy: str) -> NoReturn:
+    def refuse(self, found: re.Match[str], what: Said, remedy: Said) -> NoReturn:
         """QueryError at a token of the given query, with the operator's name."""
-        what = f"{self.tool.name}'s {what}"
+        named = say("{tool}'s {what}", tool=self.tool.name, what=what)
         raise QueryError(
-            self.text, at=found.start(), length=len(found[0]), what=what, remedy=remedy
+            self.text, at=found.start(), length=len(found[0]), what=named, remedy=remedy
         )
 
     def put(self, piece: str) -> None:
@@ -182,7 +196,7 @@ class _Putting:
 
 def _comment(putting: _Putting, found: re.Match[str]) -> None:
     if putting.tool.has_signs:
-        putting.refuse(found, "query holds <<<", "take the comment out")
+        putting.refuse(found, say("query holds <<<"), say("take the comment out"))
     putting.notes.append("comments are left out: TOML takes them, behind #")
     putting.pieces.append(" ")
 
@@ -218,47 +232,51 @@ def _word(putting: _Putting, found: re.Match[str]) -> None:
         putting.put(_value(putting, found, text))
         return
     if "*" in text.rstrip("*") or text.endswith("**"):
-        remedy = "Vigie has * at the end of a word alone: write the words out, joined by OR"
-        putting.refuse(found, f"* inside {short(text)}", remedy)
+        remedy = say("Vigie has * at the end of a word alone: write the words out, joined by OR")
+        putting.refuse(found, say("* inside {word}", word=short(text)), remedy)
     is_picture = not any(c.isalnum() for c in text)
     putting.put(f'raw:"{text}"' if is_picture and text not in ("*", "?") else text)
 
 
 def _upper(putting: _Putting, found: re.Match[str]) -> None:
     if putting.tool.has_signs:
-        putting.refuse(found, "query holds braces", "take them out")
+        putting.refuse(found, say("query holds braces"), say("take them out"))
     putting.put(f'raw:"{found[0][1:-1].strip()}"')
 
 
 def _exact(putting: _Putting, found: re.Match[str]) -> None:
     if not putting.tool.has_signs:
-        putting.refuse(found, "query holds a plus sign", 'write raw:"…" for exact signs')
+        remedy = say('write raw:"…" for exact signs')
+        putting.refuse(found, say("query holds a plus sign"), remedy)
     value = found[0].lstrip("+").strip('"')
     if found[0].startswith("++"):
         putting.put(f'raw:"{value}"')
         return
-    remedy = f'write raw:"{value}" for these signs in this case, or "{value}" for its words'
-    putting.refuse(found, "+ (raw data, whatever the case)", remedy)
+    remedy = say(
+        'write raw:"{value}" for these signs in this case, or "{value}" for its words', value=value
+    )
+    putting.refuse(found, say("+ (raw data, whatever the case)"), remedy)
 
 
 def _minus(putting: _Putting, found: re.Match[str]) -> None:
     if not putting.tool.has_signs:
-        putting.refuse(found, "query holds a minus sign", "write NOT before the word")
+        remedy = say("write NOT before the word")
+        putting.refuse(found, say("query holds a minus sign"), remedy)
     putting.put("NOT ")
 
 
 def _operator(putting: _Putting, found: re.Match[str]) -> None:
     name = found[0]
     if "SENTENCE" in name:
-        remedy = "Vigie knows no sentence: NEAR/15 is the nearest that it has"
-        putting.refuse(found, name, remedy)
+        remedy = say("Vigie knows no sentence: NEAR/15 is the nearest that it has")
+        putting.refuse(found, Said(name), remedy)
     if not name.startswith(("NEAR", "ONEAR")):
         putting.put(name)
         return
     number = re.fullmatch(r"(O?)NEAR/(\d{1,4})(f?)", name)
     if not number or int(number[2]) > NEAR_MOST or (number[3] and putting.tool.has_signs):
-        remedy = f"write it with a number of words up to {NEAR_MOST}, such as NEAR/5"
-        putting.refuse(found, name, remedy)
+        remedy = say("write it with a number of words up to {most}, such as NEAR/5", most=NEAR_MOST)
+        putting.refuse(found, Said(name), remedy)
     is_ordered = bool(number[1] or number[3])
     if putting.tool.has_jumps:
         putting.notes.append(
@@ -271,13 +289,19 @@ def _operator(putting: _Putting, found: re.Match[str]) -> None:
 def _field(putting: _Putting, found: re.Match[str]) -> None:
     name = found[0][:-1].lower()
     if name.startswith("http"):
-        putting.refuse(found, "address as a word", "write site: with the host and path")
+        remedy = say("write site: with the host and path")
+        putting.refuse(found, say("address as a word"), remedy)
     if name in putting.tool.unlike:
-        putting.refuse(found, f"{found[0]} {putting.tool.unlike[name]}", "take it out")
+        what = say("{name} {why}", name=found[0], why=putting.tool.unlike[name])
+        putting.refuse(found, what, say("take it out"))
     if name not in putting.tool.same:
         guess = near(name, putting.tool.same)
-        remedy = f"{guess}those that mean the same here are {', '.join(putting.tool.same)}"
-        putting.refuse(found, f"{found[0]} is no field that is known", remedy)
+        remedy = say(
+            "{guess}those that mean the same here are {names}",
+            guess=guess,
+            names=", ".join(putting.tool.same),
+        )
+        putting.refuse(found, say("{name} is no field that is known", name=found[0]), remedy)
     putting.pieces.append(f"{putting.tool.same[name]}:")
     putting.field_name = name
 
@@ -295,8 +319,9 @@ def _value(putting: _Putting, found: re.Match[str], value: str) -> str:
     if name == "engagementtype":
         known = _ENGAGEMENT_TYPES.get(bare)
         if known is None:
-            remedy = f"those that are known are {', '.join(_ENGAGEMENT_TYPES)}"
-            putting.refuse(found, f"engagementType:{short(bare)}", remedy)
+            names = ", ".join(_ENGAGEMENT_TYPES)
+            remedy = say("those that are known are {names}", names=names)
+            putting.refuse(found, Said(f"engagementType:{short(bare)}"), remedy)
         return known
     if name == "subreddit":
         return f"reddit.com/r/{bare}"
@@ -306,7 +331,7 @@ def _value(putting: _Putting, found: re.Match[str], value: str) -> str:
 def _range(putting: _Putting, found: re.Match[str]) -> None:
     name = found[0].partition(":")[0]
     why = putting.tool.unlike.get(name.lower(), _NOT_STORED)
-    putting.refuse(found, f"{name}: {why}", "take it out")
+    putting.refuse(found, say("{name} {why}", name=f"{name}:", why=why), say("take it out"))
 
 
 def _tilde(putting: _Putting, found: re.Match[str]) -> None:
@@ -317,11 +342,14 @@ def _tilde(putting: _Putting, found: re.Match[str]) -> None:
     )
     last = putting.pieces[before] if before >= 0 else ""
     if not number or not (last.endswith('"') or last == ")"):
-        remedy = "write the forms out, joined by OR: Vigie does not look for words that resemble"
-        putting.refuse(found, "~ behind one word (a word that resembles it)", remedy)
+        remedy = say(
+            "write the forms out, joined by OR: Vigie does not look for words that resemble"
+        )
+        putting.refuse(found, say("~ behind one word (a word that resembles it)"), remedy)
     most = int(number) - putting.tool.has_jumps
     if not 0 <= most <= NEAR_MOST:
-        putting.refuse(found, f"~{number}", f"Vigie has NEAR/0 to NEAR/{NEAR_MOST}")
+        remedy = say("Vigie has NEAR/0 to NEAR/{most}", most=NEAR_MOST)
+        putting.refuse(found, Said(f"~{number}"), remedy)
     if last == ")":
         _near_group(putting, found, before, most)
         return
@@ -331,8 +359,11 @@ def _tilde(putting: _Putting, found: re.Match[str]) -> None:
     elif len(words) == 2:
         putting.pieces[before] = f"({_quoted(words[0])} NEAR/{most} {_quoted(words[1])})"
     else:
-        remedy = f"say which words are to be near which: (a NEAR/{most} b) AND (b NEAR/{most} c)"
-        putting.refuse(found, f"~ over {len(words)} words", remedy)
+        remedy = say(
+            "say which words are to be near which: (a NEAR/{most} b) AND (b NEAR/{most} c)",
+            most=most,
+        )
+        putting.refuse(found, say("~ over {n} words", n=len(words)), remedy)
 
 
 def _quoted(word: str) -> str:
@@ -353,13 +384,15 @@ def _near_group(putting: _Putting, found: re.Match[str], close: int, most: int) 
             joints.append(at)
         at -= 1
     if [putting.pieces[n] for n in joints] != ["AND"]:
-        remedy = f"say which two are to be near: (a OR b) NEAR/{most} (c OR d)"
-        putting.refuse(found, "~ behind a group that is not two things joined by AND", remedy)
+        remedy = say("say which two are to be near: (a OR b) NEAR/{most} (c OR d)", most=most)
+        what = say("~ behind a group that is not two things joined by AND")
+        putting.refuse(found, what, remedy)
     putting.pieces[joints[0]] = f"NEAR/{most}"
 
 
 def _other(putting: _Putting, found: re.Match[str]) -> None:
-    putting.refuse(found, f"query holds {found[0]!r} without its partner", "write both, or none")
+    what = say("query holds {sign!r} without its partner", sign=found[0])
+    putting.refuse(found, what, say("write both, or none"))
 
 
 _PUT: Mapping[str, Callable[[_Putting, re.Match[str]], None]] = {
@@ -392,8 +425,11 @@ def _without_operators(putting: _Putting, made: str) -> str:
         putting.notes.append("two words without an operator stand within ten jumps in Talkwalker")
         return f"{words[0]} NEAR/9 {words[1]}"
     if len(words) > 2:
-        what = f"Talkwalker's {len(words)} words without an operator stand within "
-        what += f"{10 * (len(words) - 1)} jumps"
-        remedy = "write AND between them, or NEAR with the words that are to be near"
+        what = say(
+            "Talkwalker's {n} words without an operator stand within {jumps} jumps",
+            n=len(words),
+            jumps=10 * (len(words) - 1),
+        )
+        remedy = say("write AND between them, or NEAR with the words that are to be near")
         raise QueryError(putting.text, at=0, length=len(putting.text), what=what, remedy=remedy)
     return made

@@ -12,11 +12,13 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NoReturn
 
 from pipelines import word_forms, words
 from pipelines.errors import ONE_PERSON, QueryError
 from pipelines.query_tree import Inflected, Part, Phrase, Way
+from pipelines.said import Said, say, some
 from pipelines.vigie_toml import near
 
 STEM_LEAST = 3  # letters before a `*`, and of a word with `?`
@@ -30,7 +32,7 @@ EXAMPLES: Mapping[str, str] = {
     "lang:": "lang:fr",
     "type:": "type:comment",
     "place:": "place:commune:37261",
-    "author:": "author:@your_institution",
+    "author:": "author:@votre_institution",
     "engagement:": "engagement:>100",
     "title:": 'title:"conseil municipal"',
     "raw:": 'raw:"SNCF"',
@@ -57,7 +59,7 @@ class Asked:
     text: str
     allowed: Allowed = Allowed()
 
-    def refuse(self, at: int, written: str, what: str, remedy: str) -> NoReturn:
+    def refuse(self, at: int, written: str, what: Said, remedy: Said) -> NoReturn:
         """Raise QueryError at a place of the text, with what stands there."""
         raise QueryError(self.text, at=at, length=len(written), what=what, remedy=remedy)
 
@@ -72,18 +74,66 @@ def short(text: str) -> str:
 _SMALL_OPERATORS = {"and": "AND", "or": "OR", "not": "NOT", "et": "ET", "ou": "OU", "sauf": "SAUF"}
 # What other tools write: the sign, what is wrong with it, what to write here.
 _FOREIGN = (
-    (r"^-(?=.)", "a minus sign is no operator here", "write NOT before the word: tram NOT modèle"),
-    (r"^\+(?=.)", "a plus sign is no operator here", 'write raw:"…" for the exact form'),
-    (r"^!(?=.)", "an exclamation mark is no operator here", "write NOT before the word"),
-    (r"^(?:&&?|\|\|?)$", "{0} is no operator here", "write AND, or OR, in capitals"),
-    (r"\|", "| is no operator here", "write OR between words of which one is enough"),
-    (r"\^\d", "^ is no operator here", "take it out: no word counts more than another"),
-    (r"^['‘’][^'’]+$", "{0} begins a quotation that does not end", 'write a phrase between "…"'),
-    (r"~", "~ is no operator here", "write tram NEAR/5 panne, or ONEAR/5 to keep the order"),
-    (r"[{}]", "braces are no operator here", 'write raw:"BT" for the exact case'),
-    (r"[<>]", "{0} stands outside engagement:", "write engagement:>100, or take it out"),
-    (r"[\[\]]", "brackets are no operator here", "write parentheses: (tram OR bus)"),
-    (r"[,;]", "{0} joins nothing here", "write OR between words of which one is enough"),
+    (
+        r"^-(?=.)",
+        partial(say, "a minus sign is no operator here"),
+        say("write NOT before the word: tram NOT modèle"),
+    ),
+    (
+        r"^\+(?=.)",
+        partial(say, "a plus sign is no operator here"),
+        say('write raw:"…" for the exact form'),
+    ),
+    (
+        r"^!(?=.)",
+        partial(say, "an exclamation mark is no operator here"),
+        say("write NOT before the word"),
+    ),
+    (
+        r"^(?:&&?|\|\|?)$",
+        partial(say, "{sign} is no operator here"),
+        say("write AND, or OR, in capitals"),
+    ),
+    (
+        r"\|",
+        partial(say, "| is no operator here"),
+        say("write OR between words of which one is enough"),
+    ),
+    (
+        r"\^\d",
+        partial(say, "^ is no operator here"),
+        say("take it out: no word counts more than another"),
+    ),
+    (
+        r"^['‘’][^'’]+$",
+        partial(say, "{sign} begins a quotation that does not end"),
+        say('write a phrase between "…"'),
+    ),
+    (
+        r"~",
+        partial(say, "~ is no operator here"),
+        say("write tram NEAR/5 panne, or ONEAR/5 to keep the order"),
+    ),
+    (
+        r"[{}]",
+        partial(say, "braces are no operator here"),
+        say('write raw:"BT" for the exact case'),
+    ),
+    (
+        r"[<>]",
+        partial(say, "{sign} stands outside engagement:"),
+        say("write engagement:>100, or take it out"),
+    ),
+    (
+        r"[\[\]]",
+        partial(say, "brackets are no operator here"),
+        say("write parentheses: (tram OR bus)"),
+    ),
+    (
+        r"[,;]",
+        partial(say, "{sign} joins nothing here"),
+        say("write OR between words of which one is enough"),
+    ),
 )
 _FIELDS = tuple(name[:-1] for name in EXAMPLES)
 _OTHER_NAMES = {
@@ -103,7 +153,7 @@ def word(asked: Asked, written: str, at: int) -> Phrase:
     _check_operator(asked, written, at)
     for pattern, what, remedy in _FOREIGN:
         if found := re.search(pattern, written):
-            asked.refuse(at, written, what.format(found[0]), remedy)
+            asked.refuse(at, written, what(sign=found[0]), remedy)
     if written[0] == "#":
         return _tag(asked, written, at)
     if written[0] == "@":
@@ -118,28 +168,34 @@ def _check_operator(asked: Asked, written: str, at: int) -> None:
     if re.fullmatch(r"o?near(?:/\w*)?", written, re.IGNORECASE):
         operator = written.upper()
     if operator and written != operator:
-        what = f"{written} in small letters is a word, not an operator"
-        remedy = f'write {operator}, or "{written}" in quotes for the word'
+        what = say("{word} in small letters is a word, not an operator", word=written)
+        remedy = say(
+            'write {operator}, or "{word}" in quotes for the word', operator=operator, word=written
+        )
         asked.refuse(at, written, what, remedy)
 
 
 def _unknown_field(asked: Asked, written: str, at: int) -> NoReturn:
     name = written.partition(":")[0]
     if name.lower() in _FIELDS:
-        remedy = f"write it apart, joined by AND: title:tram AND {EXAMPLES[f'{name.lower()}:']}"
-        asked.refuse(at, f"{name}:", f"{name}: stands where a word was looked for", remedy)
+        example = EXAMPLES[f"{name.lower()}:"]
+        remedy = say("write it apart, joined by AND: title:tram AND {example}", example=example)
+        what = say("{name}: stands where a word was looked for", name=name)
+        asked.refuse(at, f"{name}:", what, remedy)
     known = _OTHER_NAMES.get(name.lower())
-    guess = f"did you mean {known}:? " if known else near(name.lower(), _FIELDS)
-    remedy = f"{guess}there is {', '.join(EXAMPLES)}; put other words in quotes"
-    asked.refuse(at, f"{name}:", f"{short(name)}: is no field", remedy)
+    guess = say("did you mean {name}:? ", name=known) if known else near(name.lower(), _FIELDS)
+    remedy = say(
+        "{guess}there is {names}; put other words in quotes", guess=guess, names=", ".join(EXAMPLES)
+    )
+    asked.refuse(at, f"{name}:", say("{name}: is no field", name=short(name)), remedy)
 
 
 def _tag(asked: Asked, written: str, at: int) -> Phrase:
     is_prefix = written.endswith("*")
     name = words.squash(written.rstrip("*"))
     if not name or "*" in written[:-1] or "?" in written:
-        remedy = "write letters and digits after it, such as #TramTours; a * may end it"
-        asked.refuse(at, written, f"{short(written)} is no hashtag", remedy)
+        remedy = say("write letters and digits after it, such as #TramTours; a * may end it")
+        asked.refuse(at, written, say("{word} is no hashtag", word=short(written)), remedy)
     if is_prefix:
         _check_stem(asked, written, at, name)
     return Phrase(written, ((Part((f"#{name}",), is_prefix),),), at=at)
@@ -154,8 +210,10 @@ def _account(asked: Asked, written: str, at: int) -> Phrase:
 def check_account(asked: Asked, name: str, written: str, at: int) -> None:
     """Refuse an account that is not of the allow-list, wherever in a query it is written."""
     if name not in asked.allowed.own and name not in asked.allowed.relays:
-        what = f"{short(written)} is not an account of the allow-list: {ONE_PERSON}"
-        remedy = (
+        what = say(
+            "{word} is not an account of the allow-list: {why}", word=short(written), why=ONE_PERSON
+        )
+        remedy = say(
             "declare it under institution.handles if it is yours, under [[relays]] if it is an "
             "institution, a medium or an elected official in office (other accounts are masked "
             "before anything is stored)"
@@ -175,11 +233,11 @@ def phrase(asked: Asked, written: str, at: int) -> Phrase:
     slots = [slot for found in re.finditer(r"\S+", written) for slot in _slots(asked, found, at)]
     ways = _ways(slots)
     if not ways:
-        what = f"{short(written)!r} holds neither letter nor digit"
-        asked.refuse(at, written or " ", what, 'write words, or raw:"…" with these signs')
+        what = say("{word!r} holds neither letter nor digit", word=short(written))
+        asked.refuse(at, written or " ", what, say('write words, or raw:"…" with these signs'))
     if len(ways) > WAYS_MOST:
-        what = f"{short(written)!r} holds too many elided words and full stops"
-        asked.refuse(at, written, what, "write a shorter phrase")
+        what = say("{word!r} holds too many elided words and full stops", word=short(written))
+        asked.refuse(at, written, what, say("write a shorter phrase"))
     for form in (form for way in ways for part in way for form in part.forms):
         if form[0] == "@":
             check_account(asked, form[1:], written, at)
@@ -191,8 +249,12 @@ def phrase(asked: Asked, written: str, at: int) -> Phrase:
 def quoted(asked: Asked, written: str, at: int) -> Phrase:
     """The node of what stands between quotes, where `forms:` is no operator."""
     if found := re.search(r"(?:^|(?<=\s))forms:\S+", written, re.IGNORECASE):
-        remedy = f"take it out of the quotes: {found[0]} ONEAR/0 école finds the two side by side"
-        asked.refuse(at + found.start(), found[0], f"{short(found[0])} stands in quotes", remedy)
+        what = say("{word} stands in quotes", word=short(found[0]))
+        remedy = say(
+            "take it out of the quotes: {word} ONEAR/0 école finds the two side by side",
+            word=found[0],
+        )
+        asked.refuse(at + found.start(), found[0], what, remedy)
     return phrase(asked, written, at)
 
 
@@ -200,14 +262,22 @@ def forms(asked: Asked, value: str, at: int) -> Phrase:
     """The node of every form of a word, or of the words of which it is a form."""
     written = value.strip('"').strip()
     if not re.fullmatch(r"[^\W\d_]{2,}(?:-[^\W\d_]+)*", written):
-        remedy = "write a word of letters, without signs: forms:fermer; several: forms:(a OR b)"
-        asked.refuse(at, value, f"forms:{short(value)} is not one word", remedy)
+        what = say("forms:{word} is not one word", word=short(value))
+        remedy = say(
+            "write a word of letters, without signs: forms:fermer; several: forms:(a OR b)"
+        )
+        asked.refuse(at, value, what, remedy)
     found = word_forms.of(written)
     if found is None:
         near = word_forms.nearest(written)
-        guess = f"did you mean forms:{near}? else " if near else ""
-        remedy = f"{guess}write the forms that you mean, joined by OR, or {written}*"
-        asked.refuse(at, value, f"no form of {short(written)!r} is known", remedy)
+        guess = say("did you mean forms:{word}? else ", word=near) if near else Said()
+        remedy = say(
+            "{guess}write the forms that you mean, joined by OR, or {word}*",
+            guess=guess,
+            word=written,
+        )
+        what = say("no form of {word!r} is known", word=short(written))
+        asked.refuse(at, value, what, remedy)
     return Phrase(f"forms:{written}", _form_ways(found), found, at=at)
 
 
@@ -292,24 +362,30 @@ def _wild(asked: Asked, piece: str, at: int) -> Part:
     bare = re.sub(r"^(?:[ldjmnstc]|qu)['’]", "", piece, flags=re.IGNORECASE)
     stem = bare.removesuffix("*")
     if "*" in stem:
-        remedy = "put one * at the end of a word: trava* finds travaux; for one letter write ?"
-        asked.refuse(at, piece, f"{short(piece)} has a * that does not end it", remedy)
+        what = say("{word} has a * that does not end it", word=short(piece))
+        remedy = say("put one * at the end of a word: trava* finds travaux; for one letter write ?")
+        asked.refuse(at, piece, what, remedy)
     if not re.fullmatch(r"[^\W_](?:[^\W_]|\?)*", stem):
-        what = f"{short(piece)} does not begin with a letter, or holds other signs"
-        asked.refuse(at, piece, what, "write letters and digits alone, such as gr?ve or trava*")
+        what = say("{word} does not begin with a letter, or holds other signs", word=short(piece))
+        remedy = say("write letters and digits alone, such as gr?ve or trava*")
+        asked.refuse(at, piece, what, remedy)
     folded = "?".join(words.fold(half) for half in stem.split("?"))
     _check_stem(asked, piece, at, folded.replace("?", ""))
     if stem.count("?") > _WILD_MOST:
-        what = f"{short(piece)} has more than {_WILD_MOST} ?"
-        asked.refuse(at, piece, what, "write the words that it stands for, joined by OR")
+        what = say("{word} has more than {most} ?", word=short(piece), most=_WILD_MOST)
+        asked.refuse(at, piece, what, say("write the words that it stands for, joined by OR"))
     return Part((folded,), is_prefix=bare != stem)
 
 
 def _check_stem(asked: Asked, written: str, at: int, stem: str) -> None:
     if len(stem) < STEM_LEAST:
-        letters = "1 letter" if len(stem) == 1 else f"{len(stem)} letters"
-        what = f"{short(written)} has {letters} of its own: it would match far too much"
-        remedy = f"write {STEM_LEAST} letters or more, such as trava*"
+        what = some(
+            "{word} has {n} letter of its own: it would match far too much",
+            "{word} has {n} letters of its own: it would match far too much",
+            n=len(stem),
+            word=short(written),
+        )
+        remedy = say("write {least} letters or more, such as trava*", least=STEM_LEAST)
         asked.refuse(at, written, what, remedy)
 
 
@@ -324,6 +400,8 @@ def _check_length(asked: Asked, made: Phrase) -> None:
     if all(len(way) == 1 for way in made.ways) and all(
         len(form) == 1 and not is_picture(form) for form in forms
     ):
-        what = f"{short(made.written)!r} is a single letter: it would match far too much"
-        remedy = 'write a longer word or a phrase, or raw:"C++" with the signs beside it'
+        what = say(
+            "{word!r} is a single letter: it would match far too much", word=short(made.written)
+        )
+        remedy = say('write a longer word or a phrase, or raw:"C++" with the signs beside it')
         asked.refuse(made.at, made.written, what, remedy)

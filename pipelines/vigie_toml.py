@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ONE_PERSON, Fault, QueryError, SettingsError
+from pipelines.said import Said, say
 
 FILE = "vigie.toml"
 MISSING = "(missing)"
@@ -97,10 +98,10 @@ def _short(text: str) -> str:
     return line if len(line) <= 80 else line[:79] + "…"
 
 
-def near(word: str, words: Collection[str]) -> str:
+def near(word: str, words: Collection[str]) -> Said:
     """ "did you mean …? " for a word that resembles one of `words`, else nothing."""
     found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
-    return f"did you mean {found[0]!r}? " if found else ""
+    return say("did you mean {word!r}? ", word=found[0]) if found else Said()
 
 
 def is_page(text: str) -> bool:
@@ -319,8 +320,7 @@ def _queries(document: Document) -> Iterator[Fault]:
         try:
             query.parse(str(text), allowed=allowed)
         except QueryError as error:
-            remedy = f"{error.what} ({error.place}): {error.remedy}"
-            yield document.fault(("subjects", index, "query"), text, remedy)
+            yield document.fault(("subjects", index, "query"), text, error.why)
 
 
 def allow_lists(document: Document) -> tuple[list[str], list[tuple[str, list[str]]]]:

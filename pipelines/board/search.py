@@ -21,6 +21,7 @@ from pipelines import alert_letter, query, query_sql, scopes, textfile
 from pipelines.board.visit import Answer, Row, Stopped, Visit, as_rows, published
 from pipelines.errors import QueryError
 from pipelines.query_tree import Author, Node, walk
+from pipelines.said import Said
 from pipelines.warehouse import Connection
 
 PAGE = 25
@@ -65,6 +66,7 @@ class Problem:
     what: str
     remedy: str
     place: str
+    why: str  # all of it on one line
     before: str
     marked: str
     after: str
@@ -99,7 +101,7 @@ def export(visit: Visit) -> Answer:
         asked = _asked(visit, _made_at(connection))
         problem, tree = _read(visit, asked)
         if problem:
-            raise Stopped("refused", f"{problem.what} ({problem.place}): {problem.remedy}")
+            raise Stopped("refused", problem.why)
         statement, bound = _statement(visit, asked, tree, limit=MOST_EXPORTED + 1)
         table = connection.execute(statement, bound).to_arrow_table()
     if table.num_rows > MOST_EXPORTED:
@@ -185,19 +187,23 @@ def _read(visit: Visit, asked: Asked) -> tuple[Problem | None, Node | None]:
         return _problem(visit, asked.q, error), None
     if any(isinstance(node, Author) and node.relay_ids for node in walk(tree)):
         at = max(asked.q.lower().find("author:"), 0)
-        told = visit.w.text("search.no_relays"), visit.w.text("search.no_relays_remedy")
-        unheld = QueryError(asked.q, at=at, length=7, what=told[0], remedy=told[1])
+        what, remedy = (Said(visit.w.text(f"search.{key}")) for key in _NO_RELAYS)
+        unheld = QueryError(asked.q, at=at, length=7, what=what, remedy=remedy)
         return _problem(visit, asked.q, unheld), None
     return None, tree
 
 
+_NO_RELAYS = ("no_relays", "no_relays_remedy")
+
+
 def _problem(visit: Visit, text: str, error: QueryError) -> Problem:
     end = error.at + max(1, error.length)
-    place = visit.w.say("search.place", n=error.at + 1)
+    locale = visit.w.locale
     return Problem(
-        what=error.what,
-        remedy=error.remedy,
-        place=place,
+        what=error.what.told(locale),
+        remedy=error.remedy.told(locale),
+        place=error.place.told(locale),
+        why=error.why.told(locale),
         before=text[: error.at][-80:],
         marked=text[error.at : end] or " ",
         after=text[end:][:80],

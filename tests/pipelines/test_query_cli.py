@@ -153,6 +153,24 @@ def test_a_wrong_query_and_a_person_are_refused(posts: Path, tmp_path: Path) -> 
         said("explain", "author:@quidam", "--home", str(tmp_path))
 
 
+def test_a_wrong_query_is_told_in_the_locale_asked_for(posts: Path, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="rien ne suit AND"):
+        said("explain", "tram AND", "--locale", "fr")
+    with pytest.raises(VigieError, match="Vigie ne connaît pas les phrases"):
+        said("import", "a SENTENCE b", "--from", "brandwatch", "--locale", "fr")
+    with pytest.raises(VigieError, match="choose fr or en"):
+        said("explain", "tram AND", "--locale", "de")
+
+
+def test_a_wrong_query_is_told_in_the_locale_of_the_home(tmp_path: Path) -> None:
+    path = tmp_path / "vigie.toml"
+    path.write_text(TOML.format(query="tram"), encoding="utf-8")
+    with pytest.raises(QueryError, match="rien ne suit AND"):
+        said("explain", "tram AND", "--home", str(tmp_path))
+    with pytest.raises(QueryError, match="nothing stands after AND"):
+        said("explain", "tram AND", "--home", str(tmp_path), "--locale", "en")
+
+
 def test_explain_tells_the_tree_the_warnings_and_the_sql(tmp_path: Path) -> None:
     result = said("explain", "mairie OR trava*", "--sql", "--home", str(tmp_path))
     assert "at least one of these:" in result.stdout

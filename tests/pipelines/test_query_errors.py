@@ -103,12 +103,14 @@ def page() -> str:
         "# What is said of wrong queries",
         "",
         "Made by `python -m tests.pipelines.test_query_errors`; a test holds it equal to what is",
-        "said. The line under each message is the query, with a mark under the place. How to write",
-        "queries: `docs/queries.md`.",
+        "said. The line under each message is the query, with a mark under the place. Below is",
+        "what French pages and `--locale fr` say. How to write queries: `docs/queries.md`.",
         "",
     ]
     for number, text in enumerate(WRONG, start=1):
-        lines += [f"{number}.", "", "```text", str(told(text)), "```", ""]
+        error = told(text)
+        lines += [f"{number}.", "", "```text", str(error), "```", ""]
+        lines += ["```text", error.why.told("fr"), "```", ""]
     return "\n".join(lines)
 
 
@@ -120,6 +122,19 @@ def test_a_wrong_query_is_told_with_its_place_and_a_remedy(text: str) -> None:
     assert 0 <= error.at <= len(text)
     assert "character" in error.place
     assert "Token" not in str(error)
+
+
+def test_every_wrong_query_is_told_in_french_too() -> None:
+    english = [text for text in WRONG if told(text).why.told("fr") == told(text).why]
+    assert not english
+
+
+def test_a_wrong_query_is_told_in_french_with_the_same_place() -> None:
+    shown = told("mairie\nAND (tram\nOR bus").told("fr").splitlines()
+    assert shown[0].startswith(
+        "cette parenthèse n’est jamais fermée (ligne 2, caractère 5)\u00a0: "
+    )
+    assert shown[1:] == ["    AND (tram", "        ^"]
 
 
 def test_there_are_more_than_thirty_and_no_two_say_the_same_of_the_same_place() -> None:

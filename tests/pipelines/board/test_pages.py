@@ -193,13 +193,13 @@ def test_a_wrong_query_is_shown_where_it_breaks_off(town: Town) -> None:
     assert answer.status_code == 422
     assert "<mark>(</mark>trouble" in answer.text
     assert "caractère 9" in said(answer.text)
-    assert "never closed" in said(answer.text)
+    assert "jamais fermée" in said(answer.text)
 
 
 def test_one_person_is_not_searched_for(town: Town) -> None:
     answer = found(town.visitor("analyst"), q="author:@quidam")
     assert answer.status_code == 422
-    assert "one person" in said(answer.text)
+    assert "publications d’une personne ne sont pas" in said(answer.text)
 
 
 @pytest.mark.parametrize("name", ["since", "until", "after", "topic", "tone", "source", "subject"])
