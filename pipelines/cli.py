@@ -22,7 +22,19 @@ import typer
 from rich.console import Console
 
 from pipelines import orchestrator
-from pipelines.console import HERE, Home, LangName, TextName, bar, out, print_unknown, table, words
+from pipelines.console import (
+    HERE,
+    Home,
+    LangName,
+    Locale,
+    TextName,
+    bar,
+    chosen_locale,
+    out,
+    print_unknown,
+    table,
+    words,
+)
 from pipelines.errors import VigieError
 from pipelines.settings import Settings
 
@@ -96,16 +108,19 @@ def init(
 
 
 @app.command()
-def doctor(home: Home = HERE) -> None:
+def doctor(home: Home = HERE, locale: Locale = None) -> None:
     """Check the whole installation and say what to do."""
     from pipelines import doctor as examiner
+    from pipelines.said import say
 
+    chosen = chosen_locale(home, locale)
     checks = examiner.examine(home, environ=os.environ, now=datetime.now(UTC))
     signs = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
     for check in checks:
-        out.print(signs[check.status], words(f"{check.name}: {check.what}"))
+        told = say("{name}: {what}", name=check.name, what=check.what).told(chosen)
+        out.print(signs[check.status], words(told))
         if check.status != "ok" and check.remedy:
-            out.print("   →", words(check.remedy))
+            out.print("   →", words(check.remedy.told(chosen)))
     if any(check.status == "error" for check in checks):
         raise typer.Exit(1)
 

@@ -18,7 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib import import_module, metadata
@@ -48,6 +48,7 @@ from pipelines.budget import Standing
 from pipelines.errors import (
     AddressRefused,
     DeliveryError,
+    Fault,
     RateLimited,
     SettingsError,
     SourceError,
@@ -55,6 +56,7 @@ from pipelines.errors import (
 )
 from pipelines.http import Client, Response
 from pipelines.places import gazetteer
+from pipelines.said import NOTHING, Said, say, some
 from pipelines.settings import Mail, Settings, SourceBlock
 from pipelines.vigie_toml import FILE
 
@@ -78,10 +80,15 @@ _SITES = ("url", "instance", "host")  # where the options of a source say what i
 class Check:
     """One finding: what was looked at, how it stands, what is so, and what to do."""
 
-    name: str
+    name: Said
     status: Status
-    what: str
-    remedy: str = ""
+    what: Said
+    remedy: Said = NOTHING
+
+    def told(self, locale: str) -> Check:
+        """The same finding in a language."""
+        name, what, remedy = (Said(s.told(locale)) for s in (self.name, self.what, self.remedy))
+        return replace(self, name=name, what=what, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +134,20 @@ def examine(
 
 
 def _looked(look: Look, patient: _Patient) -> list[Check]:
-    name = look.__name__.strip("_")
     try:
         return list(look(patient))
     except Exception as error:  # whatever a look meets, the others are still worth having
-        what = f"could not be looked at ({type(error).__name__}: {str(error)[:200]})"
-        return [Check(name=name, status="error", what=what, remedy="mend this, then look again")]
+        what = say("could not be looked at ({why})", why=_cause(error))
+        remedy = say("mend this, then look again")
+        return [Check(name=_name(look), status="error", what=what, remedy=remedy)]
+
+
+def _name(look: Look) -> Said:
+    return Said(look.__name__.strip("_"))
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def _begun(look: Look, patient: _Patient) -> Callable[[], list[Check]]:
@@ -146,9 +161,9 @@ def _begun(look: Look, patient: _Patient) -> Callable[[], list[Check]]:
         thread.join(patience)
         if found:
             return found[0]
-        what = f"no answer within {patience:.0f} s"
-        remedy = "see what holds it up, then look again"
-        return [Check(name=look.__name__.strip("_"), status="error", what=what, remedy=remedy)]
+        what = say("no answer within {n:.0f} s", n=patience)
+        remedy = say("see what holds it up, then look again")
+        return [Check(name=_name(look), status="error", what=what, remedy=remedy)]
 
     return wait
 
@@ -157,11 +172,12 @@ def _begun(look: Look, patient: _Patient) -> Callable[[], list[Check]]:
 
 
 def _python() -> Check:
-    version = ".".join(map(str, sys.version_info[:3]))
+    name, version = Said("python"), Said(".".join(map(str, sys.version_info[:3])))
     if _PYTHON[0] <= sys.version_info[:2] < _PYTHON[1]:
-        return Check(name="python", status="ok", what=version)
-    remedy = "install Python 3.11, 3.12 or 3.13 and make the environment again"
-    return Check(name="python", status="error", what=f"{version} is not supported", remedy=remedy)
+        return Check(name=name, status="ok", what=version)
+    what = say("{version} is not supported", version=version)
+    remedy = say("install Python 3.11, 3.12 or 3.13 and make the environment again")
+    return Check(name=name, status="error", what=what, remedy=remedy)
 
 
 def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
@@ -169,81 +185,117 @@ def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, 
     try:
         settings = house.read(home, environ=environ)
     except SettingsError as error:
-        return None, [
-            Check(
-                name=FILE,
-                status="error",
-                what=f"{f'line {fault.line}: ' if fault.line else ''}{fault.key} = {fault.value}",
-                remedy=fault.remedy,
-            )
-            for fault in error.faults
-        ]
+        return None, [_faulty(FILE, fault) for fault in error.faults]
     left = list(_left_to_complete(settings))
-    whole = f"{len(settings.subjects)} subjects, {len(settings.sources)} sources"
-    return settings, left or [Check(name=FILE, status="ok", what=whole)]
+    whole = say(
+        "{subjects}, {sources}",
+        subjects=some("{n} subject", "{n} subjects", n=len(settings.subjects)),
+        sources=some("{n} source", "{n} sources", n=len(settings.sources)),
+    )
+    return settings, left or [Check(name=_VIGIE_TOML, status="ok", what=whole)]
+
+
+_VIGIE_TOML = Said(FILE)
+
+
+def _faulty(file: str, fault: Fault) -> Check:
+    what = Said(f"{fault.key} = {fault.value}")
+    if fault.line:
+        what = say("line {line}: {what}", line=fault.line, what=what)
+    return Check(name=Said(file), status="error", what=what, remedy=_said(fault.remedy))
+
+
+def _said(text: str) -> Said:
+    """A text that may be a sentence of ours, as one."""
+    return text if isinstance(text, Said) else Said(text)
 
 
 def _left_to_complete(settings: Settings) -> Iterator[Check]:
     if init.TO_COMPLETE in settings.institution.legal_basis:
-        what = "legal_basis is still the template's"
-        remedy = "write the text or deliberation that founds the mission, with your DPO"
-        yield Check(name=FILE, status="warning", what=what, remedy=remedy)
+        what = say("legal_basis is still the template's")
+        remedy = say("write the text or deliberation that founds the mission, with your DPO")
+        yield Check(name=_VIGIE_TOML, status="warning", what=what, remedy=remedy)
     addresses = [r.email for r in settings.recipients] + [settings.mail.sender]
     if invented := [a for a in addresses if a.endswith(".example")]:
-        what = f"{', '.join(dict.fromkeys(invented))}: addresses of a domain that nobody owns"
-        yield Check(name=FILE, status="warning", what=what, remedy="write your own addresses")
-    of_subjects = [(f"places of {s.id}", code) for s in settings.subjects for code in s.places]
-    for name, code in [*(("territory", c) for c in settings.institution.territory), *of_subjects]:
+        names = ", ".join(dict.fromkeys(invented))
+        what = say("{names}: addresses of a domain that nobody owns", names=names)
+        remedy = say("write your own addresses")
+        yield Check(name=_VIGIE_TOML, status="warning", what=what, remedy=remedy)
+    of_subjects = [
+        (say("places of {subject}", subject=s.id), code)
+        for s in settings.subjects
+        for code in s.places
+    ]
+    own = [(Said("territory"), code) for code in settings.institution.territory]
+    for where, code in [*own, *of_subjects]:
         if code not in gazetteer.places():
-            what = f"{name} names {code}, which is no place of the gazetteer"
-            remedy = "write the INSEE code of today, such as commune:37261"
-            yield Check(name=FILE, status="error", what=what, remedy=remedy)
+            what = say(
+                "{where} names {code}, which is no place of the gazetteer", where=where, code=code
+            )
+            remedy = say("write the INSEE code of today, such as commune:37261")
+            yield Check(name=_VIGIE_TOML, status="error", what=what, remedy=remedy)
     for subject in settings.subjects:
         if (subject.context or subject.places) and not subject.ambiguous:
-            what = f"context and places of {subject.id} do nothing without a name in ambiguous"
-            remedy = "move the names that need them from names to ambiguous, or take them out"
-            yield Check(name=FILE, status="warning", what=what, remedy=remedy)
+            what = say(
+                "context and places of {subject} do nothing without a name in ambiguous",
+                subject=subject.id,
+            )
+            remedy = say("move the names that need them from names to ambiguous, or take them out")
+            yield Check(name=_VIGIE_TOML, status="warning", what=what, remedy=remedy)
     for block in settings.sources:
         longest = sources.load(block.kind).MANIFEST.retention_days
         if settings.retention.text_days > longest:
-            what = f"texts are kept longer than the terms of {block.kind} allow ({longest} days)"
-            remedy = f"lower text_days in [retention] to {longest}, or settle it with your DPO"
-            yield Check(name=FILE, status="warning", what=what, remedy=remedy)
+            what = say(
+                "texts are kept longer than the terms of {kind} allow ({days} days)",
+                kind=block.kind,
+                days=longest,
+            )
+            remedy = say(
+                "lower text_days in [retention] to {days}, or settle it with your DPO",
+                days=longest,
+            )
+            yield Check(name=_VIGIE_TOML, status="warning", what=what, remedy=remedy)
             break
     if not settings.sources:
-        what = "no [[sources]]: nothing will be read"
-        yield Check(name=FILE, status="warning", what=what, remedy="add one; see docs/sources.md")
+        what, remedy = (
+            say("no [[sources]]: nothing will be read"),
+            say("add one; see docs/sources.md"),
+        )
+        yield Check(name=_VIGIE_TOML, status="warning", what=what, remedy=remedy)
 
 
 def _key(patient: _Patient) -> Iterator[Check]:
+    name = say("key")
     try:
         privacy.read_key(patient.home, patient.environ)
     except SettingsError as error:
         for fault in error.faults:
-            what = f"the key of pseudonyms {fault.value}"
-            yield Check(name="key", status="error", what=what, remedy=fault.remedy)
+            what = say("the key of pseudonyms: {fault}", fault=fault.value)
+            yield Check(name=name, status="error", what=what, remedy=_said(fault.remedy))
         return
-    yield Check(name="key", status="ok", what="the key of pseudonyms is there, and private")
+    yield Check(name=name, status="ok", what=say("the key of pseudonyms is there, and private"))
 
 
 def _home(patient: _Patient) -> Iterator[Check]:
-    home = patient.home
+    name, home = say("home"), patient.home
     if not home.is_dir():
-        what, remedy = f"{home} does not exist", "run `vigie init`, or name it with --home"
-        yield Check(name="home", status="error", what=what, remedy=remedy)
+        what = say("{path} does not exist", path=home)
+        remedy = say("run `vigie init`, or name it with --home")
+        yield Check(name=name, status="error", what=what, remedy=remedy)
         return
     try:
         with tempfile.TemporaryFile(dir=home):
             pass
     except OSError as error:
-        what, remedy = f"{home} cannot be written ({error.strerror})", f"chown or chmod {home}"
-        yield Check(name="home", status="error", what=what, remedy=remedy)
+        what = say("{path} cannot be written ({why})", path=home, why=error.strerror)
+        remedy = say("give this account the right to write there (chown, chmod)")
+        yield Check(name=name, status="error", what=what, remedy=remedy)
         return
     if home.stat().st_mode & 0o007:
-        what = f"{home} can be read by every account of this machine"
-        yield Check(name="home", status="warning", what=what, remedy=f"chmod o-rwx {home}")
+        what = say("{path} can be read by every account of this machine", path=home)
+        yield Check(name=name, status="warning", what=what, remedy=Said(f"chmod o-rwx {home}"))
         return
-    yield Check(name="home", status="ok", what=str(home))
+    yield Check(name=name, status="ok", what=Said(home))
 
 
 def _disk(patient: _Patient) -> Iterator[Check]:
@@ -253,12 +305,18 @@ def _disk(patient: _Patient) -> Iterator[Check]:
     path = patient.home / warehouse.WAREHOUSE
     held = path.stat().st_size if path.exists() else 0
     free = shutil.disk_usage(patient.home).free
-    what = f"{free / _GIB:.1f} GiB free, the warehouse holds {held / _GIB:.1f} GiB"
+    what = say("{free} free, the warehouse holds {held}", free=_gib(free), held=_gib(held))
     status: Status = "ok"
     if free < max(_DISK_WARNING, 3 * held):
         status = "error" if free < max(_DISK_ERROR, held) else "warning"
-    remedy = "make room, or lower the days of [retention] and run `vigie upkeep`"
-    yield Check(name="disk", status=status, what=what, remedy="" if status == "ok" else remedy)
+    remedy = say("make room, or lower the days of [retention] and run `vigie upkeep`")
+    remedy = NOTHING if status == "ok" else remedy
+    yield Check(name=say("disk"), status=status, what=what, remedy=remedy)
+
+
+def _gib(octets: int) -> Said:
+    whole, tenth = divmod(round(10 * octets / _GIB), 10)
+    return say("{whole}.{tenth} GiB", whole=whole, tenth=tenth)
 
 
 def _inbox(patient: _Patient) -> Iterator[Check]:
@@ -269,10 +327,15 @@ def _inbox(patient: _Patient) -> Iterator[Check]:
     limit = (patient.now - timedelta(days=days)).timestamp()
     files = [p for p in (patient.home / "inbox").rglob("*") if p.is_file()]
     if old := [p for p in files if p.stat().st_mtime < limit]:
-        what = f"{len(old)} files in inbox/ are older than the {days} days that texts are kept"
-        yield Check(name="inbox", status="warning", what=what, remedy="delete them")
+        what = some(
+            "{n} file in inbox/ is older than the {days} days that texts are kept",
+            "{n} files in inbox/ are older than the {days} days that texts are kept",
+            n=len(old),
+            days=days,
+        )
+        yield Check(name=say("inbox"), status="warning", what=what, remedy=say("delete them"))
         return
-    yield Check(name="inbox", status="ok", what=f"{_counted(len(files), 'file')}")
+    yield Check(name=say("inbox"), status="ok", what=some("{n} file", "{n} files", n=len(files)))
 
 
 def _zones(patient: _Patient) -> Iterator[Check]:
@@ -280,7 +343,8 @@ def _zones(patient: _Patient) -> Iterator[Check]:
         return
     zone = patient.settings.institution.zone
     local = patient.now.astimezone(zone)
-    yield Check(name="clock", status="ok", what=f"{local:%Y-%m-%d %H:%M} in {zone.key}")
+    what = say("{at:%Y-%m-%d %H:%M}, zone {zone}", at=local, zone=zone.key)
+    yield Check(name=say("clock"), status="ok", what=what)
 
 
 def _faq(patient: _Patient) -> Iterator[Check]:
@@ -289,37 +353,45 @@ def _faq(patient: _Patient) -> Iterator[Check]:
         entries = faq.read(patient.home)
     except SettingsError as error:
         for fault in error.faults:
-            what = f"{f'line {fault.line}: ' if fault.line else ''}{fault.key} = {fault.value}"
-            yield Check(name=faq.FILE, status="error", what=what, remedy=fault.remedy)
+            yield _faulty(faq.FILE, fault)
         return
+    name = Said(faq.FILE)
     if not entries:
-        what = "no entry yet: [[entries]] in it are shown beside the requests that they answer"
-        yield Check(name=faq.FILE, status="ok", what=what)
+        what = say("no entry yet: [[entries]] in it are shown beside the requests that they answer")
+        yield Check(name=name, status="ok", what=what)
         return
     old = [e for e in entries if e.checked_on and patient.now.date() - e.checked_on > _FAQ_AGE]
     if old:
-        what = f"{_counted(len(old), 'answer')} not looked at for a year: {old[0].question!r}"
-        remedy = "read them again and change `checked_on`"
-        yield Check(name=faq.FILE, status="warning", what=what, remedy=remedy)
+        what = some(
+            "{n} answer not looked at for a year: {question!r}",
+            "{n} answers not looked at for a year: {question!r}",
+            n=len(old),
+            question=old[0].question,
+        )
+        remedy = say("read them again and change `checked_on`")
+        yield Check(name=name, status="warning", what=what, remedy=remedy)
         return
-    yield Check(name=faq.FILE, status="ok", what=f"{_counted(len(entries), 'question')} answered")
+    what = some("{n} question answered", "{n} questions answered", n=len(entries))
+    yield Check(name=name, status="ok", what=what)
 
 
 def _models(patient: _Patient) -> Iterator[Check]:
     """Loads each model, which refuses weights whose hash is not the one it was shipped with."""
     if patient.settings is None:
         return
-    for name in ("sentiment", "topics"):
-        chosen = getattr(patient.settings.models.at(patient.home), name)
+    for task in ("sentiment", "topics"):
+        name = say("model {task}", task=task)
+        chosen = getattr(patient.settings.models.at(patient.home), task)
         try:
-            model = import_module(f"models.{name}").load(chosen)
+            model = import_module(f"models.{task}").load(chosen)
         except Exception as error:  # a checkpoint may fail in any library's own way
-            what = f"{chosen} does not load ({type(error).__name__}: {str(error)[:200]})"
-            remedy = "install Vigie again, or choose another in [models]"
-            yield Check(name=f"model {name}", status="error", what=what, remedy=remedy)
+            what = say("{model} does not load ({why})", model=chosen, why=_cause(error))
+            remedy = say("install Vigie again, or choose another in [models]")
+            yield Check(name=name, status="error", what=what, remedy=remedy)
             continue
-        what = f"{model.model_id}, weights {model.weights_sha256[:12]}…"
-        yield Check(name=f"model {name}", status="ok", what=what)
+        digits = model.weights_sha256[:12]
+        what = say("{model}, weights {digits}…", model=model.model_id, digits=digits)
+        yield Check(name=name, status="ok", what=what)
 
 
 # --- the budget
@@ -333,8 +405,9 @@ def _budget(patient: _Patient) -> Iterator[Check]:
     path = patient.home / budget.FILE
     if path.exists():
         found += [_spent(s) for s in _standings(path, patient.settings, patient.now) if _is_low(s)]
-    what = "nothing is nearly spent" if path.exists() else "nothing has been asked for yet"
-    yield from found or [Check(name="budget", status="ok", what=what)]
+    is_begun = path.exists()
+    what = say("nothing is nearly spent") if is_begun else say("nothing has been asked for yet")
+    yield from found or [Check(name=say("budget"), status="ok", what=what)]
 
 
 def _uncapped(settings: Settings) -> Iterator[Check]:
@@ -343,9 +416,14 @@ def _uncapped(settings: Settings) -> Iterator[Check]:
         house = {"EUR": settings.budget.monthly_cap_eur, "USD": settings.budget.monthly_cap_usd}
         for currency in sorted(currencies):
             if block.monthly_cap is None and house[currency] is None:
-                what = f"{block.name} costs money and has no cap: it will not be read"
-                remedy = f"write monthly_cap, in {currency}, in its block of {FILE}"
-                yield Check(name="budget", status="error", what=what, remedy=remedy)
+                what = say(
+                    "{block} costs money and has no cap: it will not be read", block=block.name
+                )
+                remedy = say(
+                    "write monthly_cap, in {currency}, in its block of vigie.toml",
+                    currency=currency,
+                )
+                yield Check(name=say("budget"), status="error", what=what, remedy=remedy)
 
 
 def _standings(path: Path, settings: Settings, now: datetime) -> list[Standing]:
@@ -370,13 +448,20 @@ def _is_low(standing: Standing) -> bool:
 
 def _spent(standing: Standing) -> Check:
     amount = budget.money if standing.unit in ("EUR", "USD") else str
-    until = f" until {standing.resets_at:%Y-%m-%d %H:%M} UTC" if standing.resets_at else ""
-    what = (
-        f"{standing.block or 'all sources'}: {standing.name}, {amount(standing.used)} of "
-        f"{amount(standing.most or 0)} {standing.unit} used{until}"
+    what = say(
+        "{block}: {name}, {used} of {most} {unit} used",
+        block=standing.block or say("all sources"),
+        name=standing.name,
+        used=amount(standing.used),
+        most=amount(standing.most or 0),
+        unit=standing.unit,
     )
-    remedy = "raise monthly_cap in vigie.toml, every_minutes of the source, or narrow what it asks"
-    return Check(name="budget", status="warning", what=what, remedy=remedy)
+    if standing.resets_at:
+        what = say("{what} until {at:%Y-%m-%d %H:%M} UTC", what=what, at=standing.resets_at)
+    remedy = say(
+        "raise monthly_cap in vigie.toml, every_minutes of the source, or narrow what it asks"
+    )
+    return Check(name=say("budget"), status="warning", what=what, remedy=remedy)
 
 
 # --- the warehouse
@@ -385,7 +470,7 @@ def _spent(standing: Standing) -> Check:
 def _warehouse(patient: _Patient) -> Iterator[Check]:
     path = patient.home / warehouse.WAREHOUSE
     if not path.exists():
-        yield Check(name="warehouse", status="ok", what="none yet: the first run makes it")
+        yield Check(name=_STORE, status="ok", what=say("none yet: the first run makes it"))
         return
     try:
         with warehouse.opened(patient.home, read_only=True, wait_seconds=2) as connection:
@@ -393,39 +478,45 @@ def _warehouse(patient: _Patient) -> Iterator[Check]:
             yield _last_run(connection, patient)
             yield from _backlog(connection, patient)
     except WarehouseBusy:
-        what = "in use by a run: not looked into"
-        yield Check(name="warehouse", status="ok", what=what)
+        yield Check(name=_STORE, status="ok", what=say("in use by a run: not looked into"))
     except duckdb.Error as error:
-        what = f"{path} does not open ({type(error).__name__}: {str(error)[:200]})"
-        remedy = "restore it from the last backup, or move it away: the next run makes a new one"
-        yield Check(name="warehouse", status="error", what=what, remedy=remedy)
+        what = say("{path} does not open ({why})", path=path, why=_cause(error))
+        remedy = say(
+            "restore it from the last backup, or move it away: the next run makes a new one"
+        )
+        yield Check(name=_STORE, status="error", what=what, remedy=remedy)
+
+
+_STORE = say("warehouse")
 
 
 def _migrations(connection: duckdb.DuckDBPyConnection) -> Check:
     done = {row[0] for row in connection.execute("select name from migration").fetchall()}
     known = set(warehouse.sql_names("migrations"))
     if unknown := sorted(done - known):
-        what = f"made by a newer Vigie (migration {unknown[-1]})"
-        remedy = "install that version, or restore an older warehouse"
-        return Check(name="warehouse", status="error", what=what, remedy=remedy)
+        what = say("made by a newer Vigie (migration {name})", name=unknown[-1])
+        remedy = say("install that version, or restore an older warehouse")
+        return Check(name=_STORE, status="error", what=what, remedy=remedy)
     if waiting := sorted(known - done):
-        what = f"migrations to apply: {', '.join(waiting)}"
-        return Check(name="warehouse", status="warning", what=what, remedy="the next run does it")
-    return Check(name="warehouse", status="ok", what=f"opens, {len(done)} migrations applied")
+        what = say("migrations to apply: {names}", names=", ".join(waiting))
+        remedy = say("the next run does it")
+        return Check(name=_STORE, status="warning", what=what, remedy=remedy)
+    what = say("opens, {n} migrations applied", n=len(done))
+    return Check(name=_STORE, status="ok", what=what)
 
 
 def _last_run(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Check:
     (last,) = connection.execute("select max(finished_at) from intake").fetchone() or (None,)
     if last is None:
-        return Check(name="runs", status="ok", what="none yet")
+        return Check(name=say("runs"), status="ok", what=say("none yet"))
     blocks = patient.settings.sources if patient.settings else ()
     slowest = max((b.every_minutes for b in blocks), default=5)
     age = patient.now - last
-    what = f"the last one ended {_ago(age)}"
+    what = say("the last one ended {ago}", ago=_ago(age))
     if age > timedelta(minutes=3 * slowest + 30):
-        remedy = "start Airflow (`vigie up`), and see the failed tasks in its web page"
-        return Check(name="runs", status="warning", what=what, remedy=remedy)
-    return Check(name="runs", status="ok", what=what)
+        remedy = say("start Airflow (`vigie up`), and see the failed tasks in its web page")
+        return Check(name=say("runs"), status="warning", what=what, remedy=remedy)
+    return Check(name=say("runs"), status="ok", what=what)
 
 
 def _backlog(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Iterator[Check]:
@@ -437,24 +528,31 @@ def _backlog(connection: duckdb.DuckDBPyConnection, patient: _Patient) -> Iterat
         {"limit": outbox.ATTEMPT_LIMIT},
     ).fetchall()
     if not found:
-        yield Check(name="outbox", status="ok", what="nothing waits to be sent")
+        yield Check(name=say("outbox"), status="ok", what=say("nothing waits to be sent"))
     for route, count, given_up, oldest, error in found:
         yield _waiting(route, count, given_up, patient.now - oldest, error)
 
 
 def _waiting(route: str, count: int, given_up: int, age: timedelta, error: str | None) -> Check:
     is_mail = route == outbox.MAIL
-    whose = _counted(count, "mail") if is_mail else f"{_counted(count, 'message')} for {route}"
-    waits = "waits" if count == 1 else "wait"
-    what = f"{whose} {waits}, the oldest for {_span(age)}; {error or 'not tried yet'}"
-    if given_up:
-        what = f"{given_up} of {what}; they are not tried any more"
-    if not given_up and age <= _OVERDUE:
-        return Check(name="outbox", status="ok", what=what)
-    mend = "the mail server or [mail]" if is_mail else f"the [[channels]] block {route!r}"
-    return Check(
-        name="outbox", status="error", what=what, remedy=f"mend {mend}, then `vigie deliver`"
+    mails = some("{n} mail waits", "{n} mails wait", n=count)
+    messages = some(
+        "{n} message waits for {route}", "{n} messages wait for {route}", n=count, route=route
     )
+    what = say(
+        "{waiting}, the oldest for {span}; {why}",
+        waiting=mails if is_mail else messages,
+        span=_span(age),
+        why=error or say("not tried yet"),
+    )
+    if given_up:
+        what = say("{what}; no longer tried: {n}", what=what, n=given_up)
+    if not given_up and age <= _OVERDUE:
+        return Check(name=say("outbox"), status="ok", what=what)
+    remedy = say("mend the mail server or [mail], then `vigie deliver`")
+    if not is_mail:
+        remedy = say("mend the [[channels]] block {route!r}, then `vigie deliver`", route=route)
+    return Check(name=say("outbox"), status="error", what=what, remedy=remedy)
 
 
 def _channels(patient: _Patient) -> Iterator[Check]:
@@ -463,32 +561,32 @@ def _channels(patient: _Patient) -> Iterator[Check]:
         return
     secrets = reading.secrets_for(settings, patient.environ)
     for block in settings.channels:
-        name = f"channel {block.name}"
+        name = say("channel {block}", block=block.name)
         try:
             channels.load(block.kind).check(block, secrets)
         except DeliveryError as error:
             what, _, remedy = str(error).partition(": ")
-            yield Check(name=name, status="error", what=what, remedy=remedy)
+            yield Check(name=name, status="error", what=Said(what), remedy=Said(remedy))
         else:
-            yield Check(name=name, status="ok", what="can be read; nothing was sent")
+            yield Check(name=name, status="ok", what=say("can be read; nothing was sent"))
 
 
 def _published(patient: _Patient) -> Iterator[Check]:
-    path = patient.home / "published" / "analyst.duckdb"
+    name, path = say("published"), patient.home / "published" / "analyst.duckdb"
     if not path.exists():
         if (patient.home / warehouse.WAREHOUSE).exists():
-            what, remedy = "the analysts' file has not been published", "run `vigie upkeep`"
-            yield Check(name="published", status="warning", what=what, remedy=remedy)
+            what = say("the analysts' file has not been published")
+            remedy = say("run `vigie upkeep`")
+            yield Check(name=name, status="warning", what=what, remedy=remedy)
         return
     age = patient.now - datetime.fromtimestamp(path.stat().st_mtime, UTC)
     is_old = age > timedelta(hours=_PUBLISHED_HOURS)
-    remedy = "see the DAG `upkeep` in Airflow, or run `vigie upkeep`" if is_old else ""
-    yield Check(
-        name="published",
-        status="warning" if is_old else "ok",
-        what=f"the analysts' file is {_span(age)} old",
-        remedy=remedy,
-    )
+    what = say("the analysts' file is {span} old", span=_span(age))
+    remedy = say("see the DAG `upkeep` in Airflow, or run `vigie upkeep`")
+    if is_old:
+        yield Check(name=name, status="warning", what=what, remedy=remedy)
+    else:
+        yield Check(name=name, status="ok", what=what)
 
 
 def _readers(patient: _Patient) -> Iterator[Check]:
@@ -499,30 +597,34 @@ def _readers(patient: _Patient) -> Iterator[Check]:
 
 
 def _reader(block: str, patient: _Patient) -> Check:
-    name, start = f"reader {block}", "start `vigie listen`, or `vigie up`, which runs it"
+    name = say("reader {block}", block=block)
+    start = say("start `vigie listen`, or `vigie up`, which runs it")
     found = listening.reader(patient.home, block)
     if found is None:
-        return Check(name=name, status="error", what="has never listened", remedy=start)
+        return Check(name=name, status="error", what=say("has never listened"), remedy=start)
     age = patient.now - found.at
     if found.status == "stopped" or age > _READER_SILENCE:
-        what = f"does not listen; it last did {_ago(age)}"
+        what = say("does not listen; it last did {ago}", ago=_ago(age))
         return Check(name=name, status="error", what=what, remedy=start)
     if found.status != "ok":
-        what, remedy = found.note or found.status, "it tries again by itself"
-        return Check(name=name, status="warning", what=what[:300], remedy=remedy)
-    what = f"listens; it has heard all up to {_ago(patient.now - found.until)}"
+        what = Said((found.note or found.status)[:300])
+        remedy = say("it tries again by itself")
+        return Check(name=name, status="warning", what=what, remedy=remedy)
+    what = say("listens; it has heard all up to {ago}", ago=_ago(patient.now - found.until))
     return Check(name=name, status="ok", what=what)
 
 
-def _ago(age: timedelta) -> str:
-    return f"{_span(age)} ago"
+def _ago(age: timedelta) -> Said:
+    return say("{span} ago", span=_span(age))
 
 
-def _span(age: timedelta) -> str:
+def _span(age: timedelta) -> Said:
     minutes = max(int(age.total_seconds() // 60), 0)
     if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+        return Said(f"{minutes} min")
+    if minutes < 2880:
+        return Said(f"{minutes // 60} h")
+    return say("{n} days", n=minutes // 1440)
 
 
 # --- who is on call
@@ -537,37 +639,46 @@ def _on_call(patient: _Patient) -> Iterator[Check]:
         yield _calendar(rota_copy.state(patient.home), now)
     week = now + _ROTA_AHEAD
     for stint in oncall.strangers(settings, since=now, until=week)[:3]:
-        who = ", ".join(stint.emails) or stint.title or "nobody"
-        what = f"the rota names {who} from {stint.since_at:%Y-%m-%d %H:%M} UTC: no recipient"
-        remedy = "add them to [[recipients]], or correct the event: nobody else is written to"
-        yield Check(name="on call", status="warning", what=what, remedy=remedy)
+        what = say(
+            "the rota names {who} from {at:%Y-%m-%d %H:%M} UTC: no recipient",
+            who=", ".join(stint.emails) or stint.title or say("nobody"),
+            at=stint.since_at,
+        )
+        remedy = say("add them to [[recipients]], or correct the event: nobody else is written to")
+        yield Check(name=say("on call"), status="warning", what=what, remedy=remedy)
     yield from _nobody_on_call(oncall.gaps(settings, since=now, until=week), now)
 
 
 def _calendar(state: rota_copy.State | None, now: datetime) -> Check:
-    name, remedy = "rota", "correct `calendar` in [on_call] of vigie.toml, or the calendar itself"
+    name = say("rota")
     if state is None:
-        what = "the calendar has not been read yet: the next run reads it"
-        return Check(name=name, status="warning", what=what, remedy="run `vigie watch`")
+        what = say("the calendar has not been read yet: the next run reads it")
+        return Check(name=name, status="warning", what=what, remedy=say("run `vigie watch`"))
     if not state.problem:
-        what = f"the calendar was read {_ago(now - state.tried_at)}"
+        what = say("the calendar was read {ago}", ago=_ago(now - state.tried_at))
         return Check(name=name, status="ok", what=what)
-    copy = (
-        f"the copy of {_ago(now - state.read_at)} serves" if state.read_at else "there is no copy"
-    )
-    what = f"{state.problem[:300]}; {copy}"
+    copy = say("there is no copy")
+    if state.read_at:
+        copy = say("the copy made {ago} serves", ago=_ago(now - state.read_at))
+    what = say("{problem}; {copy}", problem=state.problem[:300], copy=copy)
+    remedy = say("correct `calendar` in [on_call] of vigie.toml, or the calendar itself")
     return Check(name=name, status="error", what=what, remedy=remedy)
 
 
 def _nobody_on_call(gaps: Sequence[oncall.Gap], now: datetime) -> Iterator[Check]:
     if not gaps:
-        yield Check(name="on call", status="ok", what="somebody is, every hour of the week to come")
+        what = say("somebody is, every hour of the week to come")
+        yield Check(name=say("on call"), status="ok", what=what)
         return
-    spans = [f"{g.since_at:%Y-%m-%d %H:%M} to {g.until_at:%Y-%m-%d %H:%M} UTC" for g in gaps[:3]]
-    is_now = gaps[0].since_at <= now
-    what = f"nobody {'now' if is_now else 'soon'}: {'; '.join(spans)}"
-    remedy = "fill the rota; until then everybody who gets alerts is told, and the head"
-    yield Check(name="on call", status="error" if is_now else "warning", what=what, remedy=remedy)
+    gaps, is_now = gaps[:3], gaps[0].since_at <= now
+    spans = "; ".join(f"{g.since_at:%Y-%m-%d %H:%M} – {g.until_at:%Y-%m-%d %H:%M}" for g in gaps)
+    what = say("nobody soon: {spans} UTC", spans=spans)
+    if is_now:
+        what = say("nobody now: {spans} UTC", spans=spans)
+    remedy = say("fill the rota; until then everybody who gets alerts is told, and the head")
+    yield Check(
+        name=say("on call"), status="error" if is_now else "warning", what=what, remedy=remedy
+    )
 
 
 # --- the neighbours: mail server, sources, Airflow
@@ -576,29 +687,36 @@ def _nobody_on_call(gaps: Sequence[oncall.Gap], now: datetime) -> Iterator[Check
 def _mail(patient: _Patient) -> Iterator[Check]:
     if patient.settings is None or not patient.settings.recipients:
         return
-    mail = patient.settings.mail
+    mail, name = patient.settings.mail, say("mail")
     place = f"{mail.host}:{mail.port}"
     try:
-        what = _greeted(mail, patient.environ.get(mail.password_env, ""))
+        answer = _greeted(mail, patient.environ.get(mail.password_env, ""))
     except smtplib.SMTPAuthenticationError:
-        remedy = f"check username in [mail], and the variable {mail.password_env}"
-        yield Check(name="mail", status="error", what=f"{place} refuses the login", remedy=remedy)
+        what = say("{place} refuses the login", place=place)
+        remedy = say(
+            "check username in [mail], and the variable {variable}", variable=mail.password_env
+        )
+        yield Check(name=name, status="error", what=what, remedy=remedy)
     except smtplib.SMTPNotSupportedError as error:
-        remedy = "correct security or username in [mail]: the server offers no such thing"
-        yield Check(name="mail", status="error", what=f"{place}: {error}", remedy=remedy)
+        remedy = say("correct security or username in [mail]: the server offers no such thing")
+        yield Check(name=name, status="error", what=Said(f"{place}: {error}"), remedy=remedy)
     except ssl.SSLError as error:
-        remedy = "use a certificate that this machine trusts, or correct host or security in [mail]"
-        what = f"{place} does not speak TLS as it should ({error.reason or 'no reason given'})"
-        yield Check(name="mail", status="error", what=what, remedy=remedy)
+        why = error.reason or say("no reason given")
+        what = say("{place} does not speak TLS as it should ({why})", place=place, why=why)
+        remedy = say(
+            "use a certificate that this machine trusts, or correct host or security in [mail]"
+        )
+        yield Check(name=name, status="error", what=what, remedy=remedy)
     except (smtplib.SMTPException, OSError) as error:
-        remedy = "check host, port and security in [mail], and that the server runs"
-        what = f"{place} cannot be used ({type(error).__name__})"
-        yield Check(name="mail", status="error", what=what, remedy=remedy)
+        what = say("{place} cannot be used ({why})", place=place, why=type(error).__name__)
+        remedy = say("check host, port and security in [mail], and that the server runs")
+        yield Check(name=name, status="error", what=what, remedy=remedy)
     else:
-        yield Check(name="mail", status="ok", what=f"{place} {what}; nothing was sent")
+        what = say("{place} {answer}; nothing was sent", place=place, answer=answer)
+        yield Check(name=name, status="ok", what=what)
 
 
-def _greeted(mail: Mail, password: str) -> str:
+def _greeted(mail: Mail, password: str) -> Said:
     """How far the mail server lets us in; goes no further than the login."""
     context = ssl.create_default_context()
     server: smtplib.SMTP
@@ -612,8 +730,8 @@ def _greeted(mail: Mail, password: str) -> str:
             server.starttls(context=context)
         if mail.username:
             server.login(mail.username, password)
-            return "lets us in"
-    return "answers"
+            return say("lets us in")
+    return say("answers")
 
 
 def _source_looks(settings: Settings | None) -> Iterator[Look]:
@@ -632,7 +750,7 @@ def _source_look(block: SourceBlock) -> Look:
 
 
 def _source(block: SourceBlock, patient: _Patient) -> Check:
-    name = f"source {block.name}"
+    name = say("source {block}", block=block.name)
     own_check = getattr(sources.load(block.kind), "check", None)
     if own_check is not None:
         return _by_itself(name, own_check, block, patient)
@@ -641,22 +759,21 @@ def _source(block: SourceBlock, patient: _Patient) -> Check:
     sites = (getattr(block.options, attribute, None) for attribute in _SITES)
     site = next((s for s in sites if isinstance(s, str) and s.startswith("http")), None)
     if site is None:
-        return Check(name=name, status="ok", what="has no address to ask")
+        return Check(name=name, status="ok", what=say("has no address to ask"))
     try:
         answer = _asked(site, block, patient)
     except SourceError as error:
         return _unanswered(name, site == getattr(block.options, "url", None), error)
     skew = _skew(answer.headers.get("date"), patient.now)
     if skew and abs(skew) > _CLOCK_SKEW:
-        what = f"answers, but its clock and ours are {_span(abs(skew))} apart"
-        return Check(
-            name=name, status="warning", what=what, remedy="set this machine's clock (NTP)"
-        )
-    return Check(name=name, status="ok", what=f"answers ({answer.status})")
+        what = say("answers, but its clock and ours are {span} apart", span=_span(abs(skew)))
+        remedy = say("set this machine's clock (NTP)")
+        return Check(name=name, status="warning", what=what, remedy=remedy)
+    return Check(name=name, status="ok", what=say("answers ({status})", status=answer.status))
 
 
 def _by_itself(
-    name: str, own_check: Callable[[sources.Request], str], block: SourceBlock, patient: _Patient
+    name: Said, own_check: Callable[[sources.Request], Said], block: SourceBlock, patient: _Patient
 ) -> Check:
     """What a source finds that knows best how to look at itself."""
     request = sources.Request(
@@ -686,21 +803,23 @@ def _asked(site: str, block: SourceBlock, patient: _Patient) -> Response:
         return patient.client.under(allowance).get(site)
 
 
-def _unanswered(name: str, is_exact: bool, error: SourceError) -> Check:
+def _unanswered(name: Said, is_exact: bool, error: SourceError) -> Check:
     """A refusal of the very address that is read is an error; of a server's front page, it is not:
     many serve nothing there. A server that asks us to wait is there, and read when it says."""
     if isinstance(error, RateLimited) or getattr(error, "status", None) == 429:
-        what = f"asks for fewer calls ({str(error).splitlines()[0][:200]})"
-        remedy = "nothing if it passes; else raise every_minutes of this source in vigie.toml"
+        what = say("asks for fewer calls ({why})", why=str(error).splitlines()[0][:200])
+        remedy = say("nothing if it passes; else raise every_minutes of this source in vigie.toml")
         return Check(name=name, status="warning", what=what, remedy=remedy)
     status = getattr(error, "status", None)
     if status is not None and not is_exact and status < 500:
-        return Check(name=name, status="ok", what=f"answers ({status} on its front page)")
+        what = say("answers ({status} on its front page)", status=status)
+        return Check(name=name, status="ok", what=what)
     said = str(error).splitlines()[0]
-    remedy = "check the address in vigie.toml, and the network of this machine"
+    remedy = say("check the address in vigie.toml, and the network of this machine")
     if isinstance(error, AddressRefused):  # says itself what to do
-        said, _, remedy = said.partition(": ")
-    return Check(name=name, status="error", what=said[:300], remedy=remedy)
+        said, _, own_remedy = said.partition(": ")
+        remedy = Said(own_remedy)
+    return Check(name=name, status="error", what=Said(said[:300]), remedy=remedy)
 
 
 def _skew(date: str | None, now: datetime) -> timedelta | None:
@@ -710,25 +829,30 @@ def _skew(date: str | None, now: datetime) -> timedelta | None:
         return None
 
 
-def _folder(name: str, path: Path) -> Check:
+def _folder(name: Said, path: Path) -> Check:
     root = path
     while any(c in root.name for c in "*?["):
         root = root.parent
     if not root.exists():
-        remedy = "make the folder, or correct `path` in vigie.toml"
-        return Check(name=name, status="error", what=f"{root} does not exist", remedy=remedy)
+        what = say("{path} does not exist", path=root)
+        remedy = say("make the folder, or correct `path` in vigie.toml")
+        return Check(name=name, status="error", what=what, remedy=remedy)
     if not os.access(root, os.R_OK):
-        remedy = "give this account the right to read it"
-        return Check(name=name, status="error", what=f"{root} cannot be read", remedy=remedy)
-    return Check(name=name, status="ok", what=f"{root} is there")
+        what = say("{path} cannot be read", path=root)
+        remedy = say("give this account the right to read it")
+        return Check(name=name, status="error", what=what, remedy=remedy)
+    return Check(name=name, status="ok", what=say("{path} is there", path=root))
+
+
+_AIRFLOW = Said("airflow")
 
 
 def _airflow(patient: _Patient) -> Iterator[Check]:
     try:
         version = metadata.version("apache-airflow")
     except metadata.PackageNotFoundError:
-        remedy = "install the environment again from requirements.lock"
-        yield Check(name="airflow", status="error", what="not installed", remedy=remedy)
+        remedy = say("install the environment again from requirements.lock")
+        yield Check(name=_AIRFLOW, status="error", what=say("not installed"), remedy=remedy)
         return
     own = orchestrator.environment(patient.home, patient.environ)
     is_set_up = (
@@ -736,8 +860,8 @@ def _airflow(patient: _Patient) -> Iterator[Check]:
         or (patient.home / "airflow" / "airflow.db").exists()
     )
     if not is_set_up:
-        what = f"{version}, not set up in this home yet"
-        yield Check(name="airflow", status="ok", what=what, remedy="`vigie up` does it")
+        what = say("{version}, not set up in this home yet", version=version)
+        yield Check(name=_AIRFLOW, status="ok", what=what, remedy=say("`vigie up` does it"))
         return
     yield _pool(version, own)
 
@@ -751,21 +875,21 @@ def _pool(version: str, own: Mapping[str, str]) -> Check:
             timeout=_AIRFLOW_PATIENCE - 5,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        what, remedy = f"{version} does not answer", "see whether its database is locked"
-        return Check(name="airflow", status="error", what=what, remedy=remedy)
+        what = say("{version} does not answer", version=version)
+        remedy = say("see whether its database is locked")
+        return Check(name=_AIRFLOW, status="error", what=what, remedy=remedy)
     slots = _slots(done.stdout) if done.returncode == 0 else None
+    pool = {"version": version, "pool": orchestrator.POOL}
     if slots == 1:
-        what = f"{version}, its database answers, the pool {orchestrator.POOL} has one slot"
-        return Check(name="airflow", status="ok", what=what)
-    what = f"{version}, the pool {orchestrator.POOL} " + (
-        "is missing, or the database does not answer" if slots is None else f"has {slots} slots"
+        what = say("{version}, its database answers, the pool {pool} has one slot", **pool)
+        return Check(name=_AIRFLOW, status="ok", what=what)
+    what = say("{version}, the pool {pool} has {n} slots", n=slots, **pool)
+    if slots is None:
+        what = say("{version}, the pool {pool} is missing, or the database does not answer", **pool)
+    remedy = say(
+        "`vigie airflow pools set {pool} 1 warehouse`, or `vigie up`", pool=orchestrator.POOL
     )
-    remedy = f"`vigie airflow pools set {orchestrator.POOL} 1 warehouse`, or `vigie up`"
-    return Check(name="airflow", status="error", what=what, remedy=remedy)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    return Check(name=_AIRFLOW, status="error", what=what, remedy=remedy)
 
 
 def _slots(output: str) -> int | None:

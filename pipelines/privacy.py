@@ -21,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipelines.errors import Fault, SettingsError, VigieError
+from pipelines.said import Said, say
 from pipelines.settings import Settings
 from pipelines.words import fold_handle as fold_handle  # as others know it
 
@@ -48,26 +49,28 @@ def read_key(home: Path, environ: Mapping[str, str]) -> bytes:
         key = b""
     if len(key) < KEY_BYTES:
         raise _fault(
-            f"not {2 * KEY_BYTES} hexadecimal digits or more",
-            "draw one with `openssl rand -hex 32`",
+            say("it has not {n} hexadecimal digits or more", n=2 * KEY_BYTES),
+            say("draw one with `openssl rand -hex 32`"),
         )
     return key
 
 
 def _read_private(path: Path) -> str:
     if not path.is_file():
-        raise _fault(
-            "missing", f"set it to the output of `openssl rand -hex 32`, or write that to {path}"
+        remedy = say(
+            "set it to the output of `openssl rand -hex 32`, or write that to {path}", path=path
         )
+        raise _fault(say("there is none"), remedy)
     if path.stat().st_mode & 0o077:
-        raise _fault("readable by other accounts", f"run `chmod 600 {path}`")
+        raise _fault(say("other accounts can read it"), say("run `chmod 600 {path}`", path=path))
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
-        raise _fault("not readable", f"give this account the file {path}") from error
+        remedy = say("give this account the file {path}", path=path)
+        raise _fault(say("it cannot be read"), remedy) from error
 
 
-def _fault(what: str, remedy: str) -> SettingsError:
+def _fault(what: Said, remedy: Said) -> SettingsError:
     return SettingsError("the key of pseudonyms", (Fault(KEY_ENV, what, remedy),))
 
 

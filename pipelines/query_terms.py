@@ -18,7 +18,7 @@ from typing import NoReturn
 from pipelines import word_forms, words
 from pipelines.errors import ONE_PERSON, QueryError
 from pipelines.query_tree import Inflected, Part, Phrase, Way
-from pipelines.said import Said, say, some
+from pipelines.said import NOTHING, Said, say, some
 from pipelines.vigie_toml import near
 
 STEM_LEAST = 3  # letters before a `*`, and of a word with `?`
@@ -270,7 +270,7 @@ def forms(asked: Asked, value: str, at: int) -> Phrase:
     found = word_forms.of(written)
     if found is None:
         near = word_forms.nearest(written)
-        guess = say("did you mean forms:{word}? else ", word=near) if near else Said()
+        guess = say("did you mean forms:{word}? else ", word=near) if near else NOTHING
         remedy = say(
             "{guess}write the forms that you mean, joined by OR, or {word}*",
             guess=guess,

@@ -38,6 +38,9 @@ class Said(str):
         return _catalogue(locale).get(template, template).format(**values)
 
 
+NOTHING = Said()
+
+
 def say(template: LiteralString, **values: object) -> Said:
     """A sentence with its values in their places: `{name}`, in the template of every language."""
     return _made((template,), dict(values), 0)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ONE_PERSON, Fault, QueryError, SettingsError
-from pipelines.said import Said, say
+from pipelines.said import NOTHING, Said, say
 
 FILE = "vigie.toml"
 MISSING = "(missing)"
@@ -101,7 +101,7 @@ def _short(text: str) -> str:
 def near(word: str, words: Collection[str]) -> Said:
     """ "did you mean …? " for a word that resembles one of `words`, else nothing."""
     found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
-    return say("did you mean {word!r}? ", word=found[0]) if found else Said()
+    return say("did you mean {word!r}? ", word=found[0]) if found else NOTHING
 
 
 def is_page(text: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing import get_context
 from typing import Any
@@ -16,7 +17,8 @@ from typing import Any
 from pipelines import doctor
 from pipelines.board.visit import Answer, Stopped, Visit
 from pipelines.doctor import Check
-from pipelines.wording import plain
+from pipelines.said import Said
+from pipelines.wording import plain, typeset
 
 AGAIN = timedelta(seconds=30)  # before the next examination
 _ORDER = {"error": 0, "warning": 1, "ok": 2}
@@ -25,13 +27,23 @@ _ORDER = {"error": 0, "warning": 1, "ok": 2}
 def settings_page(visit: Visit) -> Answer:
     """What is set, and what the last examination found."""
     settings, found = visit.settings, visit.desk.findings
+    checks = sorted(found.checks, key=lambda check: _ORDER[check.status])
     values: dict[str, Any] = {
-        "checks": sorted(found.checks, key=lambda check: _ORDER[check.status]),
+        "checks": [_shown(check, visit.w.locale) for check in checks],
         "made_at": found.made_at,
         "sources": [(b.name, b.kind, b.every_minutes, b.live) for b in settings.sources],
         "subjects": [(plain(s.label), plain(s.purpose)) for s in settings.subjects],
     }
     return Answer(template="settings", values=values)
+
+
+def _shown(check: Check, locale: str) -> Check:
+    """A finding in a language, without the signs that a stranger's server may have put in it."""
+    told = check.told(locale)
+    name, what, remedy = (
+        Said(typeset(plain(text), locale)) for text in (told.name, told.what, told.remedy)
+    )
+    return replace(told, name=name, what=what, remedy=remedy)
 
 
 def examine(visit: Visit) -> Answer:

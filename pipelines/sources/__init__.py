@@ -11,7 +11,7 @@ A source is one module of this folder, with four names:
   `Attention` where a source measures something instead of hearing somebody.
 
 A fifth is for sources that no plain GET can look at: `check(request)`, what `vigie doctor` says of
-it in a few words, or the SourceError that says what to do.
+it in a few words (`said`), or the SourceError that says what to do.
 
 and, where the service offers it, more:
 

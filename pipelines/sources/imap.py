@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pipelines.errors import SourceError
 from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post, Rejection
+from pipelines.said import Said, some
 from pipelines.sources import (
     Collected,
     Cursor,
@@ -141,10 +142,15 @@ def collect(request: Request) -> Iterator[Collected]:
     yield run.reading.checkpoint(run.cursor())
 
 
-def check(request: Request) -> str:
+def check(request: Request) -> Said:
     """What `vigie doctor` says of the mailbox; SourceError with the remedy when it is closed."""
     with boxes.opened(_account(request), request.options.folder, request.client) as box:
-        return f"lets us in; {request.options.folder} holds {box.count} mails"
+        return some(
+            "lets us in; {folder} holds {n} mail",
+            "lets us in; {folder} holds {n} mails",
+            n=box.count,
+            folder=request.options.folder,
+        )
 
 
 def _account(request: Request) -> boxes.Account:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.errors import SourceError, StatusRefused
 from pipelines.limits import Limit, Rolling
+from pipelines.said import Said, some
 from pipelines.sources import (
     Collected,
     Cursor,
@@ -134,7 +135,7 @@ def collect(request: Request) -> Iterator[Collected]:
     yield run.reading.checkpoint(run.cursor())
 
 
-def check(request: Request) -> str:
+def check(request: Request) -> Said:
     """What `vigie doctor` says of the channels; SourceError for one that cannot be read."""
     run = _Run(
         request=request,
@@ -145,7 +146,11 @@ def check(request: Request) -> str:
     )
     for channel in run.options.channels:
         _page(channel.lower(), None, run)
-    return f"shows the preview of {len(run.options.channels)} channels"
+    return some(
+        "shows the preview of {n} channel",
+        "shows the preview of {n} channels",
+        n=len(run.options.channels),
+    )
 
 
 def _read(channel: str, run: _Run) -> Iterator[Payload]:

@@ -25,6 +25,7 @@ from pipelines import http
 from pipelines.errors import SourceError
 from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post
+from pipelines.said import Said, some
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -142,12 +143,16 @@ def _checkpoint(
     return Checkpoint(cursor={"taken": taken}, note=note, capped=is_capped)
 
 
-def check(request: Request) -> str:
+def check(request: Request) -> Said:
     """What `vigie doctor` says: whether messages can be believed, and how many wait."""
     secrets_of(request.name, request.options, request.secrets)
     place = inbox.folder(request.home, request.name)
     count = sum(1 for _ in inbox.waiting(place, until=request.until))
-    return f"is ready for `vigie serve`; {count} messages wait"
+    return some(
+        "is ready for `vigie serve`; {n} message waits",
+        "is ready for `vigie serve`; {n} messages wait",
+        n=count,
+    )
 
 
 def secrets_of(name: str, options: Options, secrets: Mapping[str, str]) -> tuple[bytes, ...]:

@@ -122,6 +122,16 @@ def test_a_missing_home_is_told_without_a_traceback(tmp_path: Path) -> None:
     assert "vigie init" in of(checks, "vigie.toml").remedy
 
 
+def test_findings_are_told_in_french_with_its_own_spaces(tmp_path: Path) -> None:
+    checks = look(tmp_path / "nowhere")
+    assert of(checks, "home").what == f"{tmp_path}/nowhere does not exist"
+    told = of(checks, "home").told("fr")
+    assert told.name == "dossier"
+    assert told.what == f"{tmp_path}/nowhere n’existe pas"
+    assert told.remedy == "lancez «\u00a0vigie init\u00a0», ou nommez le dossier avec --home"
+    assert of(checks, "home").told("en") == of(checks, "home")
+
+
 def test_the_key_must_be_there_and_private(home: Path) -> None:
     key = home / "keys" / "pseudonym.key"
     key.chmod(0o644)
@@ -226,7 +236,7 @@ def test_a_source_that_looks_at_itself_says_what_it_finds(home: Path) -> None:
     changed(home, "handles = []", 'handles = ["@vernelle"]')
     page = '<header class="tgme_header"></header>'
     found = of(look(home, answer=httpx.Response(200, text=page)), "source journal")
-    assert (found.status, found.what) == ("ok", "shows the preview of 1 channels")
+    assert (found.status, found.what) == ("ok", "shows the preview of 1 channel")
     found = of(look(home, answer=httpx.Response(200, text="<p>")), "source journal")
     assert found.status == "error"
     assert "may have changed it" in found.what
@@ -267,7 +277,7 @@ def test_exports_that_outlive_their_texts_are_told(home: Path) -> None:
     path.write_text("x")
     long_ago = (NOW - timedelta(days=31)).timestamp()
     os.utime(path, (long_ago, long_ago))
-    assert of(look(home), "inbox").what.startswith("1 files in inbox/ are older than the 30 days")
+    assert of(look(home), "inbox").what.startswith("1 file in inbox/ is older than the 30 days")
 
 
 # --- warehouse
@@ -455,7 +465,7 @@ def test_a_calendar_that_was_never_read_and_hours_that_nobody_has_are_told(home:
     found = look(home)
     assert of(found, "rota").status == "warning"
     assert of(found, "on call").status == "error"
-    assert of(found, "on call").what.startswith("nobody now: 2026-11-20 10:00 to 2026-11-27")
+    assert of(found, "on call").what.startswith("nobody now: 2026-11-20 10:00 – 2026-11-27")
 
 
 def test_a_calendar_that_fails_says_since_when_its_copy_serves(home: Path) -> None:
@@ -470,7 +480,7 @@ def test_a_calendar_that_fails_says_since_when_its_copy_serves(home: Path) -> No
         rota_copy.refresh(made, secrets={}, client=asker, now=NOW)
     found = of(look(home), "rota")
     assert found.status == "error"
-    assert found.what.endswith("the copy of 2 h ago serves")
+    assert found.what.endswith("the copy made 2 h ago serves")
 
 
 def test_a_channel_that_cannot_be_used_is_told_without_its_address(home: Path) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from pipelines import publish
-from pipelines.board import digests
+from pipelines.board import digests, examining
 from pipelines.board.access import PAGES
+from pipelines.doctor import Check
+from pipelines.said import say
 from pipelines.wording import LOCALES, words
 from tests.hostile.values import TEXTS
 from tests.pipelines.board.town import HOUR, PASSWORD, Town, built, spoken, token
@@ -280,6 +282,21 @@ def test_both_languages_say_the_same_things() -> None:
     found = [keys(dict(words(name, AS_OF.tzinfo, name="board").texts)) for name in LOCALES]  # type: ignore[arg-type]
     assert found[0] == found[1]
     assert len(found[0]) > 150
+
+
+def test_the_findings_are_in_the_language_of_the_page(
+    own_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Check(
+        name=say("disk"), status="warning", what=say("none yet"), remedy=say("delete them")
+    )
+    monkeypatch.setattr(examining, "_examined", lambda _: [found])
+    client = own_town.visitor("director")
+    csrf = token(client.get("/board/settings").text)
+    client.post("/board/settings", data={"csrf": csrf})
+    page = client.get("/board/settings").text
+    assert "<strong>disque</strong>\u00a0: aucun encore" in page
+    assert "→ supprimez-les" in page
 
 
 # --- hostile texts

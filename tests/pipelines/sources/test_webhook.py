@@ -314,7 +314,7 @@ def test_what_the_doctor_says(tmp_path: Path) -> None:
             name="crm", options=options(), terms=Terms(), cursor=None, since=SINCE, until=UNTIL,
             client=asking, home=tmp_path, secrets={"VIGIE_TEST_KEY": TOLD},
         )  # fmt: skip
-        assert webhook.check(request) == "is ready for `vigie serve`; 1 messages wait"
+        assert webhook.check(request) == "is ready for `vigie serve`; 1 message waits"
     for secrets in ({}, {"VIGIE_TEST_KEY": "court"}):
         with pytest.raises(SourceError, match=re.escape("openssl rand -base64 32")):
             webhook.secrets_of("crm", options(), secrets)
