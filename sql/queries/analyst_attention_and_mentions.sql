@@ -24,7 +24,7 @@ beside as (
     cross join about
     left join daily_volume
         on viewed.day_on = daily_volume.day_on and viewed.subject_id = daily_volume.subject_id
-    where viewed.day_on > (about.made_at)::date - 28
+    where viewed.day_on > timezone('UTC', about.made_at)::date - 28
 )
 
 select

@@ -1,17 +1,20 @@
 -- Question: what has changed since a decision?
--- Purpose: volume, tone and topics of as many days before a day as after it.
+-- Purpose: volume, tone and topics of as many whole days before a day as after it.
 -- Grain: one row per subject and topic; topic 'all' is every message of the subject.
 -- Reads: daily_volume, daily_tone, daily_topic, about. Read by: analysts.
 -- Units: counts of messages and shares 0..1, with the 95 % interval of each share (Wilson).
---   Parameters, as variables: `decided_on` (default: two weeks before the file), `days` (14).
+--   Parameters, as variables: `decided_on` (default: two weeks before the file), `days` (14);
+--   `days` of the answer is fewer where the decision is younger.
 -- Caveat: after is not because of. Days that were held back count as nothing on both sides. The
---   day itself counts as after. Intervals that overlap are no change.
+--   day itself counts as after, the file's own day not at all. Intervals that overlap are no
+--   change.
 with asked as (
     select
-        coalesce(
-            cast(getvariable('decided_on') as date), cast(about.made_at as date) - 14
-        ) as decided_on,
-        coalesce(cast(getvariable('days') as integer), 14) as days
+        timezone(about.time_zone, about.made_at)::date as made_on,
+        coalesce(getvariable('decided_on')::date, made_on - 14) as decided_on,
+        least(
+            coalesce(getvariable('days')::integer, 14), made_on - decided_on
+        )::integer as days
     from about
 ),
 
@@ -44,6 +47,7 @@ counted as (
         told.subject_id,
         told.topic_id,
         any_value(asked.decided_on) as decided_on,
+        any_value(asked.days) as days,
         sum(told.mention_count) filter (where told.day_on < asked.decided_on) as before_count,
         sum(told.mention_count) filter (where told.day_on >= asked.decided_on) as after_count,
         sum(told.scored_count) filter (where told.day_on < asked.decided_on) as before_n,
@@ -60,10 +64,11 @@ counted as (
 
 select
     counted.decided_on,
+    counted.days,
     counted.subject_id,
     counted.topic_id,
-    cast(counted.before_count as bigint) as before_count,
-    cast(counted.after_count as bigint) as after_count,
+    counted.before_count::bigint as before_count,
+    counted.after_count::bigint as after_count,
     round(counted.before_k / nullif(counted.before_n, 0), 3) as before_negative,
     round(share_low(counted.before_k, counted.before_n), 3) as before_low,
     round(share_high(counted.before_k, counted.before_n), 3) as before_high,

@@ -19,6 +19,7 @@ cross join about
 where
     mention_public.published_at >= about.made_at - interval '7 days'
     and not mention_public.is_own
+    and (mention_public.text != '' or mention_public.is_text_expired)
     and list_contains(mention_public.acts, 'claim')
 group by mention_public.text_hash
 having count(*) >= 2

@@ -3,7 +3,7 @@
 -- Reads: mention_public, about. Read by: analysts.
 -- Units: `network_count` counts networks; times are UTC.
 -- Caveat: only copies that are equal after masking; near copies and translations are not seen.
---   Empty texts (expired) still count, by their hash.
+--   Texts that have expired still count, by their hash; what never had any (a picture) does not.
 select
     count(*) as copy_count,
     count(distinct mention_public.network) as network_count,
@@ -16,6 +16,7 @@ cross join about
 where
     mention_public.published_at >= about.made_at - interval '7 days'
     and not mention_public.is_own
+    and (mention_public.text != '' or mention_public.is_text_expired)
 group by mention_public.text_hash
 having count(*) > 1
 order by copy_count desc, first_at asc

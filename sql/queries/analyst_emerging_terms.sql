@@ -41,7 +41,9 @@ chosen as (
         count(*) over (partition by sized.is_new) as text_count
     from sized
     cross join thresholds
-    where hash(sized.text_hash) % greatest(1, sized.span_count // thresholds.most_texts) = 0
+    where
+        hash(sized.text_hash)
+        % greatest(1, ceil(sized.span_count / thresholds.most_texts)::bigint) = 0
 ),
 
 said as (

@@ -14,6 +14,6 @@ select
     count(*) filter (where daily_fate.is_suppressed) as held_back_days
 from daily_fate
 cross join about
-where daily_fate.day_on > (about.made_at)::date - 30
+where daily_fate.day_on > timezone(about.time_zone, about.made_at)::date - 30
 group by daily_fate.network
 order by mention_count desc nulls last, daily_fate.network asc;

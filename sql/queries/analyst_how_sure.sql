@@ -4,7 +4,7 @@
 -- Units: counts of the last thirty days; shares are 0..1 of all messages of the language;
 --   `mean_p` is the mean probability of the tone that was chosen.
 -- Caveat: undetermined is an answer: the model abstains rather than guess. Null is no answer:
---   the message has not been scored.
+--   the message has not been scored. Languages of fewer than ten messages are left out.
 select
     coalesce(mention_public.lang, 'unknown') as lang,
     count(*) as mention_count,
@@ -24,4 +24,5 @@ where
     mention_public.published_at >= about.made_at - interval '30 days'
     and not mention_public.is_own
 group by coalesce(mention_public.lang, 'unknown')
+having count(*) >= 10
 order by mention_count desc, lang asc;

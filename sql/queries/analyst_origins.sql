@@ -3,7 +3,7 @@
 -- Grain: one row per source of the first message and source of the copies. Reads: mention_public,
 --   about. Read by: analysts. Units: counts of the last thirty days; hours from first to copy.
 -- Caveat: first as published, among what was heard: the true origin may never have been. Only
---   copies that are equal after masking.
+--   copies that are equal after masking; messages without a text are none.
 with heard as (
     select
         mention_public.text_hash,
@@ -17,6 +17,7 @@ with heard as (
     where
         mention_public.published_at >= about.made_at - interval '30 days'
         and not mention_public.is_own
+        and (mention_public.text != '' or mention_public.is_text_expired)
     window first_first as (
         partition by mention_public.text_hash
         order by mention_public.published_at asc, mention_public.mention_id asc

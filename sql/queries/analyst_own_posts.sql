@@ -1,7 +1,8 @@
 -- Question: which of our own posts were answered most?
 -- Purpose: see what draws replies and shares. Grain: one row per own post of thirty days.
 -- Reads: mention_public, about. Read by: analysts.
--- Units: counts at the last look; `rate` is reactions by view, where the network tells views.
+-- Units: counts at the last look; `rate` is reactions (likes, replies, shares, quotes) by view,
+--   where the network tells views.
 -- Caveat: networks count differently: compare within a network only.
 select
     mention_public.network,
@@ -15,6 +16,7 @@ select
             coalesce(mention_public.reply_count, 0)
             + coalesce(mention_public.share_count, 0)
             + coalesce(mention_public.like_count, 0)
+            + coalesce(mention_public.quote_count, 0)
         ) / nullif(mention_public.view_count, 0), 4
     ) as rate,
     coalesce(mention_public.title, left(mention_public.text, 120)) as said

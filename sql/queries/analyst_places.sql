@@ -9,7 +9,7 @@ with recent as (
     from mention_place
     cross join about
     where
-        mention_place.day_on > cast(about.made_at as date) - 30
+        mention_place.day_on > cast(timezone(about.time_zone, about.made_at) as date) - 30
         and not mention_place.is_own
 ),
 

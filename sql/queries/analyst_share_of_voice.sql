@@ -9,15 +9,17 @@ with counted as (
         network_share.subject_id,
         network_share.network,
         coalesce(sum(network_share.mention_count) filter (
-            where network_share.day_on > (about.made_at)::date - 30
+            where
+            network_share.day_on > timezone(about.time_zone, about.made_at)::date - 30
         ), 0)::bigint as mention_count,
         coalesce(sum(network_share.mention_count) filter (
-            where network_share.day_on <= (about.made_at)::date - 30
+            where
+            network_share.day_on <= timezone(about.time_zone, about.made_at)::date - 30
         ), 0)::bigint as before_count,
         count(*) filter (where network_share.is_suppressed) as held_back_days
     from network_share
     cross join about
-    where network_share.day_on > (about.made_at)::date - 60
+    where network_share.day_on > timezone(about.time_zone, about.made_at)::date - 60
     group by network_share.subject_id, network_share.network
 ),
 

@@ -10,7 +10,8 @@ with heard as (
     select
         mention_public.source_name,
         mention_public.sentiment,
-        count(*) over (partition by mention_public.text_hash) > 1 as is_copied
+        count(*) over (partition by mention_public.text_hash) > 1
+        and (mention_public.text != '' or mention_public.is_text_expired) as is_copied
     from mention_public
     cross join about
     where

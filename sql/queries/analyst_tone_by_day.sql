@@ -13,5 +13,5 @@ select
     round(daily_tone.negative_share_high, 2) as high
 from daily_tone
 cross join about
-where daily_tone.day_on > cast(about.made_at as date) - 14
+where daily_tone.day_on > cast(timezone(about.time_zone, about.made_at) as date) - 14
 order by daily_tone.subject_id, daily_tone.day_on;

@@ -3,7 +3,8 @@
 -- Grain: one row per network. Reads: mention_public, about. Read by: analysts.
 -- Units: shares 0..1 of the messages with a tone; the interval is Wilson's, 95 %.
 -- Caveat: undetermined messages are in no share: see how many there are. Intervals that overlap
---   are no difference. A model may read one network better than another.
+--   are no difference. A model may read one network better than another. Networks of fewer than ten
+--   messages are left out.
 with counted as (
     select
         mention_public.network,
@@ -32,4 +33,5 @@ select
     round(counted.positive_count / nullif(counted.n, 0), 3) as positive_share,
     round(counted.undetermined_count / counted.mention_count, 3) as undetermined_share
 from counted
+where counted.mention_count >= 10
 order by low desc nulls last, counted.network asc;

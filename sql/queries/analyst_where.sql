@@ -11,6 +11,6 @@ select
     count(*) filter (where network_share.is_suppressed) as held_back_days
 from network_share
 cross join about
-where network_share.day_on > cast(about.made_at as date) - 30
+where network_share.day_on > cast(timezone(about.time_zone, about.made_at) as date) - 30
 group by network_share.subject_id, network_share.network
 order by network_share.subject_id asc, mention_count desc, network_share.network asc;

@@ -666,6 +666,77 @@ def test_before_after_takes_its_day_and_span_as_variables(
     assert (row["decided_on"], row["before_count"], row["after_count"]) == (on(28), 100, 200)
 
 
+def test_before_after_compares_as_many_days_where_a_decision_is_young(
+    analyst: duckdb.DuckDBPyConnection,
+) -> None:
+    for days in range(30):
+        row = {**_TONE, "day_on": on(days), "mention_count": 10}
+        give(analyst, {"daily_volume": [row], "daily_tone": [{**_TONE, "day_on": on(days)}]})
+    analyst.execute(f"set variable decided_on = '{on(3)}'")
+    (row,) = answered(analyst, "before_after")
+    assert (row["days"], row["before_count"], row["after_count"]) == (3, 30, 30)
+    analyst.execute(f"set variable decided_on = '{on(-1)}'")
+    assert answered(analyst, "before_after") == []
+
+
+def test_days_are_those_of_the_institution_wherever_it_lies(
+    analyst: duckdb.DuckDBPyConnection,
+) -> None:
+    made_at = datetime(2026, 11, 20, 20, 15, tzinfo=SEEN.tzinfo)  # the 21st in Nouméa
+    analyst.execute("update about set time_zone = 'Pacific/Noumea', made_at = ?", [made_at])
+    common = {"subject_id": "ville", "is_suppressed": False, "mention_count": 10}
+    days = [date(2026, 11, 21) - timedelta(days=n) for n in range(70)]
+    topics = [{**common, "day_on": day, "topic_id": "T09"} for day in days]
+    shares = [{**common, "day_on": day, "network": "x", "negative_share": 0.5} for day in days]
+    fates = [{**row, "edited_count": 0, "deleted_count": 0} for row in shares]
+    fates = [{k: v for k, v in row.items() if k not in _NOT_OF_FATE} for row in fates]
+    give(analyst, {"daily_topic": topics, "network_share": shares, "daily_fate": fates})
+    give(analyst, {"daily_tone": [{**_TONE, "day_on": day} for day in days]})
+    (week,) = answered(analyst, "rising_topics")
+    assert (week["this_week_count"], week["last_week_count"]) == (70, 70)
+    (voice,) = answered(analyst, "share_of_voice")
+    assert (voice["mention_count"], voice["before_count"]) == (300, 300)
+    assert answered(analyst, "where")[0]["mention_count"] == 300
+    assert answered(analyst, "fate")[0]["mention_count"] == 300
+    assert [row["day_on"] for row in answered(analyst, "tone_by_day")] == days[13::-1]
+
+
+_NOT_OF_FATE = ("subject_id", "negative_share")
+
+
+def test_messages_without_a_text_are_no_copies(analyst: duckdb.DuckDBPyConnection) -> None:
+    pictures = many(30, text="", text_hash="none", is_text_expired=False, acts=["claim"])
+    expired = many(2, 100, text="", text_hash="gone", is_text_expired=True, acts=["claim"])
+    give(analyst, {"mention_public": pictures + expired})
+    assert [row["copy_count"] for row in answered(analyst, "copies")] == [2]
+    assert [row["copy_count"] for row in answered(analyst, "claims")] == [2]
+    assert [row["copy_count"] for row in answered(analyst, "origins")] == [1]
+    (source,) = answered(analyst, "source_bias")
+    assert source["copied_share"] == 0.063
+
+
+def test_a_tone_of_few_messages_is_left_out(analyst: duckdb.DuckDBPyConnection) -> None:
+    few = many(9, network="x", lang="uk", sentiment="negative")
+    give(analyst, {"mention_public": [*few, *many(10, 50, network="press", lang="fr")]})
+    assert [row["network"] for row in answered(analyst, "tone_by_network")] == ["press"]
+    assert [row["lang"] for row in answered(analyst, "how_sure")] == ["fr"]
+
+
+def test_an_own_posts_quotes_are_reactions(analyst: duckdb.DuckDBPyConnection) -> None:
+    give(analyst, {"mention_public": [said(1, is_own=True, quote_count=3, view_count=100)]})
+    assert answered(analyst, "own_posts")[0]["rate"] == 0.03
+
+
+def test_of_many_texts_no_more_are_read_than_said(analyst: duckdb.DuckDBPyConnection) -> None:
+    give(analyst, {"mention_public": [said(n, text=f"la piscine {n}") for n in range(190)]})
+    sql = warehouse.sql("queries/analyst_emerging_terms")
+    few = sql.replace("50000 as most_texts", "100 as most_texts")
+    few = few.replace("expected.new_count > expected.new_expected", "true")
+    (row,) = analyst.execute(few).fetchall()
+    assert row[0] == "piscine"
+    assert 50 < row[1] < 140
+
+
 def test_each_question_is_asked_in_french_too() -> None:
     from pipelines.wording import words
 
