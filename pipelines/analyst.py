@@ -95,7 +95,7 @@ def set_variables(connection: duckdb.DuckDBPyConnection, values: Mapping[str, st
         if not name.isidentifier():
             raise VigieError(f"{name!r} is no name of a parameter: write name=value")
         quoted = value.replace("'", "''")
-        connection.execute(f"set variable {name} = '{quoted}'")
+        run(connection, f"set variable \"{name}\" = '{quoted}'")
 
 
 def run(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyConnection:

@@ -114,7 +114,7 @@ def _pieces(answer: Answer) -> Iterator[pa.Table]:
         for piece in answer.pieces:
             is_empty = False
             yield piece
-    except (pa.ArrowException, duckdb.Error) as error:
+    except (pa.ArrowException, duckdb.Error, OSError) as error:  # Arrow has OSError for a cast
         raise VigieError(f"the query broke off: {str(error).strip()}") from error
     if is_empty:
         yield answer.schema.empty_table()

@@ -115,14 +115,17 @@ def app(
             said = {"error": str(refused)}
             return JSONResponse(said, status_code=refused.status, headers=refused.headers)
 
-    return Starlette(
+    found = Starlette(
         routes=[
             Route("/hooks/{name}", push, methods=["POST"]),
             Route("/health", _healthy, methods=["GET"]),
             *pages,
-            *([Route("/", _to_board), Mount(BOARD, app=board)] if board else []),
+            *([Route(p, _to_board) for p in ("/", BOARD)] if board else []),
+            *([Mount(BOARD, app=board)] if board else []),
         ]
     )
+    found.router.redirect_slashes = False  # it would go where the Host header says
+    return found
 
 
 async def _to_board(_: Request) -> Response:

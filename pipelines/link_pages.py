@@ -243,10 +243,10 @@ def _warehouse(desk: _Desk, *, read_only: bool) -> Iterator[Connection]:
 
     _Stopped when a run holds it too long, or there is none.
     """
-    with desk.turn, ExitStack() as stack:
+    with ExitStack() as stack:
         try:
-            opening = warehouse.opened(
-                desk.settings.home, read_only=read_only, wait_seconds=WAIT_SECONDS
+            opening = warehouse.in_turn(
+                desk.settings.home, desk.turn, read_only=read_only, wait_seconds=WAIT_SECONDS
             )
             connection = stack.enter_context(opening)
         except WarehouseBusy as error:

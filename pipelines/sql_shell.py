@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -18,7 +19,11 @@ from pipelines import analyst, export
 from pipelines.console import out, table, words
 from pipelines.errors import VigieError
 
+if TYPE_CHECKING:
+    from prompt_toolkit.history import History
+
 SHOWN = 50
+HISTORY = ".sql_history"
 _LETTERS = 80  # of one cell on the screen
 HELP = (
     (".tables", "the tables, with what they hold"),
@@ -155,18 +160,17 @@ def talk(shell: Shell, lines: Iterable[str]) -> None:
         try:
             if not shell.take(text):
                 return
-        except VigieError as error:
+        except (VigieError, OSError) as error:
             out.print(words(str(error)), style="red")
     if waiting.strip():
         shell.take(waiting)
 
 
 def typed(home: Path) -> Iterable[str]:
-    """What a person types, with a history beside the home's file; ends with Ctrl-D."""
+    """What a person types, with what they typed lately; ends with Ctrl-D."""
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import FileHistory
 
-    session: PromptSession[str] = PromptSession(history=FileHistory(str(home / ".sql_history")))
+    session: PromptSession[str] = PromptSession(history=history(home / HISTORY))
     while True:
         try:
             yield session.prompt("vigie> ")
@@ -174,6 +178,21 @@ def typed(home: Path) -> Iterable[str]:
             return
         except KeyboardInterrupt:
             out.print("Ctrl-D leaves; .help lists what can be written.")
+
+
+def history(path: Path) -> History:
+    """The lines typed before, their owner's alone; in memory where the home is another account's.
+
+    A query may name somebody.
+    """
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(str(path))
 
 
 def ask(
@@ -200,7 +219,7 @@ def ask(
 
 
 def _name(text: str) -> str:
-    return text.split()[1] if text.startswith(".run ") else ""
+    return text.removeprefix(".run ").strip() if text.startswith(".run ") else ""
 
 
 def _question(connection: duckdb.DuckDBPyConnection, text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -93,6 +94,25 @@ def opened(
         raise WarehouseError(f"{home} holds no {WAREHOUSE} yet: `vigie watch` makes it")
     with opened_file(path, read_only=read_only, wait_seconds=wait_seconds) as connection:
         yield connection
+
+
+@contextmanager
+def in_turn(
+    home: Path, turn: threading.Lock, *, read_only: bool, wait_seconds: float
+) -> Iterator[Connection]:
+    """The warehouse for one thread at a time: DuckDB opens a file one way only in a process.
+
+    Waits for `turn` and for other processes `wait_seconds` together, then raises WarehouseBusy.
+    """
+    until = time.monotonic() + wait_seconds
+    if not turn.acquire(timeout=wait_seconds):
+        raise WarehouseBusy(f"others have been waiting for {home} for {wait_seconds:.0f} s")
+    try:
+        left = max(0.0, until - time.monotonic())
+        with opened(home, read_only=read_only, wait_seconds=left) as connection:
+            yield connection
+    finally:
+        turn.release()
 
 
 @contextmanager

@@ -95,7 +95,9 @@ def started(
     is_local: bool,
     id_token: str | None = None,
 ) -> Response:
-    """Log somebody in and send them to their first page."""
+    """Log somebody in and send them to their first page; who was logged in here is so no more."""
+    if before := session(desk, guest):
+        store.end(desk.settings.home, before.token)
     now, hours = desk.now(), timedelta(hours=desk.settings.board.session_hours)
     token = store.begin(
         desk.settings.home,
@@ -189,6 +191,15 @@ def _is_from_here(request: Request, desk: Desk) -> bool:
 # --- what every page has
 
 
+def origins(desk: Desk) -> tuple[str, ...]:
+    """Where a form of ours may lead a browser: to the provider, when logging out."""
+    oidc = desk.settings.board.oidc
+    if oidc is None:
+        return ()
+    parts = urlsplit(oidc.issuer)
+    return (f"{parts.scheme}://{parts.netloc}",)
+
+
 def frame(desk: Desk, guest: Guest, session: Session | None, page: str) -> dict[str, Any]:
     """What the layout of every page reads."""
     return {
@@ -208,7 +219,8 @@ def frame(desk: Desk, guest: Guest, session: Session | None, page: str) -> dict[
 def stopped_page(desk: Desk, guest: Guest, session: Session | None, stopped: Stopped) -> Response:
     """A page that says why there is nothing, and what to do."""
     values = frame(desk, guest, session, "") | {"why": stopped.why, "said": stopped.said}
-    answer = pages.filled("stopped", values, status=STATUS[stopped.why])
+    status = STATUS[stopped.why]
+    answer = pages.filled("stopped", values, status=status, goes_to=origins(desk))
     if answer.status_code in (429, 503):
         answer.headers["retry-after"] = "60"
     return answer
@@ -255,17 +267,16 @@ def enter(desk: Desk, guest: Guest, form: Mapping[str, str] | None) -> Response:
 
 def _entered(desk: Desk, guest: Guest, name: str, form: Mapping[str, str]) -> Response:
     home, now, source = desk.settings.home, desk.now(), address(desk, guest.request)
-    if store.is_held(home, name=name, address=source, at=now):
+    if not store.may_try(home, name=name, address=source, at=now):
         answer = login_page(desk, guest, why="held", status=429)
         answer.headers["retry-after"] = str(int(store.WINDOW.total_seconds()))
         return answer
     found = store.account(home, name)
     if not passwords.is_right(form.get("password", ""), found.hash if found else None):
-        store.note_failure(home, name=name, address=source, at=now)
         _note(desk, name=found.name if found else "", role="", page="login", status=401)
         return login_page(desk, guest, why="wrong", status=401)
     assert found is not None  # noqa: S101 - no password is right without an account
-    store.forget_failures(home, name=name)
+    store.note_success(home, name=name, address=source, at=now)
     return started(desk, guest, name=found.name, role=found.role, is_local=True)
 
 

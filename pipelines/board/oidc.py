@@ -47,7 +47,11 @@ _ALGORITHMS = ("RS256", "PS256", "ES256")  # signed by a key that only the provi
 _COOKIE, _SECONDS = "vigie_oidc", 600
 _PATIENCE = 10.0
 _KEPT_SECONDS, _ANEW_SECONDS = 3600.0, 60.0  # what a provider publishes; keys again at the soonest
+_DOWN_SECONDS = 10.0  # after it could not be read, before it is asked again
 _LEEWAY = 60  # seconds that two clocks may be apart
+_NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_USED = (*_NEEDED, "userinfo_endpoint", "end_session_endpoint")
+_WRONG = (httpx.HTTPError, httpx.InvalidURL, JoseError, ValueError)  # of an answer
 
 
 class Refused(Exception):
@@ -66,6 +70,7 @@ class _Provider:
     about: Mapping[str, Any] = field(default_factory=dict)
     keys: KeySet | None = None
     read_at: float = float("-inf")
+    failed_at: float = float("-inf")
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def known(self, *, anew: bool = False) -> tuple[Mapping[str, Any], KeySet]:
@@ -73,9 +78,20 @@ class _Provider:
         with self.turn:
             age = time.monotonic() - self.read_at
             if self.keys is None or age > (_ANEW_SECONDS if anew else _KEPT_SECONDS):
-                self.about, self.keys = _published(self.settings)
-                self.read_at = time.monotonic()
+                self.about, self.keys = self._read()
             return self.about, self.keys
+
+    def _read(self) -> tuple[Mapping[str, Any], KeySet]:
+        """Ask it. Who comes while it is down does not wait in turn: that would hold every page."""
+        if time.monotonic() - self.failed_at < _DOWN_SECONDS:
+            raise Refused("provider", "it was down a moment ago")
+        try:
+            found = _published(self.settings)
+        except Refused:
+            self.failed_at = time.monotonic()
+            raise
+        self.read_at = time.monotonic()
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +110,20 @@ def _published(settings: Oidc) -> tuple[Mapping[str, Any], KeySet]:
             about = _json(client.get(f"{root}/.well-known/openid-configuration"))
             if about.get("issuer") != settings.issuer:
                 raise Refused("provider", "it calls itself otherwise than [board.oidc] issuer")
+            _check_addresses(about, settings.issuer)
             keys = KeySet.import_key_set(_json(client.get(str(about["jwks_uri"]))))  # type: ignore[arg-type]
-    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError, JoseError) as error:
+    except (*_WRONG, KeyError) as error:
         raise Refused("provider", type(error).__name__) from error
     return about, keys
+
+
+def _check_addresses(about: Mapping[str, Any], issuer: str) -> None:
+    """Refused where an address is missing, or leaves https, by which our secret would be read."""
+    if missing := [name for name in _NEEDED if name not in about]:
+        raise Refused("provider", f"it has no {missing[0]}")
+    for name in (name for name in _USED if name in about):
+        if not str(about[name]).startswith(f"{urlsplit(issuer).scheme}://"):
+            raise Refused("provider", f"its {name} is no address like [board.oidc] issuer")
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
@@ -204,11 +230,8 @@ def _claims(
             )
             signed = str(token["id_token"])
             claims = _id_claims(desk, provider, signed, asked)
-            answer = (
-                client.get(about["userinfo_endpoint"]) if "userinfo_endpoint" in about else None
-            )
-            more = _userinfo(desk, provider, answer) if answer is not None else {}
-    except (httpx.HTTPError, OAuthError, JoseError, KeyError, ValueError) as error:
+            more = _more(desk, provider, client, about)
+    except (*_WRONG, OAuthError, KeyError, TypeError) as error:
         raise Refused("provider", type(error).__name__) from error
     if more.get("sub", claims["sub"]) != claims["sub"]:  # OpenID Connect Core 1.0, 5.3.2
         raise Refused("provider", "it told of somebody else")
@@ -306,15 +329,6 @@ def end_address(desk: Desk, provider: Any, session: Session, base: str) -> str |
         return None
     back = {"post_logout_redirect_uri": f"{_root(desk, base)}/login", "state": "left"}
     return f"{end}?{urlencode({'id_token_hint': session.id_token, **back})}"
-
-
-def origins(desk: Desk) -> tuple[str, ...]:
-    """Where a form of ours may lead a browser: to the provider, when logging out."""
-    oidc = desk.settings.board.oidc
-    if oidc is None:
-        return ()
-    parts = urlsplit(oidc.issuer)
-    return (f"{parts.scheme}://{parts.netloc}",)
 
 
 def _client(desk: Desk, settings: Oidc, guest: gate.Guest) -> Any:

@@ -31,8 +31,10 @@ def receipts(visit: Visit) -> Answer:
 
 def accesses(visit: Visit) -> Answer:
     """Who opened and did what, the last first."""
-    found = store.accesses(visit.settings.home, before=_before(visit), limit=PAGE + 1)
-    more = found[PAGE - 1].at.isoformat() if len(found) > PAGE else None
+    asked = visit.query.get("before", "")
+    before = int(asked) if asked.isdecimal() and len(asked) < 18 else None
+    found = store.accesses(visit.settings.home, before=before, limit=PAGE + 1)
+    more = found[PAGE - 1].number if len(found) > PAGE else None
     return Answer(template="accesses", values={"accesses": found[:PAGE], "more": more})
 
 

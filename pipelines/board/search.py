@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from pipelines import alert_letter, query, query_sql, scopes, textfile
@@ -111,11 +110,11 @@ def export(visit: Visit) -> Answer:
 
 
 def _csv(table: Any) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="vigie-export-") as folder:
-        path = Path(folder) / "export.csv"
-        with textfile.writer(path, spreadsheet_safe=True)(path) as writing:
-            writing.write(table)
-        return b"\xef\xbb\xbf" + path.read_bytes()  # by which spreadsheets know UTF-8
+    file = io.BytesIO()
+    writer = textfile.SafeCsv(file, table.schema, separator=",")
+    writer.write(table)
+    writer.close()
+    return file.getvalue()
 
 
 def choices(visit: Visit) -> dict[str, Any]:
@@ -277,7 +276,7 @@ def _after(text: str) -> tuple[datetime, str] | None:
     try:
         at, name = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
         found = datetime.fromisoformat(at)
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         return None
     return (found, name) if found.tzinfo and isinstance(name, str) else None
 

@@ -25,7 +25,7 @@ from pipelines.wording import plain
 FILE = "board.sqlite"
 WINDOW = timedelta(minutes=15)
 # Failed log-ins in WINDOW before the next is refused unheard: by account, and by address, behind
-# which a whole town hall may stand.
+# which a whole town hall may stand. One that is being heard counts until it has succeeded.
 MOST_OF_ACCOUNT, MOST_OF_ADDRESS = 10, 50
 KEPT = timedelta(days=365)  # accesses (CNIL, 2021 recommendation on logs: six months to a year)
 _WAIT_SECONDS = 10.0
@@ -72,8 +72,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """That somebody opened or did something: which page, about what, how many messages shown."""
+    """That somebody opened or did something: which page, about what, how many messages shown.
 
+    `number` is its place in the log, 0 before it stands there.
+    """
+
+    number: int = 0
     at: datetime
     name: str
     role: str
@@ -218,33 +222,35 @@ def end(home: Path, token: str) -> None:
 # --- failed log-ins
 
 
-def is_held(home: Path, *, name: str, address: str, at: datetime) -> bool:
-    """Whether so many log-ins have failed lately that the next is refused unheard."""
-    since = (at - WINDOW).timestamp()
+def may_try(home: Path, *, name: str, address: str, at: datetime) -> bool:
+    """Count a log-in as failed before it is heard; False where too many have failed lately.
+
+    Counted after, many at once would all be heard, since none of them has failed yet.
+    """
+    now, since = at.timestamp(), (at - WINDOW).timestamp()
     limits = ((_who("name", name), MOST_OF_ACCOUNT), (_who("from", address), MOST_OF_ADDRESS))
     with opened(home) as connection:
-        return any(_failures(connection, who, since) >= most for who, most in limits)
+        connection.execute("delete from failure where failed_at <= ?", [since])
+        if any(_failures(connection, who) >= most for who, most in limits):
+            return False
+        connection.executemany("insert into failure values (?, ?)", [(w, now) for w, _ in limits])
+    return True
 
 
-def note_failure(home: Path, *, name: str, address: str, at: datetime) -> None:
-    """Count a failed log-in, of its name and of its address."""
-    now = at.timestamp()
+def note_success(home: Path, *, name: str, address: str, at: datetime) -> None:
+    """Begin counting a name anew, and take the log-in counted at `at` from its address."""
     with opened(home) as connection:
         connection.execute("delete from failure where failed_at <= ?", [(at - WINDOW).timestamp()])
-        for who in (_who("name", name), _who("from", address)):
-            connection.execute("insert into failure values (?, ?)", [who, now])
-
-
-def forget_failures(home: Path, *, name: str) -> None:
-    """Begin counting a name anew: its owner has logged in."""
-    with opened(home) as connection:
         connection.execute("delete from failure where who = ?", [_who("name", name)])
+        connection.execute(
+            "delete from failure where rowid in"
+            " (select rowid from failure where who = ? and failed_at = ? limit 1)",
+            [_who("from", address), at.timestamp()],
+        )
 
 
-def _failures(connection: sqlite3.Connection, who: str, since: float) -> int:
-    found = connection.execute(
-        "select count(*) from failure where who = ? and failed_at > ?", [who, since]
-    )
+def _failures(connection: sqlite3.Connection, who: str) -> int:
+    found = connection.execute("select count(*) from failure where who = ?", [who])
     return int(found.fetchone()[0])
 
 
@@ -267,15 +273,18 @@ def note_access(home: Path, access: Access) -> None:
         )
 
 
-def accesses(home: Path, *, before: datetime, limit: int, name: str | None = None) -> list[Access]:
-    """What was opened and done before a moment, the last first."""
+def accesses(home: Path, *, limit: int, before: int | None = None) -> list[Access]:
+    """What was opened and done, the last first; with `before` what stands before that number.
+
+    By number, since two accesses may be of one moment and a page of the list would lose one.
+    """
     with opened(home) as connection:
         rows = connection.execute(
-            "select at, name, role, page, about, status, shown from access"
-            " where at < ? and name = coalesce(?, name) order by at desc limit ?",
-            [before.timestamp(), name, limit],
+            "select at, rowid, name, role, page, about, status, shown from access"
+            " where rowid < coalesce(?, 1 << 62) order by rowid desc limit ?",
+            [before, limit],
         ).fetchall()
-    keys = ("name", "role", "page", "about", "status", "shown")
+    keys = ("number", "name", "role", "page", "about", "status", "shown")
     return [Access(at=_utc(at), **dict(zip(keys, rest, strict=True))) for at, *rest in rows]
 
 

@@ -106,10 +106,10 @@ class Answer:
 @contextmanager
 def ledger(desk: Desk, *, read_only: bool = True) -> Iterator[Connection]:
     """The warehouse, for one page at a time; Stopped when a run holds it, or there is none."""
-    with desk.turn, ExitStack() as stack:
+    with ExitStack() as stack:
         try:
-            opening = warehouse.opened(
-                desk.settings.home, read_only=read_only, wait_seconds=WAIT_SECONDS
+            opening = warehouse.in_turn(
+                desk.settings.home, desk.turn, read_only=read_only, wait_seconds=WAIT_SECONDS
             )
             connection = stack.enter_context(opening)
         except WarehouseBusy as error:

@@ -106,7 +106,8 @@ def build(
         now=now,
         turn=turn or threading.Lock(),
     )
-    app = FastAPI(title="Vigie", docs_url=None, redoc_url=None, openapi_url=None)
+    # An address with a slash too many is none: sent on, it would go where the Host header says.
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     for page in PAGES:
         if page.name in HANDLERS:
             app.add_api_route(
@@ -229,7 +230,7 @@ def _response(
         values,
         status=answer.status,
         styles=answer.styles,
-        goes_to=oidc.origins(desk),
+        goes_to=gate.origins(desk),
     )
 
 

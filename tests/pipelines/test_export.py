@@ -240,6 +240,40 @@ def test_a_mistake_is_told_with_what_to_do(connection: duckdb.DuckDBPyConnection
     analyst.set_variables(connection, {"said": "l'eau'; select 1 --"})
     found = analyst.run(connection, "select getvariable('said')").fetchall()
     assert found == [("l'eau'; select 1 --",)]
+    analyst.set_variables(connection, {"select": "1"})  # a word of SQL is a name like another
+    assert analyst.run(connection, "select getvariable('select')").fetchall() == [("1",)]
+
+
+LATE = "select cast(if(i = 900000, 'x', '1') as int) as n from range(1000000) t (i)"
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
+def test_a_query_that_breaks_off_late_is_told_and_leaves_no_file(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, ending: str
+) -> None:
+    with pytest.raises(VigieError, match="broke off: Conversion Error"):
+        _written(connection, tmp_path / f"a.{ending}", LATE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shell_goes_on_after_what_went_wrong(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    lines = [f"{LATE};", f".export {tmp_path}/a.csv", f".export {tmp_path}/file/a.csv"]
+    said = _said(home, [*lines, ".set select 1", "select 6 * 7;"], capsys)
+    assert "broke off" in said
+    assert "Not a directory" in said or "File exists" in said
+    assert "42" in said
+
+
+def test_what_was_typed_is_its_owners_alone(tmp_path: Path) -> None:
+    kept = sql_shell.history(tmp_path / sql_shell.HISTORY)
+    kept.append_string("select 'quelqu''un'")
+    assert (tmp_path / sql_shell.HISTORY).stat().st_mode & 0o077 == 0
+    elsewhere = sql_shell.history(tmp_path / "nowhere" / sql_shell.HISTORY)
+    elsewhere.append_string("select 1")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def _said(home: Path, lines: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -44,18 +44,20 @@ class Provider:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    changed: dict[str, Any] = field(default_factory=dict)
 
     async def about(self, _: Request) -> Response:
-        return JSONResponse(
-            {
-                "issuer": "http://127.0.0.1:1" if self.wrong == "issuer" else self.url,
-                "authorization_endpoint": f"{self.url}/authorize",
-                "token_endpoint": f"{self.url}/token",
-                "userinfo_endpoint": f"{self.url}/userinfo",
-                "jwks_uri": f"{self.url}/keys",
-                "end_session_endpoint": f"{self.url}/end",
-            }
-        )
+        self.asked.append("about")
+        told = {
+            "issuer": "http://127.0.0.1:1" if self.wrong == "issuer" else self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "userinfo_endpoint": f"{self.url}/userinfo",
+            "jwks_uri": f"{self.url}/keys",
+            "end_session_endpoint": f"{self.url}/end",
+        }
+        told |= self.changed
+        return JSONResponse({name: value for name, value in told.items() if value is not None})
 
     async def keys(self, _: Request) -> Response:
         self.asked.append("keys")

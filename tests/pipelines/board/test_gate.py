@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -85,6 +86,49 @@ def test_too_many_failures_hold_the_address(
     for n in range(store.MOST_OF_ADDRESS):
         assert log_in(client, f"nom{n}", "une phrase fausse").status_code == 401
     assert log_in(client, "director").status_code == 429
+
+
+def test_many_log_ins_at_once_are_no_more_than_one_after_another(
+    own_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def slow(password: str, _: str | None) -> bool:
+        heard.append(password)
+        time.sleep(0.5)
+        return False
+
+    monkeypatch.setattr(passwords, "is_right", slow)
+    clients = [own_town.guest() for _ in range(store.MOST_OF_ACCOUNT + 6)]
+    with ThreadPoolExecutor(len(clients)) as beside:
+        codes = list(beside.map(lambda c: log_in(c, "director", "faux").status_code, clients))
+    assert len(heard) == store.MOST_OF_ACCOUNT
+    assert codes.count(429) == 6
+
+
+def test_a_log_in_that_succeeds_counts_against_nobody(own_town: Town) -> None:
+    home, asked = own_town.settings.home, {"address": "192.0.2.1", "at": AS_OF}
+    for n in range(store.MOST_OF_ADDRESS + 5):
+        assert store.may_try(home, name=f"nom{n}", **asked)
+        store.note_success(home, name=f"nom{n}", **asked)
+    with sqlite3.connect(home / store.FILE) as connection:
+        assert connection.execute("select count(*) from failure").fetchone() == (0,)
+
+
+def test_failures_are_forgotten_when_their_time_is_over(own_town: Town) -> None:
+    home, later = own_town.settings.home, AS_OF + store.WINDOW
+    assert store.may_try(home, name="a", address="192.0.2.1", at=AS_OF)
+    store.note_success(home, name="b", address="192.0.2.2", at=later)
+    with sqlite3.connect(home / store.FILE) as connection:
+        assert connection.execute("select count(*) from failure").fetchone() == (0,)
+
+
+def test_logging_in_again_ends_the_session_before(own_town: Town) -> None:
+    client = own_town.visitor("analyst")
+    kept = dict(client.cookies)
+    assert log_in(client, "director").status_code == 303
+    assert own_town.guest(cookies=kept).get("/board/search").status_code == 303
+    assert client.get("/board/").status_code == 200
 
 
 def test_only_a_trusted_proxy_says_where_somebody_comes_from(
@@ -194,7 +238,7 @@ def test_accesses_say_who_opened_what_and_how_much(own_town: Town) -> None:
     client = own_town.visitor("analyst")
     client.get("/board/search", params={"q": "trouble"})
     client.get("/board/privacy")
-    found = store.accesses(own_town.settings.home, before=AS_OF + timedelta(1), limit=9)
+    found = store.accesses(own_town.settings.home, limit=9)
     told = {(a.name, a.page, a.status, a.shown) for a in found}
     assert ("analyst", "search", 200, 25) in told
     assert ("analyst", "privacy", 403, 0) in told

@@ -66,8 +66,7 @@ def test_a_provider_lets_in_whom_it_vouches_for(
     answer = came_back(client)
     assert (answer.status_code, answer.headers["location"]) == (303, "/board/")
     assert "claire@valmorin.example" in client.get("/board/").text
-    [found] = [a for a in store.accesses(tmp_path, before=AS_OF.replace(year=2027), limit=9)
-               if a.page == "login"]  # fmt: skip
+    [found] = [a for a in store.accesses(tmp_path, limit=9) if a.page == "login"]
     assert (found.name, found.role) == ("claire@valmorin.example", "director")
 
 
@@ -166,6 +165,46 @@ def test_logging_out_logs_out_of_the_provider(tmp_path: Path, provider: Provider
     answer = client.post("/board/logout", data={"csrf": token(page.text)})
     assert answer.headers["location"].startswith(f"{provider.url}/end?id_token_hint=")
     assert client.get("/board/").status_code == 303
+
+
+def test_one_may_log_out_from_a_page_that_says_no(tmp_path: Path, provider: Provider) -> None:
+    client = board(tmp_path, provider)
+    came_back(client)
+    for path in ("/board/privacy", "/board/nope"):
+        page = client.get(path)
+        assert page.status_code in (403, 404)
+        assert f"form-action 'self' {provider.url}" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"authorization_endpoint": None}, "no authorization_endpoint"),
+        ({"token_endpoint": "ftp://x.example/token"}, "token_endpoint is no address"),
+        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri is no address"),
+        ({"userinfo_endpoint": "https.example"}, "userinfo_endpoint is no address"),
+    ],
+)
+def test_addresses_that_leave_the_providers_way_are_not_asked(
+    tmp_path: Path, provider: Provider, changed: dict[str, Any], told: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    provider.changed = changed
+    assert board(tmp_path, provider).get("/board/oidc/login").status_code == 502
+    assert told in caplog.text
+
+
+def test_a_provider_that_is_down_is_not_asked_by_everybody(
+    tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.wrong = "issuer"
+    client = board(tmp_path, provider)
+    for _ in range(3):
+        assert client.get("/board/oidc/login").status_code == 502
+    assert provider.asked == ["about"]
+    provider.wrong = ""
+    monkeypatch.setattr("pipelines.board.oidc._DOWN_SECONDS", 0.0)
+    assert came_back(client).status_code == 303
 
 
 def test_without_a_local_account_a_password_opens_nothing(
