@@ -199,15 +199,7 @@ _VIGIE_TOML = Said(FILE)
 
 
 def _faulty(file: str, fault: Fault) -> Check:
-    what = Said(f"{fault.key} = {fault.value}")
-    if fault.line:
-        what = say("line {line}: {what}", line=fault.line, what=what)
-    return Check(name=Said(file), status="error", what=what, remedy=_said(fault.remedy))
-
-
-def _said(text: str) -> Said:
-    """A text that may be a sentence of ours, as one."""
-    return text if isinstance(text, Said) else Said(text)
+    return Check(name=Said(file), status="error", what=fault.what, remedy=fault.remedy)
 
 
 def _left_to_complete(settings: Settings) -> Iterator[Check]:
@@ -271,7 +263,7 @@ def _key(patient: _Patient) -> Iterator[Check]:
     except SettingsError as error:
         for fault in error.faults:
             what = say("the key of pseudonyms: {fault}", fault=fault.value)
-            yield Check(name=name, status="error", what=what, remedy=_said(fault.remedy))
+            yield Check(name=name, status="error", what=what, remedy=fault.remedy)
         return
     yield Check(name=name, status="ok", what=say("the key of pseudonyms is there, and private"))
 

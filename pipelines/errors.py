@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.said import Said, say
+from pipelines.said import Said, say, some
 
 
 class VigieError(Exception):
@@ -28,22 +28,36 @@ class Fault:
 
     key: str
     value: str
-    remedy: str
+    remedy: Said
     line: int | None = None
 
+    @property
+    def what(self) -> Said:
+        """Where it is, and what stands there."""
+        what = say("{key} = {value}", key=self.key, value=self.value)
+        return say("line {line}: {what}", line=self.line, what=what) if self.line else what
+
     def __str__(self) -> str:
-        place = f"line {self.line}: " if self.line else ""
-        return f"{place}{self.key} = {self.value}: {self.remedy}"
+        return self.told("en")
+
+    def told(self, locale: str) -> str:
+        """The fault on one line, in a language."""
+        return say("{what}: {remedy}", what=self.what, remedy=self.remedy).told(locale)
 
 
 class SettingsError(VigieError):
     """The settings cannot be used; `faults` holds every fault found, not only the first."""
 
     def __init__(self, path: str, faults: tuple[Fault, ...]) -> None:
-        self.faults = faults
-        count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
-        lines = "\n".join(f"  - {fault}" for fault in faults)
-        super().__init__(f"{path} has {count}:\n{lines}")
+        self.path, self.faults = path, faults
+        super().__init__(self.told("en"))
+
+    def told(self, locale: str) -> str:
+        """The message in a language, a fault a line."""
+        n = len(self.faults)
+        head = some("{path} has {n} fault:", "{path} has {n} faults:", n=n, path=self.path)
+        lines = (f"  - {fault.told(locale)}" for fault in self.faults)
+        return "\n".join((head.told(locale), *lines))
 
 
 ONE_PERSON = say(

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pipelines import settings, vigie_toml
+from pipelines.said import say
 from pipelines.settings import Part
 
 FILE = "faq.toml"
@@ -21,10 +22,11 @@ FILE = "faq.toml"
 
 def _page(text: str) -> str:
     if not vigie_toml.is_page(text):
-        raise ValueError(
-            "write the https address of the page that answers, such as "
-            "https://www.ville.example/piscine"
+        told = say(
+            "write the https address of the page that answers, such as {example}",
+            example="https://www.ville.example/piscine",
         )
+        raise ValueError(told)
     return text
 
 

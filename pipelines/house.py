@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines import places, settings as reading, sources, subjects, vigie_toml
 from pipelines.errors import Fault, SettingsError
+from pipelines.said import say
 from pipelines.settings import Settings, SourceBlock
 
 
@@ -62,8 +63,12 @@ def _deaf(settings: Settings) -> Iterator[Fault]:
     able = [kind for kind in sources.names() if isinstance(sources.load(kind), sources.Listening)]
     for number, block in enumerate(settings.sources, 1):
         if block.live and block.kind not in able:
-            remedy = f"kind {block.kind!r} cannot be listened to, only {', '.join(able)} can"
-            yield Fault(f"sources.{number}.live", "true", f"{remedy}: take it out")
+            remedy = say(
+                "kind {kind!r} cannot be listened to, only {names} can: take it out",
+                kind=block.kind,
+                names=", ".join(able),
+            )
+            yield Fault(f"sources.{number}.live", "true", remedy)
 
 
 def terms(settings: Settings, block: SourceBlock) -> sources.Terms:

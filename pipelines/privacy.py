@@ -49,7 +49,7 @@ def read_key(home: Path, environ: Mapping[str, str]) -> bytes:
         key = b""
     if len(key) < KEY_BYTES:
         raise _fault(
-            say("it has not {n} hexadecimal digits or more", n=2 * KEY_BYTES),
+            say("not {n} hexadecimal digits or more", n=2 * KEY_BYTES),
             say("draw one with `openssl rand -hex 32`"),
         )
     return key
@@ -60,14 +60,14 @@ def _read_private(path: Path) -> str:
         remedy = say(
             "set it to the output of `openssl rand -hex 32`, or write that to {path}", path=path
         )
-        raise _fault(say("there is none"), remedy)
+        raise _fault(say("missing"), remedy)
     if path.stat().st_mode & 0o077:
-        raise _fault(say("other accounts can read it"), say("run `chmod 600 {path}`", path=path))
+        raise _fault(say("readable by other accounts"), say("run `chmod 600 {path}`", path=path))
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
         remedy = say("give this account the file {path}", path=path)
-        raise _fault(say("it cannot be read"), remedy) from error
+        raise _fault(say("not readable"), remedy) from error
 
 
 def _fault(what: Said, remedy: Said) -> SettingsError:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipelines import vigie_toml
 from pipelines.errors import Fault, SettingsError
+from pipelines.said import NOTHING, Said, say
 from pipelines.vigie_toml import HIDDEN, MISSING, Document, Place, near
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"'()]+@(?:[\w-]+(?:\.[\w-]+)+|localhost)")
@@ -29,30 +31,32 @@ _PLACE_CODE = re.compile(r"(?:arrondissement|commune|departement|region):[0-9AB]
 
 def _address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
-        raise ValueError("write one plain mail address, such as astreinte@ville.example")
+        raise ValueError(say("write one plain mail address, such as astreinte@ville.example"))
     return text
 
 
 def _rare_word(text: str) -> str:
     if not re.fullmatch(r"[^\W_]{8,60}", text) or text.isdigit():
-        raise ValueError(
+        told = say(
             "write one word of eight letters and digits or more that nobody else writes, such as "
             "veillevalbrume7f3k"
         )
+        raise ValueError(told)
     return text.casefold()
 
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
+        guess = near(name, available_timezones())
         raise ValueError(
-            f"{near(name, available_timezones())}write a zone such as Europe/Paris, Indian/Reunion"
+            say("{guess}write a zone such as Europe/Paris, Indian/Reunion", guess=guess)
         )
     return name
 
 
 def _sender(text: str) -> str:
     if text and not _ADDRESS.fullmatch(parseaddr(text)[1]):
-        raise ValueError("write one mail address, such as vigie@ville.example")
+        raise ValueError(say("write one mail address, such as vigie@ville.example"))
     return text
 
 
@@ -61,20 +65,21 @@ def _private(text: str) -> str:
         network = ipaddress.ip_network(text.strip("[]"), strict=False)
     except ValueError:
         if not _HOST.fullmatch(text):
-            raise ValueError(
-                "write a host name, an address or a network, such as 10.1.2.0/24"
-            ) from None
+            told = say("write a host name, an address or a network, such as 10.1.2.0/24")
+            raise ValueError(told) from None
     else:
         if network.prefixlen < 8:
-            raise ValueError("so wide a network lets every address in: write the one that is read")
+            told = say("so wide a network lets every address in: write the one that is read")
+            raise ValueError(told)
     return text
 
 
 def _place_code(text: str) -> str:
     if not _PLACE_CODE.fullmatch(text):
-        raise ValueError(
+        told = say(
             "write a level and an INSEE code, such as commune:37261, departement:37 or region:24"
         )
+        raise ValueError(told)
     return text
 
 
@@ -82,20 +87,22 @@ def _calendar(text: str) -> str:
     is_address = text.startswith("https://") and re.fullmatch(r"https://[^\s@/]+(?:/\S*)?", text)
     is_file = "://" not in text and text.endswith(".ics")
     if not (is_address or is_file):
-        raise ValueError(
+        told = say(
             'write a file of the home, such as "astreinte.ics", or an https address without a '
             "password in it"
         )
+        raise ValueError(told)
     return text
 
 
 def _web_url(text: str) -> str:
     local = r"http://(?:localhost|127\.0\.0\.1)(?::\d+)?"
     if text and not re.fullmatch(rf"(?:https://[\w.-]+(?::\d+)?|{local})(?:/[\w./-]*)?", text):
-        raise ValueError(
+        told = say(
             "write the https address by which this machine's proxy is reached, such as "
             "https://vigie.ville.example"
         )
+        raise ValueError(told)
     return text.rstrip("/")
 
 
@@ -254,7 +261,8 @@ class Web(Part):
 def _issuer(text: str) -> str:
     local = r"http://(?:localhost|127\.0\.0\.1)(?::\d+)?"
     if not re.fullmatch(rf"(?:https://[\w.-]+(?::\d+)?|{local})(?:/[\w./-]*)?", text):
-        raise ValueError("write the https address of the provider, as its configuration says it")
+        told = say("write the https address of the provider, as its configuration says it")
+        raise ValueError(told)
     return text
 
 
@@ -262,7 +270,8 @@ def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("write an address or a network, such as 127.0.0.1") from None
+        told = say("write an address or a network, such as 127.0.0.1")
+        raise ValueError(told) from None
     return text
 
 
@@ -297,10 +306,11 @@ class Board(Part):
 
 def _round_times(times: tuple[time, ...]) -> tuple[time, ...]:
     if any(not QUIET_UNTIL <= each < QUIET_FROM or each.tzinfo for each in times):
-        raise ValueError(
+        told = say(
             "write times of the institution's clock from 07:00:00 on and before 22:00:00: at night "
             "warnings wait"
         )
+        raise ValueError(told)
     return tuple(sorted(set(times)))
 
 
@@ -500,8 +510,9 @@ def _split(document: Document, index: int, source_options: Mapping[str, type[Bas
     rest = {k: v for k, v in entry.items() if k not in _OWN}
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in source_options:
-        guess = near(kind, source_options) if isinstance(kind, str) else ""
-        remedy = f"{guess}choose one of {', '.join(sorted(source_options))}"
+        guess = near(kind, source_options) if isinstance(kind, str) else NOTHING
+        names = ", ".join(sorted(source_options))
+        remedy = say("{guess}choose one of {names}", guess=guess, names=names)
         shown = MISSING if kind is None else kind
         return own, None, [document.fault(("sources", index, "kind"), shown, remedy)]
     model = source_options[kind]
@@ -557,7 +568,7 @@ def _safe_name(name: str) -> str:
     return name if "_" in name or len(name) <= 12 else HIDDEN
 
 
-_SET_IT = (
+_SET_IT = say(
     "this environment variable is not set: set it where `vigie` and Airflow run, to the secret "
     "that it stands for"
 )
@@ -603,38 +614,42 @@ def _without_unions(place: tuple[int | str, ...]) -> Place:
 
 
 _LEGAL = {
-    "purpose": "write the mission that this watching serves, in ten characters or more: without a "
-    "purpose nothing may be collected (GDPR art. 5-1-b)",
-    "legal_basis": "write by what right the institution listens, for example \"mission d'intérêt "
-    'public (RGPD art. 6-1-e), délibération n° 2026-14": without it nothing may be collected',
+    "purpose": say(
+        "write the mission that this watching serves, in ten characters or more: without a "
+        "purpose nothing may be collected (GDPR art. 5-1-b)"
+    ),
+    "legal_basis": say(
+        "write by what right the institution listens, for example \"mission d'intérêt "
+        'public (RGPD art. 6-1-e), délibération n° 2026-14": without it nothing may be collected'
+    ),
 }
 _TABLES = {
-    "institution": "write an [institution] table: `vigie init` makes a file with one",
-    "subjects": "write a [[subjects]] block for each thing to watch: `vigie init` makes one",
+    "institution": say("write an [institution] table: `vigie init` makes a file with one"),
+    "subjects": say("write a [[subjects]] block for each thing to watch: `vigie init` makes one"),
 }
 _WORDS = {
-    "missing": "write it: it is needed",
-    "string_type": "write text between quotes",
-    "int_type": "write a whole number, without quotes",
-    "int_parsing": "write a whole number, without quotes",
-    "int_from_float": "write a whole number",
-    "bool_type": "write true or false, without quotes",
-    "bool_parsing": "write true or false, without quotes",
-    "tuple_type": 'write a list, such as ["one", "two"]',
-    "list_type": 'write a list, such as ["one", "two"]',
-    "dict_type": "write a table",
-    "model_type": "write a table",
-    "string_pattern_mismatch": "write it as asked: {pattern}",
-    "string_too_short": "write {min_length} characters or more",
-    "string_too_long": "write {max_length} characters at most",
-    "too_short": "write at least {min_length}",
-    "greater_than_equal": "write {ge} or more",
-    "less_than_equal": "write {le} or less",
-    "literal_error": "choose one of {expected}",
+    "missing": partial(say, "write it: it is needed"),
+    "string_type": partial(say, "write text between quotes"),
+    "int_type": partial(say, "write a whole number, without quotes"),
+    "int_parsing": partial(say, "write a whole number, without quotes"),
+    "int_from_float": partial(say, "write a whole number"),
+    "bool_type": partial(say, "write true or false, without quotes"),
+    "bool_parsing": partial(say, "write true or false, without quotes"),
+    "tuple_type": partial(say, 'write a list, such as ["one", "two"]'),
+    "list_type": partial(say, 'write a list, such as ["one", "two"]'),
+    "dict_type": partial(say, "write a table"),
+    "model_type": partial(say, "write a table"),
+    "string_pattern_mismatch": partial(say, "write it as asked: {pattern}"),
+    "string_too_short": partial(say, "write {min_length} characters or more"),
+    "string_too_long": partial(say, "write {max_length} characters at most"),
+    "too_short": partial(say, "write at least {min_length}"),
+    "greater_than_equal": partial(say, "write {ge} or more"),
+    "less_than_equal": partial(say, "write {le} or less"),
+    "literal_error": partial(say, "choose one of {expected}"),
 }
 
 
-def _remedy(item: Any, place: Place, model: type[BaseModel]) -> str:
+def _remedy(item: Any, place: Place, model: type[BaseModel]) -> Said:
     kind, context = item["type"], item.get("ctx", {})
     name = str(place[-1])
     if name in _LEGAL and kind in ("missing", "string_too_short", "string_type"):
@@ -642,21 +657,26 @@ def _remedy(item: Any, place: Place, model: type[BaseModel]) -> str:
     if kind in ("missing", "too_short") and len(place) == 1 and name in _TABLES:
         return _TABLES[name]
     if kind == "extra_forbidden" and name == "options" and place[0] == "sources":
-        return "write the options in the [[sources]] block itself, without [sources.options]"
+        return say("write the options in the [[sources]] block itself, without [sources.options]")
     if kind == "extra_forbidden":
-        return f"no such key here: {near(name, _siblings(place, model))}{_choices(place, model)}"
+        known = _siblings(place, model)
+        guess, names = near(name, known), ", ".join(known)
+        return say("no such key here: {guess}there is {names}", guess=guess, names=names)
     if kind == "value_error":
-        return str(context["error"])
+        error = context["error"]
+        return next((told for told in error.args if isinstance(told, Said)), Said(error))
     if kind.startswith("date_"):
-        return "write a day such as 2026-11-20, without quotes"
+        return say("write a day such as 2026-11-20, without quotes")
     if str(context.get("pattern")).startswith("^https?://"):
-        return "write a whole address, such as https://journal.example/rss"
+        return say("write a whole address, such as https://journal.example/rss")
     if "^[a-z][a-z0-9_]{0,39}$" in str(context.get("pattern")):
-        return "write a short name: a lower-case letter, then letters, digits and _ (40 at most)"
+        return say(
+            "write a short name: a lower-case letter, then letters, digits and _ (40 at most)"
+        )
     if name.endswith("_days") and kind == "less_than_equal":
-        return f"keep this for {context['le']} days at most, as docs/law.md says"
-    words = _WORDS.get(kind)
-    return words.format(**context) if words else str(item["msg"])
+        return say("keep this for {le} days at most, as docs/law.md says", le=context["le"])
+    found = _WORDS.get(kind)
+    return found(**context) if found else Said(item["msg"])
 
 
 def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
@@ -691,7 +711,3 @@ def _records(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _records(part)
-
-
-def _choices(place: Place, model: type[BaseModel]) -> str:
-    return "there is " + ", ".join(_siblings(place, model))

@@ -20,7 +20,7 @@ from pipelines.errors import ONE_PERSON, Fault, QueryError, SettingsError
 from pipelines.said import NOTHING, Said, say
 
 FILE = "vigie.toml"
-MISSING = "(missing)"
+MISSING = say("(missing)")
 HIDDEN = "…"  # what is shown of a value that may be a secret
 Place = tuple[str | int, ...]
 Table = Mapping[str, Any]
@@ -49,7 +49,7 @@ class Document:
     raw: Table
     lines: Mapping[Place, int]
 
-    def fault(self, place: Place, value: Any, remedy: str) -> Fault:
+    def fault(self, place: Place, value: Any, remedy: Said) -> Fault:
         """A fault at a place, with the line of the key, or of the nearest table around it."""
         around = [place[:length] for length in range(len(place), 0, -1)]
         line = next((self.lines[p] for p in around if p in self.lines), None)
@@ -87,9 +87,11 @@ def _entry(raw: Table, name: str, index: int) -> Table:
 
 
 def shown(value: Any) -> str:
-    """A value as a message may show it: on one line, short."""
-    if value in (MISSING, HIDDEN):
-        return str(value)
+    """A value as a message may show it: on one line, short; what we say in its place, as it is."""
+    if isinstance(value, Said):
+        return value
+    if value == HIDDEN:
+        return HIDDEN
     return _short(repr(value) if isinstance(value, str) else str(value))
 
 
@@ -114,9 +116,10 @@ def read(path: Path) -> Document:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
-        raise _refused(path, MISSING, "run `vigie init`, or name the home with --home") from None
+        remedy = say("run `vigie init`, or name the home with --home")
+        raise _refused(path, MISSING, remedy) from None
     except (OSError, UnicodeDecodeError) as error:
-        remedy = "save it as UTF-8 text that this account may read"
+        remedy = say("save it as UTF-8 text that this account may read")
         raise _refused(path, type(error).__name__, remedy) from error
     try:
         raw = tomllib.loads(text.replace("\r\n", "\n"))
@@ -125,7 +128,7 @@ def read(path: Path) -> Document:
     return Document(path=path, raw=raw, lines=lines_of(text))
 
 
-def _refused(path: Path, value: str, remedy: str) -> SettingsError:
+def _refused(path: Path, value: str, remedy: Said) -> SettingsError:
     return SettingsError(str(path), (Fault(FILE, value, remedy),))
 
 
@@ -133,7 +136,7 @@ def _broken(text: str, message: str) -> Fault:
     found = re.search(r"\(at line (\d+), column \d+\)", message)
     line = int(found[1]) if found else len(text.splitlines())
     said = re.sub(r"\s*\(at .*\)", "", message)
-    remedy = "mend this line: text stands between quotes, a list between [ ], one key a line"
+    remedy = say("mend this line: text stands between quotes, a list between [ ], one key a line")
     return Fault("TOML", said, remedy, line)
 
 
@@ -213,9 +216,8 @@ def _table(parts: tuple[str, ...], is_array: bool, counts: dict[Place, int]) -> 
 def faults(document: Document) -> Iterator[Fault]:
     """Every fault that one key alone does not show."""
     if "home" in document.raw:
-        yield document.fault(
-            ("home",), document.raw["home"], "no such key: the home is this folder"
-        )
+        remedy = say("no such key: the home is this folder")
+        yield document.fault(("home",), document.raw["home"], remedy)
     for find in (
         _secrets_written,
         _written_twice,
@@ -257,9 +259,10 @@ def _secrets(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
 
 def _secrets_written(document: Document) -> Iterator[Fault]:
     for place, name in _secrets(document.raw, ()):
-        remedy = (
+        remedy = say(
             "a secret never stands in this file: put it in an environment variable and write "
-            f'the name of that variable, {name} = "VIGIE_…"; then change the secret'
+            'the name of that variable, {name} = "VIGIE_…"; then change the secret',
+            name=name,
         )
         yield document.fault(place, HIDDEN, remedy)
 
@@ -276,7 +279,7 @@ def _written_twice(document: Document) -> Iterator[Fault]:
             if not isinstance(value, str):
                 continue
             if value.casefold() in seen:
-                remedy = f"two {name} have this {key}: give each its own"
+                remedy = say("two {table} have this {key}: give each its own", table=name, key=key)
                 yield document.fault((name, index, key), value, remedy)
             seen.add(value.casefold())
 
@@ -286,17 +289,17 @@ def _subjects(document: Document) -> Iterator[Fault]:
         terms = {name: _texts(subject.get(name)) for name in _TERMS}
         is_named = any(terms[name] for name in ("names", "ambiguous", "handles", "hashtags"))
         if not is_named and not subject.get("query"):
-            remedy = "nothing would be heard: write names, handles, hashtags or a query"
-            yield document.fault(("subjects", index), "no name", remedy)
+            remedy = say("nothing would be heard: write names, handles, hashtags or a query")
+            yield document.fault(("subjects", index), say("no name"), remedy)
         if terms["ambiguous"] and not terms["context"] and not subject.get("places"):
-            remedy = (
+            remedy = say(
                 "a name that means other things too counts only near a word of `context`, or where "
                 'a place of `places` is named: write context = ["mairie", "commune"]'
             )
             yield document.fault(("subjects", index, "ambiguous"), terms["ambiguous"][0], remedy)
         for name in terms["names"]:
             if len(name.strip()) < 3:
-                remedy = (
+                remedy = say(
                     "so short a name is found everywhere: move it to `ambiguous`, with `context`"
                 )
                 yield document.fault(("subjects", index, "names"), name, remedy)
@@ -339,7 +342,7 @@ def _authors_watched(document: Document) -> Iterator[Fault]:
             for term in _texts(subject.get(name)):
                 is_account = name != "handles" and term.strip()[:1] in ("@", "＠")
                 if _AUTHOR.match(term):
-                    remedy = f"{ONE_PERSON}: write names of the institution"
+                    remedy = say("{why}: write names of the institution", why=ONE_PERSON)
                     yield document.fault(("subjects", index, name), term, remedy)
                 elif is_account and _bare(term) not in allowed:
                     yield document.fault(("subjects", index, name), term, _DECLARE)
@@ -356,9 +359,10 @@ def _people_watched(document: Document) -> Iterator[Fault]:
                         yield document.fault((table, index, name), handle, _DECLARE)
 
 
-_DECLARE = (
-    f"{ONE_PERSON}: write it under institution.handles if it is yours, or declare the institution, "
-    "medium or elected official in office under [[relays]]"
+_DECLARE = say(
+    "{why}: write it under institution.handles if it is yours, or declare the institution, "
+    "medium or elected official in office under [[relays]]",
+    why=ONE_PERSON,
 )
 
 
@@ -379,15 +383,21 @@ def _unknown_subjects(document: Document) -> Iterator[Fault]:
     for index, source in document.tables("sources"):
         subject = source.get("subject")
         if isinstance(subject, str) and subject not in known:
-            remedy = f"no subject has this id: {near(subject, known)}there is {', '.join(known)}"
-            yield document.fault(("sources", index, "subject"), subject, remedy)
+            yield document.fault(
+                ("sources", index, "subject"), subject, _no_subject(subject, known)
+            )
+
+
+def _no_subject(subject: str, known: list[str]) -> Said:
+    guess, names = near(subject, known), ", ".join(known)
+    return say("no subject has this id: {guess}there is {names}", guess=guess, names=names)
 
 
 def _relays(document: Document) -> Iterator[Fault]:
     for index, relay in document.tables("relays"):
         if not _texts(relay.get("handles")) and not _texts(relay.get("sites")):
-            remedy = "a relay is known by its handles or sites: write one of them"
-            yield document.fault(("relays", index), "no handle, no site", remedy)
+            remedy = say("a relay is known by its handles or sites: write one of them")
+            yield document.fault(("relays", index), say("no handle, no site"), remedy)
 
 
 def _compared(document: Document) -> Iterator[Fault]:
@@ -395,12 +405,11 @@ def _compared(document: Document) -> Iterator[Fault]:
     kinds = {relay.get("id"): relay.get("kind") for _, relay in document.tables("relays")}
     for name in _texts(document.table("engagement").get("compare")):
         if name not in kinds:
-            remedy = (
-                f"no [[relays]] block has this id: {near(name, [str(k) for k in kinds])}add one"
-            )
+            guess = near(name, [str(k) for k in kinds])
+            remedy = say("no [[relays]] block has this id: {guess}add one", guess=guess)
             yield document.fault(("engagement", "compare"), name, remedy)
         elif kinds[name] != "institution":
-            remedy = (
+            remedy = say(
                 'only relays of kind = "institution" may be compared with: a medium or an '
                 "elected official is no public service of the same kind"
             )
@@ -408,9 +417,9 @@ def _compared(document: Document) -> Iterator[Fault]:
 
 
 _READERS = {
-    "alerts": "an alert would reach nobody",
-    "digest": "the daily digest would reach nobody",
-    "failures": "a source that stops would stop unseen",
+    "alerts": say("an alert would reach nobody"),
+    "digest": say("the daily digest would reach nobody"),
+    "failures": say("a source that stops would stop unseen"),
 }
 
 
@@ -420,8 +429,10 @@ def _recipients(document: Document) -> Iterator[Fault]:
     got |= {"failures"} if any(r.get("role") == "operator" for r in listed) else set()
     for kind, harm in _READERS.items():
         if kind not in got:
-            remedy = f'{harm}: add "{kind}" to `gets` of a [[recipients]] block'
-            yield document.fault(("recipients",), f"nobody gets {kind}", remedy)
+            remedy = say(
+                '{harm}: add "{kind}" to `gets` of a [[recipients]] block', harm=harm, kind=kind
+            )
+            yield document.fault(("recipients",), say("nobody gets {kind}", kind=kind), remedy)
 
 
 def _rota(document: Document) -> Iterator[Fault]:
@@ -430,15 +441,18 @@ def _rota(document: Document) -> Iterator[Fault]:
     for index, shift in document.tables("rota"):
         email, first, last = (shift.get(k) for k in ("email", "from_on", "to_on"))
         if isinstance(email, str) and email not in known:
-            words = [str(k) for k in known if k]
-            remedy = (
-                f"nobody of [[recipients]] has this address: {near(email, words)}add them there"
+            guess = near(email, [str(k) for k in known if k])
+            remedy = say(
+                "nobody of [[recipients]] has this address: {guess}add them there", guess=guess
             )
             yield document.fault(("rota", index, "email"), email, remedy)
         if type(first) is not date or type(last) is not date:
             continue
         if last < first:
-            remedy = f"the shift would end before it starts ({first}): correct one of the two"
+            remedy = say(
+                "the shift would end before it starts ({first}): correct one of the two",
+                first=first,
+            )
             yield document.fault(("rota", index, "to_on"), last, remedy)
             continue
         spans.append((first, last, index))
@@ -455,11 +469,16 @@ def _seams(document: Document, spans: list[tuple[date, date, int]]) -> Iterator[
         if (start, end) == (first, last):
             continue
         if start <= last:
-            remedy = f"two shifts hold on this day: end the other before it, it ends on {last}"
+            remedy = say(
+                "two shifts hold on this day: end the other before it, it ends on {last}", last=last
+            )
             yield document.fault(("rota", index, "from_on"), start, remedy)
         elif start > last + timedelta(days=1):
-            gap = f"{last + timedelta(days=1)} to {start - timedelta(days=1)}"
-            remedy = f"nobody is on call from {gap}: add a shift, or lengthen one"
+            remedy = say(
+                "nobody is on call from {first} to {last}: add a shift, or lengthen one",
+                first=last + timedelta(days=1),
+                last=start - timedelta(days=1),
+            )
             yield document.fault(("rota", index, "from_on"), start, remedy)
 
 
@@ -475,10 +494,11 @@ def _channels(document: Document) -> Iterator[Fault]:
     for index, recipient in document.tables("recipients"):
         for name in _texts(recipient.get("channels")):
             if name not in known:
-                remedy = (
-                    f"{near(name, known)}add a [[channels]] block of this name, or choose one of "
+                remedy = say(
+                    "{guess}add a [[channels]] block of this name, or choose one of {names}",
+                    guess=near(name, known),
+                    names=", ".join(known),
                 )
-                remedy += ", ".join(known)
                 yield document.fault(("recipients", index, "channels"), name, remedy)
 
 
@@ -488,11 +508,12 @@ def _kinds(document: Document) -> Iterator[Fault]:
     kinds = [name for name in channels.names() if name not in (MAIL, "console")]
     for index, block in document.tables("channels"):
         if block.get("name") == MAIL:
-            remedy = "this name is the mail's, which is described in [mail]: choose another"
+            remedy = say("this name is the mail's, which is described in [mail]: choose another")
             yield document.fault(("channels", index, "name"), MAIL, remedy)
         kind = block.get("kind")
         if isinstance(kind, str) and kind not in kinds:
-            remedy = f"{near(kind, kinds)}choose one of {', '.join(kinds)}"
+            guess, names = near(kind, kinds), ", ".join(kinds)
+            remedy = say("{guess}choose one of {names}", guess=guess, names=names)
             yield document.fault(("channels", index, "kind"), kind, remedy)
 
 
@@ -501,18 +522,23 @@ def _canaries(document: Document) -> Iterator[Fault]:
     known = [s["name"] for _, s in document.tables("sources") if isinstance(s.get("name"), str)]
     for index, canary in document.tables("canaries"):
         if not canary.get("word") and not canary.get("url"):
-            remedy = "write its word, which nobody else writes, or its url"
-            yield document.fault(("canaries", index), "no word, no url", remedy)
+            remedy = say("write its word, which nobody else writes, or its url")
+            yield document.fault(("canaries", index), say("no word, no url"), remedy)
         if bool(canary.get("planted_at")) == bool(canary.get("daily_at")):
-            remedy = "write either planted_at = [2026-11-26T09:00:00+01:00] or daily_at = 09:00:00"
-            yield document.fault(("canaries", index), "planted when?", remedy)
+            remedy = say(
+                "write either planted_at = [2026-11-26T09:00:00+01:00] or daily_at = 09:00:00"
+            )
+            yield document.fault(("canaries", index), say("planted when?"), remedy)
         for moment in canary.get("planted_at") or ():
             if isinstance(moment, datetime) and moment.tzinfo is None:
-                remedy = "write its zone: 2026-11-26T09:00:00+01:00, or …Z"
+                remedy = say("write its zone: 2026-11-26T09:00:00+01:00, or …Z")
                 yield document.fault(("canaries", index, "planted_at"), moment, remedy)
         for name in _texts(canary.get("sources")):
             if name not in known:
-                remedy = f"no source has this name: {near(name, known)}there is {', '.join(known)}"
+                guess, names = near(name, known), ", ".join(known)
+                remedy = say(
+                    "no source has this name: {guess}there is {names}", guess=guess, names=names
+                )
                 yield document.fault(("canaries", index, "sources"), name, remedy)
 
 
@@ -523,20 +549,21 @@ def _events(document: Document) -> Iterator[Fault]:
         start, end = event.get("start"), event.get("end")
         if isinstance(start, datetime) and isinstance(end, datetime):
             if (start.tzinfo is None) != (end.tzinfo is None):
-                remedy = "write the zone of both start and end, or of neither"
+                remedy = say("write the zone of both start and end, or of neither")
                 yield document.fault(("events", index, "end"), end, remedy)
             elif end <= start:
-                remedy = f"the event would end before it starts ({start}): correct one of the two"
+                remedy = say(
+                    "the event would end before it starts ({start}): correct one of the two",
+                    start=start,
+                )
                 yield document.fault(("events", index, "end"), end, remedy)
             elif end - start > _LONGEST_EVENT:
-                remedy = "an event lasts seven days at most: nobody would be told for so long"
+                remedy = say("an event lasts seven days at most: nobody would be told for so long")
                 yield document.fault(("events", index, "end"), end, remedy)
         for subject in _texts(event.get("subjects")):
             if subject not in known:
-                remedy = f"no subject has this id: {near(subject, known)}there is "
-                yield document.fault(
-                    ("events", index, "subjects"), subject, remedy + ", ".join(known)
-                )
+                remedy = _no_subject(subject, known)
+                yield document.fault(("events", index, "subjects"), subject, remedy)
 
 
 _LONGEST_EVENT = timedelta(days=7)
@@ -545,12 +572,12 @@ _LONGEST_EVENT = timedelta(days=7)
 def _mail(document: Document) -> Iterator[Fault]:
     mail = document.table("mail")
     if document.tables("recipients") and not mail.get("sender"):
-        remedy = 'write the address that mails come from: sender = "vigie@…"'
+        remedy = say('write the address that mails come from: sender = "vigie@…"')
         yield document.fault(("mail", "sender"), MISSING, remedy)
     host = mail.get("host", "127.0.0.1")
     is_local = isinstance(host, str) and (host == "localhost" or host.startswith("127."))
     if mail.get("username") and mail.get("security") == "none" and not is_local:
-        remedy = "the password would cross the network in the clear: write starttls or tls"
+        remedy = say("the password would cross the network in the clear: write starttls or tls")
         yield document.fault(("mail", "security"), "none", remedy)
 
 
@@ -559,7 +586,7 @@ def _models(document: Document) -> Iterator[Fault]:
         if not isinstance(value, str) or value == "embedded" or re.search("@.", value):
             continue
         if not (document.path.parent / value).is_dir():
-            remedy = (
+            remedy = say(
                 'write "embedded", a folder that exists, or org/name@revision with its revision'
             )
             yield document.fault(("models", name), value, remedy)

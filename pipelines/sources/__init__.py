@@ -44,6 +44,7 @@ from pipelines.attention import Attention
 from pipelines.errors import Fault, SettingsError
 from pipelines.limits import Limit, Price
 from pipelines.mention import Deletion, Post, Rejection
+from pipelines.said import say
 
 if TYPE_CHECKING:
     from pipelines.http import Client
@@ -202,7 +203,8 @@ def load(kind: str) -> Source:
     if kind not in names():
         choices = ", ".join(names())
         raise SettingsError(
-            "vigie.toml", (Fault("sources.kind", kind, f"choose one of {choices}"),)
+            "vigie.toml",
+            (Fault("sources.kind", kind, say("choose one of {names}", names=choices)),),
         )
     module: ModuleType = importlib.import_module(f"{__name__}.{kind}")
     return cast("Source", module)

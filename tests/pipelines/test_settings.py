@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -447,3 +448,14 @@ def test_a_planned_event_holds_by_the_institutions_clock_or_by_its_own_zone(
     at = datetime(2026, 12, 14, 17, 30, tzinfo=UTC)
     assert (here.holds(at, zone), there.holds(at, zone)) == (True, False)
     assert here.concerns("transports")
+
+
+def test_faults_are_told_in_french_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "vigie.toml"
+    path.write_text('[institution]\nkind = "ville"\n\n[mail]\nport = 0\n', encoding="utf-8")
+    with pytest.raises(SettingsError) as found:
+        settings.read(tmp_path, environ={}, source_options={})
+    told = found.value.told("fr").splitlines()
+    assert re.fullmatch(r".*vigie\.toml a \d+ fautes\u00a0:", told[0])
+    assert "  - ligne 5\u00a0: mail.port = 0\u00a0: écrivez 1 ou plus" in told
+    assert not re.search("write|choose|missing", " ".join(told))
