@@ -23,6 +23,7 @@ Verdict = Literal["false_alarm", "wrong_tone", "wrong_topic"]
 TONES = ("negative", "neutral", "positive", "undetermined")
 LONGEST_SILENCE = timedelta(days=7)
 _NAME, _REASON = 120, 500  # characters at most
+_NOBODY = ("rule", "vigie.toml")  # as the log calls what no person did
 # What the log calls a judgement. 'false' is what the digest and its readers know.
 _LOGGED = {"false_alarm": "false", "wrong_tone": "wrong_tone", "wrong_topic": "wrong_topic"}
 
@@ -277,6 +278,8 @@ def _name(actor: str) -> str:
     name = plain(actor)
     if not name or len(name) > _NAME:
         raise ActionError(f"say who acts, in {_NAME} characters at most: a name or a mail address")
+    if name in _NOBODY:
+        raise ActionError(f"{name!r} is what the log calls what no person did: use another name")
     return name
 
 

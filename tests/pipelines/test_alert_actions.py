@@ -100,6 +100,8 @@ def test_a_silence_can_be_ended_and_what_held_then_is_still_known(
     [
         ({"actor": " \u202e "}, "say who acts"),
         ({"actor": "x" * 200}, "say who acts"),
+        ({"actor": " rule"}, "no person did"),
+        ({"actor": "vigie.toml"}, "no person did"),
         ({"reason": " "}, "needs a reason"),
         ({"reason": "x" * 501}, "500 characters"),
         ({"until": AS_OF}, "is over"),
