@@ -676,7 +676,14 @@ def _remedy(item: Any, place: Place, model: type[BaseModel]) -> Said:
     if name.endswith("_days") and kind == "less_than_equal":
         return say("keep this for {le} days at most, as docs/law.md says", le=context["le"])
     found = _WORDS.get(kind)
-    return found(**context) if found else Said(item["msg"])
+    return found(**_spoken(context)) if found else Said(item["msg"])
+
+
+def _spoken(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What pydantic tells of a value, with the English "or" of its list in a sentence of ours."""
+    names, is_list, last = str(context.get("expected", "")).rpartition(" or ")
+    listed = say("{names} or {last}", names=names, last=last)
+    return {**context, "expected": listed} if is_list else context
 
 
 def _siblings(place: Place, model: type[BaseModel]) -> list[str]:

@@ -13,8 +13,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pipelines import budget, cli, console, init, run
+from pipelines import budget, cli, console, doctor, init, run
+from pipelines.doctor import Check
 from pipelines.limits import Daily, Limit, Price
+from pipelines.said import say
 from pipelines.sources import file
 
 
@@ -212,3 +214,18 @@ def test_the_heads_of_a_table_are_folded_between_words() -> None:
     shown = Console(width=30, record=True, file=StringIO())
     shown.print(console.table(heads, [("exports", 1, 2, "a long reason " * 4)]))
     assert "refused," in shown.export_text()
+
+
+@pytest.mark.parametrize(
+    ("locale", "line"),
+    [("fr", "✗ disque : aucun encore"), ("en", "✗ disk: none yet")],
+)
+def test_doctor_tells_its_findings_in_the_locale_asked_for(
+    locale: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Check(name=say("disk"), status="error", what=say("none yet"), remedy=say("delete them"))
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: [found])
+    words = ["doctor", "--home", str(tmp_path), "--locale", locale]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 1
+    assert line in result.stdout

@@ -457,5 +457,6 @@ def test_faults_are_told_in_french_with_their_lines(tmp_path: Path) -> None:
         settings.read(tmp_path, environ={}, source_options={})
     told = found.value.told("fr").splitlines()
     assert re.fullmatch(r".*vigie\.toml a \d+ fautes\u00a0:", told[0])
+    assert any("'commune', 'departement', 'region', 'prefecture' ou 'autre'" in t for t in told)
     assert "  - ligne 5\u00a0: mail.port = 0\u00a0: écrivez 1 ou plus" in told
     assert not re.search("write|choose|missing", " ".join(told))
