@@ -96,9 +96,8 @@ def test_an_outage_and_a_cut_search_are_told_filled_and_told_as_filled(
     assert "mastodon 10-01 14:00 10-01 17:00 failed open" in printed
 
     alerts = [m for m in letters(town.mails) if str(m["To"]).startswith("astreinte")]
-    late = [_flat(str(m.get_body(("plain",)).get_content())) for m in alerts[-2:]]  # type: ignore[union-attr]
-    assert all("Ce nombre est un minimum : environ" in text for text in late)
-    assert all("La source mastodon n’est plus lue depuis" in text for text in late)
+    last = _flat(str(alerts[-1].get_body(("plain",)).get_content()))  # type: ignore[union-attr]
+    assert "La source mastodon n’est plus lue depuis" in last
 
     for moment in (DOWN[1] + timedelta(minutes=30), _at(20), _at(4, 55, day=2)):
         assert _watch(town, moment)["sources_failed"] == 0
