@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,8 @@ def test_many_log_ins_at_once_are_no_more_than_one_after_another(
 
 
 def test_a_log_in_that_succeeds_counts_against_nobody(own_town: Town) -> None:
-    home, asked = own_town.settings.home, {"address": "192.0.2.1", "at": AS_OF}
+    home = own_town.settings.home
+    asked: Any = {"address": "192.0.2.1", "at": AS_OF}
     for n in range(store.MOST_OF_ADDRESS + 5):
         assert store.may_try(home, name=f"nom{n}", **asked)
         store.note_success(home, name=f"nom{n}", **asked)
