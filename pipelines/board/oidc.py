@@ -184,9 +184,7 @@ def _back(desk: Desk, provider: _Provider, guest: gate.Guest) -> Response:
         asked = _asked(desk, guest)
         claims, id_token = _claims(desk, provider, guest, asked)
         role = _role(claims, provider.settings)
-        name = plain(str(_claim(claims, provider.settings.name_claim) or ""))[:120]
-        if not name:
-            raise Refused("no_name")
+        name = _name(claims, provider.settings.name_claim)
     except Refused as refused:
         return _told(desk, guest, refused)
     answer = gate.started(desk, guest, name=name, role=role, is_local=False, id_token=id_token)
@@ -304,6 +302,15 @@ def _role(claims: Mapping[str, Any], settings: Oidc) -> Role:
 
 def _listed(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
+
+
+def _name(claims: Mapping[str, Any], path: str) -> str:
+    """By which name somebody is logged; Refused("no_name") for none, or for an address that the
+    provider says it has not verified (OpenID Connect Core 1.0, 5.1)."""
+    name = plain(str(_claim(claims, path) or ""))[:120]
+    if not name or (path == "email" and claims.get("email_verified") is False):
+        raise Refused("no_name")
+    return name
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> Any:

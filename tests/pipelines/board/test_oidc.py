@@ -98,6 +98,13 @@ def test_who_has_no_role_does_not_get_in(tmp_path: Path, provider: Provider, gro
     assert client.get("/board/").status_code == 303
 
 
+def test_an_address_that_is_not_verified_names_nobody(tmp_path: Path, provider: Provider) -> None:
+    provider.claims["email_verified"] = False
+    answer = came_back(board(tmp_path, provider))
+    assert answer.status_code == 403
+    assert "ne dit pas qui vous êtes" in answer.text
+
+
 @pytest.mark.parametrize(
     "wrong",
     ["iss", "aud", "exp", "nonce", "key", "none", "sub", "userinfo aud", "state", "mixed up"],
