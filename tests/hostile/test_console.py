@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipelines import cli, doctor
 from pipelines.channels import console
+from pipelines.said import Said
 from tests.hostile.conftest import Seen
 from tests.hostile.senders import UNTIL, write_home
 from tests.hostile.values import TEXTS
@@ -55,7 +56,8 @@ def test_sources_prints_notes_of_hostile_files_as_words(seen: Seen, screen: io.S
 def test_doctor_prints_what_a_server_or_a_check_says_as_words(
     screen: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    check = doctor.Check(name="source x", status="error", what=ODD, remedy=ODD)
+    odd = Said(ODD)
+    check = doctor.Check(name="source x", status="error", what=odd, remedy=odd)
     monkeypatch.setattr(doctor, "examine", lambda *_, **__: [check])
     with pytest.raises(cli.typer.Exit):
         cli.doctor(tmp_path)
