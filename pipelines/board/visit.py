@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import duckdb
+
 from pipelines import publish, warehouse
 from pipelines.board.store import Session
 from pipelines.errors import WarehouseBusy, WarehouseError
@@ -23,11 +25,21 @@ from pipelines.wording import Words
 WAIT_SECONDS = 8.0  # for a run that holds the warehouse
 QUERY_SECONDS = 10.0  # for one page's counting
 Why = Literal[
-    "unknown", "forbidden", "busy", "empty", "forged", "held", "slow", "late", "refused", "wide"
+    "unknown",
+    "forbidden",
+    "busy",
+    "empty",
+    "forged",
+    "held",
+    "slow",
+    "late",
+    "refused",
+    "wide",
+    "older",
 ]
 STATUS: Mapping[Why, int] = {
     "unknown": 404, "forbidden": 403, "busy": 503, "empty": 404, "forged": 403, "held": 429,
-    "slow": 503, "late": 403, "refused": 400, "wide": 422,
+    "slow": 503, "late": 403, "refused": 400, "wide": 422, "older": 503,
 }  # fmt: skip
 Row = dict[str, Any]
 
@@ -105,7 +117,8 @@ class Answer:
 
 @contextmanager
 def ledger(desk: Desk, *, read_only: bool = True) -> Iterator[Connection]:
-    """The warehouse, for one page at a time; Stopped when a run holds it, or there is none."""
+    """The warehouse, for one page at a time; Stopped when a run holds it, there is none, or none
+    of this version of Vigie has been at it yet."""
     with ExitStack() as stack:
         try:
             opening = warehouse.in_turn(
@@ -116,7 +129,10 @@ def ledger(desk: Desk, *, read_only: bool = True) -> Iterator[Connection]:
             raise Stopped("busy") from error
         except WarehouseError as error:
             raise Stopped("empty") from error
-        yield connection
+        try:
+            yield connection
+        except duckdb.CatalogException as error:
+            raise Stopped("older") from error
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import hooks, publish
+from pipelines import hooks, publish, warehouse
 from pipelines.board import digests, examining, web
 from pipelines.board.access import PAGES
 from pipelines.doctor import Check
@@ -80,6 +80,14 @@ def test_the_archive_holds_editions_and_crisis_reports_and_nothing_else(own_town
     for name in (*ours, *others):
         status = client.get(f"/board/digests/{name}").status_code
         assert status == (200 if name in ours else 404)
+
+
+def test_a_warehouse_of_before_an_update_says_what_is_to_be_done(own_town: Town) -> None:
+    with warehouse.opened(own_town.settings.home) as connection:
+        connection.execute("drop table label_task cascade")
+    answer = own_town.visitor("moderator").get("/board/labels")
+    assert answer.status_code == 503
+    assert "« vigie watch » en lance un maintenant" in said(answer.text)
 
 
 def test_an_alert_leads_those_who_may_search_to_what_was_said(town: Town) -> None:
