@@ -151,7 +151,7 @@ def _change(told: Words, row: Row) -> tuple[str, ...]:
         told.moment(row["changed_at"]),
         told.text(key) if told.has(key) else plain(row["state_to"]),
         told.text("show.rule") if row["actor"] == "rule" else plain(row["actor"]),
-        plain(row["reason"]),
+        post_mortem.named("reason", row["reason"], told),
     )
 
 

@@ -1,6 +1,8 @@
 -- Question: which alerts are there, and who has them in hand?
--- Purpose: `vigie alerts list`. Grain: one row per incident, the newest first.
--- Reads: incident, incident_ack, silence. Read by: pipelines/alerts_cli.py.
+-- Purpose: `vigie alerts list`. Grain: one row per incident: the open ones first, of
+--   those the critical ones, then the newest.
+-- Reads: incident, incident_ack, silence. Read by: pipelines/alerts_cli.py,
+--   pipelines/board/alerts.py.
 -- Parameters: $since (UTC): what ended before is left out; $as_of;
 --   $incident_id, or null for every one.
 -- Caveat: `evidence` is JSON, read by pipelines/notify.py.
@@ -37,4 +39,8 @@ where
     incident.state <> 'ok'
     and coalesce(incident.resolved_at >= $since, true)
     and incident.incident_id = coalesce($incident_id, incident.incident_id)
-order by incident.opened_at desc, incident.incident_id asc;
+order by
+    incident.resolved_at is not null,
+    incident.resolved_at is null and incident.severity <> 'critical',
+    incident.opened_at desc,
+    incident.incident_id asc;
