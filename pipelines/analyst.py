@@ -43,6 +43,8 @@ class About:
 def opened(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the analysts' file of `home`, in UTC; VigieError when there is none yet."""
     path = home / FILE
+    if not home.is_dir():
+        raise VigieError(f"{home} does not exist: run `vigie init`, or name the home with --home")
     if not path.exists():
         raise VigieError(f"{home} holds no {FILE} yet: `vigie upkeep` makes it")
     try:

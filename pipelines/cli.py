@@ -742,6 +742,10 @@ def rules(context: typer.Context) -> None:
     rules_app(context.args, prog_name="vigie rules")
 
 
+# What DuckDB raises where Ctrl-C comes while it works on a query.
+QUERY_BROKEN_OFF = "Query interrupted"
+
+
 def main() -> None:
     """The entry point: errors that a person can act on come without a traceback."""
     logging.basicConfig(level=os.environ.get("VIGIE_LOG", "WARNING"), format="%(message)s")
@@ -754,6 +758,10 @@ def main() -> None:
         text = f"{error}: run as the account that owns the file, or chown or chmod it"
         Console(stderr=True, highlight=False).print(words(text), style="red")
         sys.exit(2)
+    except RuntimeError as error:
+        if str(error) != QUERY_BROKEN_OFF:
+            raise
+        sys.exit(130)
 
 
 if __name__ == "__main__":

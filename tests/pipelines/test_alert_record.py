@@ -115,7 +115,7 @@ def test_a_post_that_was_deleted_is_not_shown(connection: duckdb.DuckDBPyConnect
 
 
 def test_an_incident_without_a_letter_has_a_page(connection: duckdb.DuckDBPyConnection) -> None:
-    assert "Aucun message n’a été écrit" in page(connection, "unknown")
+    assert "Rien n’a été envoyé" in page(connection, "unknown")
 
 
 def test_a_rule_that_is_gone_still_has_its_page(

@@ -59,6 +59,25 @@ def test_a_wrong_moment_is_told_and_nothing_is_run(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_home_that_is_not_there_is_told_where_the_published_file_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = str(tmp_path / "away")
+    assert "does not exist: run `vigie init`" in said(
+        ["sql", "--home", away, ".tables"], monkeypatch, capsys
+    )
+
+
+def test_ctrl_c_during_a_query_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise RuntimeError(cli.QUERY_BROKEN_OFF)
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+
+
 def test_a_home_that_may_not_be_written_is_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
