@@ -242,6 +242,7 @@ class IncidentLine:
     is_false: bool
     is_outage: bool
     subject_id: str | None = None
+    begun_at: datetime | None = None  # when the window began in which its rule saw it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,7 +175,11 @@ def listen(
 def digest(
     home: Home = HERE,
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day. Default: yesterday.")
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Local day. Default: yesterday, or the end of the last whole week or month.",
+        ),
     ] = None,
     edition: Annotated[
         Edition, typer.Option(help="day; or the week or month that ends with that day.")
@@ -188,7 +192,7 @@ def digest(
     house = run.house(home)
     now = _utc(as_of)
     today = _today(house.settings.institution.time_zone, now)
-    chosen: date = day.date() if day else today - timedelta(days=1)
+    chosen: date = day.date() if day else _ended(edition, today)
     if chosen > today:
         raise VigieError(f"{chosen} has not begun yet: choose {today} or an earlier day")
     if edition != Edition.DAY and chosen >= today:
@@ -199,6 +203,12 @@ def digest(
         out.print("Nothing has been read yet: `vigie watch` first.")
         raise typer.Exit(1)
     out.print(words(f"{page} is written. Open it in a browser; readers get it by mail."))
+
+
+def _ended(edition: Edition, today: date) -> date:
+    """The last day of the last whole day, week (Monday to Sunday) or month before today."""
+    days = {Edition.DAY: 1, Edition.WEEK: today.isoweekday(), Edition.MONTH: today.day}
+    return today - timedelta(days=days[edition])
 
 
 @app.command("crisis-report")

@@ -95,7 +95,7 @@ def leading(connection: duckdb.DuckDBPyConnection, *, as_of: datetime) -> list[I
 
 def _line(row: dict[str, object]) -> IncidentLine:
     names = ("incident_id", "rule_id", "subject_id", "subject", "scope", "severity", "opened_at")
-    more = ("resolved_at", "acked_at", "is_false")
+    more = ("resolved_at", "acked_at", "is_false", "begun_at")
     return IncidentLine(**{n: row[n] for n in (*names, *more)}, is_outage=False)  # type: ignore[arg-type]
 
 
@@ -147,7 +147,7 @@ def build(
         relays=_relays(reader, settings),
         coverage=coverage.between(
             connection,
-            since=incident.opened_at,
+            since=begun(incident),
             until=as_of,
             as_of=as_of,
             zone=settings.institution.zone,
@@ -155,13 +155,18 @@ def build(
     )
 
 
+def begun(incident: IncidentLine) -> datetime:
+    """From when on a report counts: what opened the incident was said before it was open."""
+    return incident.begun_at or incident.opened_at
+
+
 def _bounds(incident: IncidentLine, settings: Settings, as_of: datetime) -> dict[str, object]:
     zone = settings.institution.zone
     opened_on = incident.opened_at.astimezone(zone).date()
     midnight = datetime.combine(opened_on - timedelta(days=PAST_DAYS), time.min, tzinfo=zone)
     return {
-        "since": incident.opened_at,
-        "opened": incident.opened_at,
+        "since": begun(incident),
+        "opened": begun(incident),
         "until": as_of,
         "before": midnight,
         "as_of": as_of,

@@ -3,7 +3,8 @@
 -- Reads: incident, incident_event, subject. Read by: pipelines/crisis.py.
 -- Parameters: $incident_name: an id, or its beginning, or null for every critical one still open;
 --   $as_of (UTC).
--- Units: `acked_at` and `resolved_at` as known at $as_of, null when nobody has.
+-- Units: `acked_at` and `resolved_at` as known at $as_of, null when nobody has; `begun_at` is the
+--   beginning of the window in which its rule saw it.
 with bounds as (
     select
         cast($incident_name as varchar) as incident_name,
@@ -31,7 +32,10 @@ select
     incident.opened_at,
     events.acked_at,
     case when incident.resolved_at <= bounds.as_of then incident.resolved_at end as resolved_at,
-    coalesce(events.is_false, false) as is_false
+    coalesce(events.is_false, false) as is_false,
+    incident.opened_at - to_minutes(coalesce(
+        cast(json_extract_string(incident.evidence, '$.alert.window_minutes') as bigint), 0
+    )) as begun_at
 from incident
 cross join bounds
 left join events on incident.incident_id = events.incident_id

@@ -140,7 +140,7 @@ def test_coverage_and_budgets_of_a_home_that_has_read_nothing(
     init.write(tmp_path, answers={"name": "Ville de Monbourg"})
     home = ["--home", str(tmp_path)]
     for words, told in (
-        (["coverage", "--by-hour"], "La source exports n’a encore jamais été lue"),
+        (["coverage", "--by-hour"], "La source exports n’a pas été lue de ces quatre semaines"),
         (["sources"], "exports"),
         (["backfill"], "No gap of the last week is open"),
     ):

@@ -50,13 +50,31 @@ def test_a_report_counts_what_its_incident_is_about(
     assert sum(story.mention_count for story in report.stories) <= pace.mention_count
 
 
+def test_a_report_counts_from_the_window_in_which_the_rule_saw_it(
+    town: duckdb.DuckDBPyConnection, report: Report
+) -> None:
+    seen = '{"alert": {"window_minutes": 1440}}'
+    before = town.execute("select evidence from incident where incident_id = 'i1'").fetchone()
+    town.execute("update incident set evidence = ? where incident_id = 'i1'", [seen])
+    try:
+        (incident,) = crisis.incidents(town, as_of=TWO_HOURS)
+        made = crisis.build(town, incident, settings=valmont.SETTINGS, as_of=TWO_HOURS)
+    finally:
+        town.execute(
+            "update incident set evidence = ? where incident_id = 'i1'", list(before or ())
+        )
+    assert crisis.begun(incident) == OPENED - timedelta(days=1)
+    assert made.pace.mention_count >= report.pace.mention_count
+    assert "messages depuis le 18 nov. à 17:35" in crisis.render(made, locale="fr").text
+
+
 def test_a_report_tells_stories_claims_answers_and_what_was_not_heard(report: Report) -> None:
     letter = crisis.render(report, locale="fr")
     assert letter.subject.startswith("Vigie · Ville de Valmont · point de crise H+2 · Eau potable")
     assert "Pris en charge le 19 nov. à 17:47" in letter.text
     assert "Encore ouvert." in " ".join(letter.text.split())
     assert "Sujet sensible en hausse" in letter.text
-    assert "HISTOIRES DEPUIS L’OUVERTURE" in letter.text
+    assert "HISTOIRES DEPUIS LE DÉBUT" in letter.text
     assert report.claims[0].said.copy_count > 10
     assert "L’institution n’a rien publié depuis l’ouverture" not in letter.text
     assert "COUVERTURE" in letter.text

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import digest, page, run, wording
+from pipelines import cli, digest, page, run, wording
 from pipelines.brief import Digest
 from tests.pipelines import valmont
 
@@ -109,6 +109,18 @@ def test_an_edition_that_goes_on_is_refused(town: duckdb.DuckDBPyConnection) -> 
             as_of=MONDAY_MORNING - timedelta(hours=12),
             edition="week",
         )
+
+
+@pytest.mark.parametrize(
+    ("edition", "ended"),
+    [
+        ("day", date(2026, 11, 25)),
+        ("week", date(2026, 11, 22)),  # a Sunday
+        ("month", date(2026, 10, 31)),
+    ],
+)
+def test_an_edition_without_a_day_is_of_the_last_whole_span(edition: str, ended: date) -> None:
+    assert cli._ended(cli.Edition(edition), date(2026, 11, 26)) == ended
 
 
 def test_an_edition_of_one_day_is_that_day(town: duckdb.DuckDBPyConnection) -> None:
