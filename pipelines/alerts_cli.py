@@ -67,7 +67,7 @@ class Desk:
 
 @contextmanager
 def _desk(home: Path, *, is_read: bool = False) -> Iterator[Desk]:
-    settings = house.house(home).settings
+    settings = house.house(home, needs_secrets=False).settings
     warehouse.prepare(settings)
     with warehouse.opened(settings.home, read_only=is_read) as connection:
         yield _laid(connection, settings, datetime.now(UTC))

@@ -140,7 +140,7 @@ def backtested_mentions(
     home: Path, wanted: Wanted, *, report: Path | None, locale: str | None, now: datetime
 ) -> None:
     """Replay the stored mentions of a home and print, and draw, what it was worth."""
-    settings = house.house(home).settings
+    settings = house.house(home, needs_secrets=False).settings
     asked = wanted.asked(settings, now)
     backtest_stored.check(asked)
     who = settings.institution

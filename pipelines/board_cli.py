@@ -70,7 +70,7 @@ def users(home: Home = HERE) -> None:
 
 def _home(home: Path) -> Path:
     """The home, whose settings can be read: an account of nowhere would serve nobody."""
-    return house.house(home).home
+    return house.house(home, needs_secrets=False).home
 
 
 def _asked() -> str:

@@ -55,7 +55,7 @@ def show(
     by_hour: bool,
 ) -> None:
     """Print what was read and heard of a span, and what was not; of the last day by default."""
-    house, at = run.house(home), min(_utc(as_of) or now, now)
+    house, at = run.house(home, needs_secrets=False), min(_utc(as_of) or now, now)
     last = min(_utc(until) or at, at)
     first = _utc(since) or last - timedelta(days=1)
     _check(first, last)

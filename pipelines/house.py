@@ -36,13 +36,17 @@ class House:
         return tuple(block for block in self.settings.sources if block.live)
 
 
-def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
+def house(
+    home: Path, *, environ: Mapping[str, str] | None = None, needs_secrets: bool = True
+) -> House:
     """The institution that lives in `home`; SettingsError with every fault of its file.
 
+    What only looks at the warehouse, or writes to it, goes without the secrets of sources and mail:
+    whoever is on call may have a shell that lacks them.
     PlaceUnknown where its territory, or a place of a subject, is none.
     """
     environ = os.environ if environ is None else environ
-    settings = read(home, environ=environ)
+    settings = read(home, environ=environ, needs_secrets=needs_secrets)
     places.check(settings.institution.territory)
     for subject in settings.subjects:
         places.check(subject.places, where=f"[[subjects]] {subject.id}, places")
@@ -50,9 +54,14 @@ def house(home: Path, *, environ: Mapping[str, str] | None = None) -> House:
     return House(settings=settings, secrets=secrets, environ=environ)
 
 
-def read(home: Path, *, environ: Mapping[str, str]) -> Settings:
+def read(home: Path, *, environ: Mapping[str, str], needs_secrets: bool = True) -> Settings:
     """The settings of a home, whose places nobody has looked up; SettingsError as `house`."""
-    settings = reading.read(home, environ=environ, source_options=sources.options_by_kind())
+    settings = reading.read(
+        home,
+        environ=environ,
+        source_options=sources.options_by_kind(),
+        needs_secrets=needs_secrets,
+    )
     if deaf := tuple(_deaf(settings)):
         raise SettingsError(str(home / vigie_toml.FILE), deaf)
     return settings

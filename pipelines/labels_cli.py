@@ -42,7 +42,7 @@ labels_app = typer.Typer(
 
 
 def _opened(home: Path) -> tuple[Settings, Words]:
-    settings = house.house(home).settings
+    settings = house.house(home, needs_secrets=False).settings
     warehouse.prepare(settings)
     who = settings.institution
     return settings, wording.words(who.locale, who.zone, name="labels")

@@ -447,11 +447,13 @@ def read(
     *,
     environ: Mapping[str, str],
     source_options: Mapping[str, type[BaseModel]],
+    needs_secrets: bool = True,
 ) -> Settings:
     """The settings of the institution that lives in `home`, each source's options checked.
 
     `source_options` gives the model of options of each kind of source. Raises SettingsError with
-    every fault of the file, and with each variable of the environment that it names in vain.
+    every fault of the file, and with each variable of the environment that it names in vain: not
+    where nothing `needs_secrets`, since nobody outside will be asked.
     """
     document = vigie_toml.read(home / vigie_toml.FILE)
     blocks = {i: _split(document, i, source_options) for i, _ in document.tables("sources")}
@@ -464,7 +466,7 @@ def read(
     except ValidationError as error:
         found += _faults(document, error, (), Settings)
     found += vigie_toml.faults(document)
-    found += _unset(document, environ, blocks)
+    found += _unset(document, environ, blocks) if needs_secrets else ()
     if found or settings is None:
         raise SettingsError(str(document.path), _in_order(found))
     filled = (

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import alerts_cli, notify, run, warehouse
+from pipelines import alerts_cli, house, notify, run, warehouse
 from pipelines.alerts_cli import alerts_app
 from pipelines.errors import VigieError
 from tests.pipelines.test_incidents import alert
@@ -171,3 +171,16 @@ def test_quality_shows_what_was_judged_and_changes_nothing(home: Path) -> None:
     assert "volume_surge en tout 1 1 1 0 %" in shown
     assert "volume_surge : 1 alertes jugées, il en faut 10" in shown
     assert "Rien ne change tout seul" in shown
+
+
+def test_who_is_on_call_needs_no_secret_of_a_source(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home / "vigie.toml"
+    block = '\n[[sources]]\nname = "chaine"\nkind = "youtube"\nkey_env = "VIGIE_NOT_SET"\n'
+    path.write_text(path.read_text() + block, encoding="utf-8")
+    monkeypatch.delenv("VIGIE_NOT_SET", raising=False)
+    with pytest.raises(VigieError, match="VIGIE_NOT_SET"):
+        house.house(home)
+    assert short(home) in said(home, "list")
+    assert said(home, "ack", short(home))
