@@ -328,7 +328,7 @@ def test_the_command_prints_both_rule_sets(
     class House:
         settings = made
 
-    monkeypatch.setattr("pipelines.house.house", lambda _home: House)
+    monkeypatch.setattr("pipelines.house.house", lambda _home, **_: House)
     given = ["backtest", "--since", "2026-11-19T08:30", "--until", "2026-11-19T09:40"]
     more = ["--set", "volume_surge.least_mentions=500", "--locale", "en", "--rule", "volume_surge"]
     marks = tmp_path / "marks.csv"
