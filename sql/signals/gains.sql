@@ -5,6 +5,8 @@
 --   them; of its first look, over the time since it was published.
 -- Caveat: a message first seen a day after it was published, or later, had its reactions at an
 --   unknown time: they do not count. What no source looks up again is only known by its first look.
+--   Rounded, since the order in which DuckDB adds up is not always the same: a run that is killed
+--   and run again must say the same.
 with fresh as (
     select distinct
         mention_id,
@@ -75,10 +77,10 @@ about as (
 
 select
     subject_id,
-    sum(gained) as gained_count,
-    max(gained) / sum(gained) as top_share,
+    round(sum(gained), 6) as gained_count,
+    round(max(gained) / sum(gained), 6) as top_share,
     count(*) as message_count,
-    list(mention_id order by gained desc, mention_id asc)[1:3] as message_ids
+    list(mention_id order by round(gained, 6) desc, mention_id asc)[1:3] as message_ids
 from about
 group by subject_id
 having sum(gained) >= $least
