@@ -8,7 +8,6 @@ a page waits a few seconds, then says so and does nothing. Nothing of a request 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -20,17 +19,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import parse_qs
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from pipelines import alert_actions, alert_letter, links, rules, warehouse
+from pipelines import alert_actions, alert_letter, forms, links, rules, warehouse
 from pipelines.alert import Alert
 from pipelines.alert_actions import ActionError
 from pipelines.errors import WarehouseBusy, WarehouseError
@@ -44,7 +42,7 @@ log = logging.getLogger(__name__)
 Trouble = Literal["broken", "expired", "used", "gone", "busy", "refused"]
 WAIT_SECONDS = 8.0  # for a run that holds the warehouse
 MOST_BYTES = 4_096  # of a form
-BODY_SECONDS = 10.0
+MOST_FIELDS = 8
 MOST_LISTED = 60  # of the incidents that a link takes in hand together
 HOURS = (1, 4, 12, 24, 72, 168)
 _REASON = (3, 300)
@@ -170,21 +168,7 @@ def _spoken(request: Request, settings: Settings) -> Words:
 
 
 async def _form(request: Request) -> Mapping[str, str] | None:
-    """The fields of a form of ours; None for anything else."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > MOST_BYTES:
-                    return None
-        found = parse_qs(body.decode("utf-8"), max_num_fields=8)
-    except (TimeoutError, ClientDisconnect, ValueError):
-        return None
-    if body and kind != "application/x-www-form-urlencoded":
-        return None
-    return {name: values[-1] for name, values in found.items()}
+    return await forms.read(request, most_bytes=MOST_BYTES, most_fields=MOST_FIELDS)
 
 
 def _shown(desk: _Desk, spoken: Words, token: str) -> Response:

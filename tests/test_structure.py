@@ -27,7 +27,7 @@ PARTS = {
     "listen": ("listen",),
     "listening": ("listening",),
     "sources": ("sources",),
-    "hooks": ("hooks", "link_pages"),
+    "hooks": ("hooks", "link_pages", "forms"),
     "board": ("board",),
     "http": ("http",),
     "budget": ("budget", "limits"),

@@ -8,21 +8,19 @@ form carries a token of the session (HMAC), and a browser that says where it com
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 import duckdb
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from pipelines import links
+from pipelines import forms, links
 from pipelines.board import (
     alerts,
     coverage,
@@ -48,7 +46,6 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 16_384  # of a form
 MOST_FIELDS = 48  # a label has a box for each topic and act
-BODY_SECONDS = 10.0
 HANDLERS: Mapping[str, Callable[[Visit], Answer]] = {
     "today": digests.today,
     "archive": digests.archive,
@@ -127,11 +124,11 @@ def _add_gate(app: FastAPI, desk: Desk) -> None:
         return await run_in_threadpool(gate.login_page, desk, gate.guest(desk, request))
 
     async def enter(request: Request) -> Response:
-        form = await form_of(request)
+        form = await _form(request)
         return await run_in_threadpool(gate.enter, desk, gate.guest(desk, request), form)
 
     async def leave(request: Request) -> Response:
-        form = await form_of(request)
+        form = await _form(request)
         provider = getattr(app.state, "provider", None)
 
         def end_at(session: Session, base: str) -> str | None:
@@ -160,7 +157,7 @@ def _lost(desk: Desk) -> Any:
 
 def _endpoint(desk: Desk, page: Page) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        form = await form_of(request) if page.method == "POST" else {}
+        form = await _form(request) if page.method == "POST" else {}
         return await run_in_threadpool(_answered, desk, page, gate.guest(desk, request), form)
 
     return endpoint
@@ -253,19 +250,5 @@ def _log(
     )
 
 
-async def form_of(request: Request) -> dict[str, str] | None:
-    """The fields of a form of ours; None for anything else."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > MOST_BYTES:
-                    return None
-        found = parse_qs(body.decode("utf-8"), max_num_fields=MOST_FIELDS, keep_blank_values=True)
-    except (TimeoutError, ClientDisconnect, ValueError):
-        return None
-    if kind != "application/x-www-form-urlencoded":
-        return None
-    return {name: values[-1] for name, values in found.items()}
+async def _form(request: Request) -> dict[str, str] | None:
+    return await forms.read(request, most_bytes=MOST_BYTES, most_fields=MOST_FIELDS)
