@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 HOME_DIR ?= .vigie/home
+# Tests run beside each other, one process for each processor; four are enough for this suite.
+WORKERS  ?= $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() or 1))")
 # What a first score imports: compiled here, since an account that may not write would do it anew each time.
 READ_FIRST := numpy scipy pyarrow typer rich py3langid safetensors
 
@@ -39,7 +41,7 @@ run: $(STAMP) ## Run Airflow with its web interface on HOME_DIR (default .vigie/
 
 .PHONY: test
 test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 $(VENV)/.extras: $(STAMP)
 	$(BIN)/pip install --quiet 'torch>=2.13,<3' 'onnx>=1.19' 'floret>=0.10.5'
@@ -57,7 +59,7 @@ check: $(STAMP) ## Formatter, linter, types, import contracts, SQL linter, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: lock
 lock: $(STAMP) ## Make requirements.lock again from pyproject.toml
