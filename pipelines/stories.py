@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import log
+from math import log, sqrt
 from typing import Any, TypeVar
 
 from pipelines import copies, cues, meaning
@@ -33,22 +33,22 @@ LEAST_MENTIONS = 5  # of a story
 LEAST_COPIES = 5  # of a text that is a story, or a claim, by itself
 LEAST_ASKED = 3
 LEAST_TONE = 10  # distinct texts below which a share of negative ones is not shown
-UNUSUAL = 2.5  # times a word's usual share
-SURE = (
-    16.0  # G-squared of a word's count beside what was expected of it; chance gives it 1 in 16,000
-)
-SEEDS = 60  # words that may name a story
+UNUSUAL = 1.5  # times a word's usual share
+SURE = 16.0  # G-squared of a word's two counts; chance gives it 1 in 16,000
+SEEDS = 100  # words that may name a story
 JOINED = 0.5  # of the rarer word's messages, for two words to name one story
 GRAVE = ("crisis", "claim", "gathering")
 ALIKE = 0.7  # of the words of the shorter one, for two copied texts to be one story
 ANSWERED = 0.4  # of a claim's words, for an own post to be shown as its answer
 _STEM = 6  # letters that tell a word and its forms: contamin-ée, contamin-ation
 _HEADLINE = 120
+_SHORT = 6  # words of a headline below which fewer do not make it more typical
 _EXAMPLES = 3
 IDS = 20  # of messages, that an entry carries
 
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")
+_ADDRESSED = re.compile(r"^(?:(?:RT\s+)?\.?@\S+(?:\s+|$)|-\s+)+")  # whom it answers
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 _STOP = frozenset(
@@ -168,23 +168,29 @@ def _counted(texts: Iterable[str], known: Collection[str]) -> _Counted:
 
 
 def _seeds(today: _Counted, usual: _Counted) -> dict[str, float]:
-    """The most unusual words, each with its weight; at most `SEEDS`.
-
-    The weight is the log-likelihood ratio of Dunning (Computational Linguistics 19, 1993).
-    """
+    """The most unusual words, each with its weight; at most `SEEDS`."""
     scored = {}
     for word, count in today.words.items():
         if count < LEAST_MENTIONS or count > today.total * 0.6 + LEAST_MENTIONS:
             continue
-        if usual.total == 0:
-            scored[word] = float(count)
-            continue
-        due = today.total * (usual.words[word] + 0.5) / (usual.total + 1)
-        surprise = 2 * (count * log(count / due) - (count - due))
-        if count > UNUSUAL * due and surprise >= SURE:
-            scored[word] = surprise
+        surprise = _surprise(count, today.total, usual.words[word], usual.total)
+        if surprise >= SURE or usual.total == 0:
+            scored[word] = surprise if usual.total else float(count)
     best = sorted(scored, key=lambda w: (-scored[w], w))[:SEEDS]
     return {word: scored[word] for word in best}
+
+
+def _surprise(count: int, total: int, before: int, total_before: int) -> float:
+    """How sure a word is more frequent than before; 0 unless it is so by `UNUSUAL` times.
+
+    The log-likelihood ratio of Dunning (Computational Linguistics 19, 1993), over both counts: a
+    short background says little, however it looks.
+    """
+    if count * (total_before + 1) <= UNUSUAL * (before + 0.5) * total:
+        return 0.0
+    rate = (count + before) / (total + total_before)
+    today = count * log(count / (total * rate))
+    return 2 * (today + (before * log(before / (total_before * rate)) if before else 0.0))
 
 
 def _clusters(words: Sequence[Set[str]], seeds: Mapping[str, float]) -> list[_Topic]:
@@ -346,17 +352,30 @@ def _head(parts: Sequence[Bundle], words: Sequence[str]) -> Message:
     titled = [b.lead for b in parts if b.lead.title and b.lead.relay_id]
     if titled:
         return min(titled, key=lambda m: m.first_at)
-    return min((b.lead for b in parts), key=lambda m: _distance(m, words))
+    return _typical(parts, words)[0].lead
 
 
-def _distance(message: Message, words: Sequence[str]) -> tuple[int, int, str]:
-    shared = len(terms(message.text) & set(words))
-    return (-shared, abs(len(message.text) - _HEADLINE), message.mention_id)
+def _typical(parts: Sequence[Bundle], words: Sequence[str]) -> list[Bundle]:
+    """The bundles by how much their headlines hold of what all of them say, most first.
+
+    The centroid of Radev et al. (Information Processing and Management 40, 2004), the story's
+    unusual words counted twice, and what nobody else says not at all. Being long, or very short,
+    makes a text no more typical.
+    """
+    held = Counter(word for bundle in parts for word in terms(bundle.lead.text))
+    held.update({word: held[word] for word in words})
+    weights = {
+        bundle.lead.mention_id: sum(held[word] - 1 for word in mine) / sqrt(max(len(mine), _SHORT))
+        for bundle in parts
+        for mine in [terms(headline(bundle.lead))]
+    }
+    return sorted(parts, key=lambda b: (-weights[b.lead.mention_id], b.lead.mention_id))
 
 
 def headline(message: Message) -> str:
-    """The title of a message, or its first sentence, cut at a word; never a word of ours."""
-    text = " ".join(_LINK.sub(" ", message.title or message.text).split())
+    """The title of a message, or its first sentence, cut at a word; whom it is sent to left out."""
+    bare = " ".join(_LINK.sub(" ", message.title or message.text).split())
+    text = _ADDRESSED.sub("", bare) or bare
     sentences = _SENTENCE.split(text)
     first = sentences[0]
     for more in sentences[1:]:
@@ -382,7 +401,7 @@ def _topics(messages: Sequence[Message]) -> tuple[str, ...]:
 
 def _examples(parts: Sequence[Bundle], words: Sequence[str]) -> tuple[Said, ...]:
     """Up to three messages: the most copied, then the most typical ones."""
-    ordered = sorted(parts, key=lambda b: (-b.count, _distance(b.lead, words)))
+    ordered = sorted(_typical(parts, words), key=lambda b: -b.count)
     return tuple(said(bundle) for bundle in ordered[:_EXAMPLES])
 
 

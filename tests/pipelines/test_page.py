@@ -209,7 +209,7 @@ def _hostile() -> Digest:
             is_own=copy == 6,
         )
         for n, text in enumerate(HOSTILE)
-        for copy in range(7)
+        for copy in range(9 if text[:2] in ("<s", "{{") else 7)  # these two are surely shown
     ]
     who = valmont.SETTINGS.institution.model_copy(
         update={"name": "Ville <b>de</b>\r\nBcc: x@example.org", "legal_basis": "<i>loi</i>"}

@@ -121,6 +121,34 @@ def test_a_headline_ends_at_a_sentence_or_a_word() -> None:
     assert stories.headline(two) == "Une première phrase assez longue pour un titre."
 
 
+def test_a_headline_leaves_out_whom_a_message_answers_or_repeats() -> None:
+    answer = _message("RT @relais: @ville @tram le pont est fermé depuis ce matin à huit heures", 1)
+    assert stories.headline(answer) == "le pont est fermé depuis ce matin à huit heures"
+    assert stories.headline(_message("@ville @tram", 2)) == "@ville @tram"
+
+
+def test_the_headline_is_the_message_that_says_most_of_what_all_say() -> None:
+    fire = [f"Gros incendie près {place}, flammes visibles de loin" for place in PLACES]
+    aside = "Incendie : je pense surtout à mes cousins, à leur chien, au piano et aux albums photo"
+    assert _stories(_told([aside, *fire]))[0].startswith("Gros incendie")
+
+
+def test_a_word_half_as_frequent_again_names_a_story_only_if_it_is_sure() -> None:
+    before = ["encore une panne du tram"] * 30 + ["rien à dire"] * 970
+
+    def named(broken: int, day: int, usual: int) -> bool:
+        today = ["panne du tram"] * broken + ["rien à dire"] * (day - broken)
+        found = stories._seeds(
+            stories._counted(today, ()), stories._counted(before * usual, ("tram",))
+        )
+        return "panne" in found
+
+    assert named(60, 1_000, 10)  # 6 % beside 3 %
+    assert not named(6, 100, 10)  # the same share of few texts
+    assert not named(6, 100, 1)
+    assert not named(40, 1_000, 10)  # a third more is as usual
+
+
 @given(st.text(max_size=400))
 @settings(max_examples=200)
 def test_a_headline_is_always_part_of_its_message(text: str) -> None:
