@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from pipelines import baseline, copies, coverage, explanation, gains, rules, warehouse
+from pipelines.alert import Alert
 from pipelines.coverage import Coverage
 from pipelines.explanation import Asked, Explanation, Loader
 from pipelines.incidents import Incident
@@ -123,7 +124,7 @@ def gather(
     }
     shares = _rows(connection, "signals/evidence_shares", window)
     return Evidence(
-        messages=_with_reasons(_messages(connection, window, set(alert.message_ids)), load),
+        messages=_with_reasons(_messages(connection, window, alert), load),
         terms=_terms(connection, window),
         networks=_totals(shares, "network"),
         tone=_totals(shares, "sentiment"),
@@ -161,16 +162,28 @@ def _topics(connection: duckdb.DuckDBPyConnection, window: Mapping[str, Any]) ->
 
 
 def _messages(
-    connection: duckdb.DuckDBPyConnection, window: Mapping[str, Any], named: set[str]
+    connection: duckdb.DuckDBPyConnection, window: Mapping[str, Any], alert: Alert
 ) -> tuple[Message, ...]:
-    """The stories of the window that most mentions tell; those that the rule names come first."""
+    """The stories of the window that most mentions tell; those that the rule names come first.
+
+    Where those are all that the rule counted (one claim, one call), nothing else is shown.
+    """
     rows = _rows(connection, "signals/evidence_texts", {**window, "most": MOST_TEXTS})
-    found = copies.groups([row["text"] for row in rows])
-    messages = [_message([rows[place] for place in group.members]) for group in found]
-    ids = [{rows[place]["mention_id"] for place in group.members} for group in found]
-    is_named = {m.mention_id: bool(named & group) for m, group in zip(messages, ids, strict=True)}
-    messages.sort(key=lambda m: (not is_named[m.mention_id], -m.copy_count, m.published_at))
-    return tuple(messages[:TOP_MESSAGES])
+    groups = [[rows[n] for n in g.members] for g in copies.groups([row["text"] for row in rows])]
+    named = [group for group in groups if _is_named(group, alert)]
+    is_all = alert.text_count is not None and 0 < alert.text_count <= sum(map(len, named))
+    rest = [] if is_all else [group for group in groups if not _is_named(group, alert)]
+    told = [*_most_told(named), *_most_told(rest)]
+    return tuple(told[:TOP_MESSAGES])
+
+
+def _is_named(group: Sequence[Mapping[str, Any]], alert: Alert) -> bool:
+    return not {row["mention_id"] for row in group}.isdisjoint(alert.message_ids)
+
+
+def _most_told(groups: Sequence[Sequence[Mapping[str, Any]]]) -> list[Message]:
+    messages = [_message(group) for group in groups]
+    return sorted(messages, key=lambda m: (-m.copy_count, m.published_at))
 
 
 def _with_reasons(messages: tuple[Message, ...], load: Loader | None) -> tuple[Message, ...]:

@@ -79,6 +79,10 @@ def test_messages_that_the_rule_names_come_first(connection: duckdb.DuckDBPyConn
     assert row in ids
     named = gathered(connection, message_ids=tuple(i for (i,) in ids)).messages
     assert named[0].text == "La facture est une honte"
+    alone = gathered(connection, message_ids=tuple(i for (i,) in ids), text_count=1).messages
+    assert [m.text for m in alone] == ["La facture est une honte"]
+    more = gathered(connection, message_ids=tuple(i for (i,) in ids), text_count=2).messages
+    assert len(more) == 2
 
 
 def test_a_word_above_its_usual_is_told_and_one_that_is_usual_is_not(
