@@ -579,6 +579,10 @@ def up(
 def serve(
     home: Home = HERE,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; put a proxy with TLS before it.")] = 8090,
+    is_past: Annotated[
+        bool,
+        typer.Option("--at-end", help="As if it were the end of the data: a demo's, a copy's."),
+    ] = False,
 ) -> None:
     """The board, the pages behind links of alert mails, and the door for pushed messages."""
     import uvicorn
@@ -590,7 +594,8 @@ def serve(
     settings = reading.read(home, environ=os.environ, source_options=kinds)
     secrets, turn = reading.secrets_for(settings, os.environ), threading.Lock()
     environ = {"VIGIE_BOARD_URL": f"http://127.0.0.1:{port}", **os.environ}
-    made = web.build(settings, secrets, environ, now=_now, turn=turn)
+    behind = _behind(settings) if is_past else timedelta()
+    made = web.build(settings, secrets, environ, now=_now, turn=turn, behind=behind)
     taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn)
     out.print(words(f"board: http://127.0.0.1:{port}{hooks.BOARD}/"))
     _print_nobody(settings)
@@ -612,6 +617,15 @@ def serve(
         timeout_keep_alive=5,
         h11_max_incomplete_event_size=16_384,
     )
+
+
+def _behind(settings: Settings) -> timedelta:
+    """How long ago the data of a home ended."""
+    from pipelines import warehouse
+    from pipelines.board import visit
+
+    warehouse.prepare(settings)
+    return max(_now() - visit.ended_at(settings.home), timedelta())
 
 
 def _print_nobody(settings: Settings) -> None:

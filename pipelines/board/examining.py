@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from typing import Any
 
@@ -48,23 +48,23 @@ def _shown(check: Check, locale: str) -> Check:
 
 def examine(visit: Visit) -> Answer:
     """Examine the installation now; Stopped("busy") while somebody else's is under way."""
-    found = visit.desk.findings
+    found, now = visit.desk.findings, visit.desk.now()  # of the machine, whatever pages tell of
     if not found.turn.acquire(blocking=False):
         raise Stopped("busy")
     try:
-        if found.made_at is None or visit.now - found.made_at >= AGAIN:
-            found.checks, found.made_at = _examined(visit), visit.now
+        if found.made_at is None or now - found.made_at >= AGAIN:
+            found.checks, found.made_at = _examined(visit, now), now
     finally:
         found.turn.release()
     return Answer(to="/settings")
 
 
-def _examined(visit: Visit) -> Sequence[Check]:
+def _examined(visit: Visit, now: datetime) -> Sequence[Check]:
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as beside:
         work = beside.submit(
             doctor.examine,
             visit.settings.home,
             environ=dict(visit.desk.environ),
-            now=visit.now,
+            now=now,
         )
         return work.result()

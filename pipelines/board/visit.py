@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -66,6 +67,8 @@ class Desk:
     """One institution's board: its settings, secrets and environment, its clock, its one turn.
 
     `turn` is held while the warehouse is open: DuckDB opens a file one way only in a process.
+    `behind` is how far pages, and what is done on them, stand behind the clock: over data that has
+    ended. Sessions and the access log go by the clock itself.
     """
 
     settings: Settings
@@ -75,6 +78,12 @@ class Desk:
     now: Callable[[], datetime]
     turn: threading.Lock = field(default_factory=threading.Lock)
     findings: Findings = field(default_factory=Findings)
+    behind: timedelta = timedelta()
+
+    @property
+    def page_time(self) -> datetime:
+        """What time it is on the pages."""
+        return self.now() - self.behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +160,16 @@ def published(desk: Desk) -> Iterator[Connection]:
             yield connection
         finally:
             timer.cancel()
+
+
+def ended_at(home: Path) -> datetime:
+    """When the last thing that is stored was: WarehouseError where nothing is, or a run goes on."""
+    with warehouse.opened(home, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
+        found = warehouse.run(connection, "queries/board_end").fetchone()
+    if found is None or found[0] is None:
+        raise WarehouseError("nothing is stored yet: `vigie watch` first")
+    ended: datetime = found[0].astimezone(UTC)
+    return ended
 
 
 def rows(connection: Connection, name: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -85,9 +85,11 @@ def build(
     *,
     now: Callable[[], datetime],
     turn: threading.Lock | None = None,
+    behind: timedelta = timedelta(),
 ) -> FastAPI:
     """The board of one institution. `turn` is shared with whoever else opens its warehouse here.
 
+    `behind` is how far its pages stand behind `now`, over data that has ended.
     VigieError where nobody could log in, or a secret is missing.
     """
     if not settings.board.local_accounts and settings.board.oidc is None:
@@ -102,6 +104,7 @@ def build(
         key=links.key(settings.home),
         now=now,
         turn=turn or threading.Lock(),
+        behind=behind,
     )
     # An address with a slash too many is none: sent on, it would go where the Host header says.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -204,7 +207,7 @@ def _done(
         path=guest.request.path_params,
         query=dict(guest.request.query_params),
         form=form,
-        now=desk.now(),
+        now=desk.page_time,
     )
     return HANDLERS[page.name](visit)
 

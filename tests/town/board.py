@@ -1,4 +1,7 @@
-"""`make board`: the board over what `make demo` left, with an account for each role."""
+"""`make board`: the board over what `make demo` left, with an account for each role.
+
+The demo's two weeks ended long ago: the pages stand at their end (`vigie serve --at-end`).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def main() -> None:
     for role in ROLES:
         store.put_account(home, role, role, kept, at=now, is_new=store.account(home, role) is None)
     out.print(f"Log in as {', '.join(ROLES)}; password of this run: {password}", soft_wrap=True)
-    cli.serve(home=home, port=8090)
+    cli.serve(home=home, port=8090, is_past=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipelines import hooks, publish, warehouse
-from pipelines.board import digests, examining, web
+from pipelines.board import digests, examining, store, visit, web
 from pipelines.board.access import PAGES
 from pipelines.doctor import Check
 from pipelines.said import say
@@ -57,6 +57,22 @@ def test_today_is_the_digest_as_its_readers_get_it(town: Town) -> None:
     assert "unsafe-inline" not in policy
     assert "script" not in policy
     assert "unsafe-hashes" in policy
+
+
+def test_over_data_that_has_ended_the_pages_stand_at_its_end_and_say_so(own_town: Town) -> None:
+    home, months = own_town.settings.home, timedelta(days=90)
+    assert visit.ended_at(home) == AS_OF
+    later = web.build(own_town.settings, {}, {}, now=lambda: AS_OF + months, behind=months)
+    then = Town(own_town.settings, hooks.app(own_town.settings, {}, board=later))
+    client = then.visitor("moderator")
+    page = client.get("/board/alerts").text
+    assert "nous sommes le vendredi 20 novembre 2026, " in page
+    assert "2 alertes en cours" in page
+    assert act(client, then, "silence", hours="4", reason="essai").status_code == 303
+    assert then.rows("select max(changed_at) from incident_event") == [(AS_OF,)]
+    logged = store.accesses(home, limit=1)
+    assert logged[0].at == AS_OF + months
+    assert "nous sommes" not in own_town.visitor("moderator").get("/board/alerts").text
 
 
 def test_a_day_without_a_digest_is_not_there(town: Town) -> None:

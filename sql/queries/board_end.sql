@@ -1,0 +1,21 @@
+-- Question: when is the last thing that is stored?
+-- Purpose: the moment from which the board's clock goes on (`vigie serve --at-end`) over data that
+--   has ended: a demo, a copy. Grain: one row, null where nothing is stored.
+-- Reads: intake, mention, incident_event, digest, receipt, label_batch, label.
+-- Read by: pipelines/board/visit.py. Units: UTC.
+select max(moment) as ended_at
+from (
+    select max(until_at) as moment from intake
+    union all
+    select max(first_seen_at) as moment from mention
+    union all
+    select max(changed_at) as moment from incident_event
+    union all
+    select max(made_at) as moment from digest
+    union all
+    select max(made_at) as moment from receipt
+    union all
+    select max(drawn_at) as moment from label_batch
+    union all
+    select max(labelled_at) as moment from label
+) as stored;
