@@ -1,4 +1,7 @@
-"""Daily, in the small hours: expire, publish the analysts' file, build the data docs."""
+"""Daily, in the small hours: expire, publish the analysts' file, build the data docs.
+
+Also draws messages for people to label, where `[labels]` asks for some.
+"""
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, dag, task
@@ -29,7 +32,11 @@ def upkeep():
     def docs():
         return str(steps().docs(house(), as_of=window()[1]))
 
-    expire() >> publish() >> docs()
+    @task(pool="warehouse")
+    def draw():
+        return steps().drawn(house(), as_of=window()[1])
+
+    expire() >> publish() >> [docs(), draw()]
 
 
 upkeep()

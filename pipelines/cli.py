@@ -232,7 +232,10 @@ def _today(time_zone: str, now: datetime) -> date:
 
 @app.command()
 def upkeep(home: Home = HERE, as_of: When = None) -> None:
-    """Expire what has had its time, publish the analysts' file, build the data docs."""
+    """Expire what has had its time, publish the analysts' file, build the data docs.
+
+    Also draws messages to label, where [labels] asks for some.
+    """
     from pipelines import run
 
     house, now = run.house(home), _past(as_of, "--as-of")
@@ -243,6 +246,8 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
     out.print(
         "data docs", words(str(pages or "none: nothing accepted lies in staging/ to tell of"))
     )
+    if batch := run.drawn(house, as_of=now):
+        out.print(words(f"drawn to label {batch}"))
 
 
 Given = Annotated[
@@ -291,7 +296,7 @@ def export(
         values=given or (),
         now=datetime.now(UTC),
     )
-    out.print(words(f"{count} rows are written to {to}"))
+    out.print(words(sql_shell.written_words(count, to)))
 
 
 @app.command()

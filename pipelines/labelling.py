@@ -304,8 +304,9 @@ def draw(
 ) -> Batch:
     """Draw a batch and keep it; a second call with the same day and seed changes nothing.
 
-    `opening(read_only)` opens the warehouse, which is not held while the draw is made. Without a
-    seed: that of the day's next draw. LabelError where there is nothing to draw from.
+    `opening(read_only)` opens the warehouse, which is not held while the draw is made: if another
+    draw is kept meanwhile, this one is made again from what that one has left. Without a seed: that
+    of the day's next draw. LabelError where there is nothing to draw from.
     """
     if not 1 <= count <= MOST:
         raise LabelError(f"a draw has 1 to {MOST} messages, not {count}: choose another number")
@@ -313,7 +314,7 @@ def draw(
         number = seed or 1 + max((b.seed for b in _of_day(connection, day)), default=0)
         if known := _of_day(connection, day, number):
             return known[0]
-        found = frame(connection, as_of=as_of)
+        found, draws = frame(connection, as_of=as_of), _draws(connection)
     found = joined(found)
     tasks = plan(found, key=f"{number}|{day.isoformat()}", count=count)
     if not tasks:
@@ -323,9 +324,18 @@ def draw(
             "empty",
         )
     with opening(False) as connection, warehouse.transaction(connection):
-        _store(connection, found, tasks, day=day, seed=number, by=plain(by), as_of=as_of)
-        [kept] = _of_day(connection, day, number)
+        if is_first := _draws(connection) == draws:
+            _store(connection, found, tasks, day=day, seed=number, by=plain(by), as_of=as_of)
+            [kept] = _of_day(connection, day, number)
+    if not is_first:  # two draws of one frame would break the chances that are kept
+        return draw(opening, day=day, seed=number, as_of=as_of, by=by, count=count)
     return replace(kept, is_new=True)
+
+
+def _draws(connection: Connection) -> int:
+    """How many draws there are."""
+    row = connection.execute("select count(*) from label_batch").fetchone()
+    return int(row[0]) if row else 0
 
 
 def frame(connection: Connection, *, as_of: datetime) -> Frame:

@@ -321,6 +321,12 @@ class Alerts(Part):
     warnings_at: Annotated[tuple[time, ...], AfterValidator(_round_times)] = (time(8), time(18))
 
 
+class Labels(Part):
+    """How many messages are drawn a day for people to label; 0: none but those drawn by hand."""
+
+    daily_count: Annotated[int, Field(ge=0, le=200)] = 0
+
+
 class Event(Part):
     """Something planned that explains much talk, such as an election night or a strike.
 
@@ -432,6 +438,7 @@ class Settings(Part):
     channels: tuple[Channel, ...] = ()
     web: Web = Web()
     board: Board = Board()
+    labels: Labels = Labels()
     events: tuple[Event, ...] = ()
     canaries: tuple[Canary, ...] = ()
     mail: Mail = Mail()
@@ -699,7 +706,7 @@ def _siblings(place: Place, model: type[BaseModel]) -> list[str]:
         "recipients": Recipient, "rota": Shift, "mail": Mail, "retention": Retention,
         "models": Models, "net": Net, "budget": Caps, "canaries": Canary, "on_call": OnCall,
         "channels": Channel, "web": Web, "events": Event, "board": Board,
-        "engagement": Engagement, "alerts": Alerts,
+        "engagement": Engagement, "alerts": Alerts, "labels": Labels,
     }  # fmt: skip
     if len(place) == 1:
         return sorted(parts)

@@ -125,7 +125,12 @@ class Shell:
             raise VigieError("nothing has been asked yet: ask, then .export FILE")
         to = Path(file).expanduser()
         count = export.export(self._connection, self._last, to, name=self._name, now=self._now())
-        out.print(words(f"{count} rows are written to {to}"))
+        out.print(words(written_words(count, to)))
+
+
+def written_words(count: int, to: Path) -> str:
+    """What is said of a file that has been written."""
+    return f"{count} {'row is' if count == 1 else 'rows are'} written to {to}"
 
 
 def show(result: duckdb.DuckDBPyConnection) -> None:

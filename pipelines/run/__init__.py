@@ -61,7 +61,12 @@ from pipelines.run.telling import (
     is_overtaken as is_overtaken,
     report_failure as report_failure,
 )
-from pipelines.run.upkeep import docs as docs, expire as expire, published as published
+from pipelines.run.upkeep import (
+    docs as docs,
+    drawn as drawn,
+    expire as expire,
+    published as published,
+)
 from pipelines.run.whole import (
     backfill as backfill,
     live as live,

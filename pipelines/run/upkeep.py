@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import publish, retention, warehouse
+from pipelines import labelling, labels, publish, retention, warehouse
 from pipelines.house import House
+
+log = logging.getLogger(__name__)
 
 
 def expire(house: House, *, as_of: datetime) -> dict[str, Any]:
@@ -23,6 +27,33 @@ def published(house: House, *, as_of: datetime) -> Path:
     """Write the analysts' file anew; its path. A reader of the old one is not disturbed."""
     warehouse.prepare(house.settings)
     return publish.publish(house.home, made_at=as_of)
+
+
+def drawn(house: House, *, as_of: datetime) -> str | None:
+    """Draw the day's messages to label, where `[labels]` asks for some; the draw.
+
+    None where as many still wait for an answer, so that nothing piles up where nobody labels, or
+    where nothing new is there. At most one a day, whoever draws first.
+    """
+    count, zone = house.settings.labels.daily_count, house.settings.institution.zone
+    if not count:
+        return None
+
+    def opening(is_read: bool) -> AbstractContextManager[warehouse.Connection]:
+        return warehouse.opened(house.home, read_only=is_read)
+
+    warehouse.prepare(house.settings)
+    with opening(True) as connection:
+        far = labels.progress(connection, "")
+    if far.wanted - far.given >= count:
+        return None
+    day = as_of.astimezone(zone).date()
+    try:
+        made = labelling.draw(opening, day=day, seed=1, as_of=as_of, by="vigie", count=count)
+    except labelling.LabelError as error:
+        log.info("labels.not_drawn day=%s why=%s", day, error)
+        return None
+    return made.batch_id
 
 
 def docs(house: House, *, as_of: datetime) -> Path | None:

@@ -114,6 +114,7 @@ def test_every_step_that_opens_the_warehouse_takes_the_one_slot(bag: Any) -> Non
         ("digest", "make"),
         ("upkeep", "expire"),
         ("upkeep", "publish"),
+        ("upkeep", "draw"),
         ("rescore", "export"),
         ("rescore", "load"),
         ("backfill", "plan"),

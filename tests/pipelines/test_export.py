@@ -294,7 +294,7 @@ def test_the_shell_lists_asks_shows_and_writes(
     said = _said(home, lines, capsys)
     for word in ("mention_public", "engagement_rate", "tone_by_day", "last_days", ".export FILE"):
         assert word in said
-    assert "1 rows are written" in said
+    assert "1 row is written" in said
     assert to.read_text(encoding="utf-8-sig").split() == ['"n"', str(len(HOSTILE) + 1)]
     assert "there is no .nothing" in said
     assert "there is no table 'nowhere'" in said
@@ -326,7 +326,7 @@ def test_the_commands_ask_and_write(home: Path, tmp_path: Path) -> None:
     assert whole.stdout.lstrip("\ufeff") == '"a","b"\n1,"\'=x"\n'
     to = tmp_path / "own.xlsx"
     done = runner.invoke(cli.app, ["export", "own_posts", "--to", str(to), *at])
-    assert "1 rows are written" in done.output
+    assert "1 row is written" in done.output
     assert openpyxl.load_workbook(to)["about"]["B2"].value == "own_posts"
     with pytest.raises(VigieError, match="say what to export"):
         runner.invoke(cli.app, ["export", "--to", str(to), *at], catch_exceptions=False)

@@ -201,6 +201,26 @@ def test_the_next_draw_begins_where_the_last_ended() -> None:
     assert connection.execute("select max(seed) from label_batch").fetchone() == (8,)
 
 
+@pytest.mark.parametrize(("seed", "other", "kept"), [(1, 1, 1), (None, 1, 1), (4, 9, 1)])
+def test_two_draws_at_once_never_share_a_frame(seed: int | None, other: int, kept: int) -> None:
+    connection = warehouse()
+    meanwhile = [other]
+
+    def opening(is_read: bool) -> object:
+        if not is_read and meanwhile:
+            draw(connection, seed=meanwhile.pop())
+        return same(connection)
+
+    asked = {"day": DAY, "as_of": AS_OF, "by": "Bo", "count": 10, "seed": seed}
+    if seed == 4:  # all that there was is drawn
+        with pytest.raises(LabelError, match="no scored message"):
+            labelling.draw(opening, **asked)  # type: ignore[arg-type]
+    else:
+        assert not labelling.draw(opening, **asked).is_new  # type: ignore[arg-type]
+    assert connection.execute("select count(*) from label_batch").fetchone() == (kept,)
+    assert connection.execute("select count(*) from label_task").fetchone() == (10,)
+
+
 @pytest.mark.parametrize(
     "change",
     [

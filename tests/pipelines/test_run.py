@@ -17,8 +17,10 @@ import pytest
 from pipelines import accept as acceptance, detect, normalise, privacy, run, warehouse
 from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited, SourceError
 from pipelines.limits import Daily, Limit
+from pipelines.settings import Labels
 from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
+from tests.pipelines.watched import Said, say
 
 TOML = """
 [institution]
@@ -178,6 +180,29 @@ def test_upkeep_may_be_the_first_thing_that_runs_in_a_home(tmp_path: Path) -> No
     house = _house(tmp_path, "http://127.0.0.1:9")
     run.expire(house, as_of=NOON)
     assert run.published(house, as_of=NOON).exists()
+
+
+def test_messages_are_drawn_at_night_where_that_is_asked_for_and_people_keep_up(
+    tmp_path: Path,
+) -> None:
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    warehouse.prepare(house.settings)
+    with warehouse.opened(tmp_path) as connection:
+        say(connection, [Said(at=NOON - timedelta(hours=n), text=f"Rue {n}") for n in range(1, 30)])
+    assert run.drawn(house, as_of=NOON) is None
+    asked = house.settings.model_copy(update={"labels": Labels(daily_count=5)})
+    house = replace(house, settings=asked)
+    for _ in range(2):
+        assert run.drawn(house, as_of=NOON) in ("2026-11-20-1", None)
+    tomorrow = NOON + timedelta(days=1)
+    assert run.drawn(house, as_of=tomorrow) is None  # five wait for an answer
+    with warehouse.opened(tmp_path) as connection:
+        assert connection.execute("select count(*) from label_task").fetchone() == (5,)
+        connection.execute("update mention set deleted_at = $at", {"at": NOON})
+    assert run.drawn(house, as_of=tomorrow) is None  # nothing waits, and nothing new is there
+    with warehouse.opened(tmp_path) as connection:
+        say(connection, [Said(at=tomorrow - timedelta(hours=1), text="Rue 99")])
+    assert run.drawn(house, as_of=tomorrow) == "2026-11-21-1"
 
 
 def test_a_source_that_is_down_for_hours_is_told_of_once(tmp_path: Path) -> None:
