@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -61,14 +61,24 @@ def export(
 
     `separator` is that of CSV. VigieError for an ending, a query or a cell that cannot be.
     """
+    _writer(to)  # an ending that cannot be is told before a long query is asked
+    answer = ask(connection, sql, name=name, now=now)
+    return write(answer, to, separator=separator, sheet_rows=sheet_rows)
+
+
+def write(answer: Answer, to: Path, *, separator: str = ",", sheet_rows: int = SHEET_ROWS) -> int:
+    """Write an answer to `to`, in the form that its ending says; the number of rows."""
+    return _writer(to)(answer, to, separator, sheet_rows)
+
+
+def _writer(to: Path) -> Callable[[Answer, Path, str, int], int]:
     writers = {".csv": _csv, ".parquet": _parquet, ".xlsx": _xlsx}
-    write = writers.get(to.suffix.lower())
-    if write is None:
+    known = writers.get(to.suffix.lower())
+    if known is None:
         raise VigieError(
             f"{to.name} ends in {to.suffix or 'nothing'}: choose .csv, .parquet or .xlsx"
         )
-    answer = ask(connection, sql, name=name, now=now)
-    return write(answer, to, separator, sheet_rows)
+    return known
 
 
 def ask(connection: duckdb.DuckDBPyConnection, sql: str, *, name: str, now: datetime) -> Answer:

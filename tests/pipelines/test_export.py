@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -345,33 +343,6 @@ def test_a_file_of_an_older_version_says_so(tmp_path: Path) -> None:
         pytest.raises(VigieError, match="older version"),
     ):
         analyst.about(connection)
-
-
-@pytest.mark.slow
-def test_a_spreadsheet_that_opens_the_files_computes_nothing(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
-    """LibreOffice reads each file and writes it again as CSV: the texts must come back as texts."""
-    office = os.environ.get("SOFFICE") or shutil.which("soffice")
-    if office is None:
-        pytest.skip("LibreOffice is not installed (SOFFICE names it elsewhere)")
-    for ending in ("csv", "xlsx"):
-        to = tmp_path / f"in.{ending}"
-        _written(connection, to)
-        asked = [
-            *(office, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile"),
-            *("--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true"),
-            *("--outdir", str(tmp_path / ending), str(to)),
-        ]
-        done = subprocess.run(asked, check=False, capture_output=True, timeout=100)
-        if done.returncode == 81:  # a new profile asks to be started again
-            done = subprocess.run(asked, check=False, capture_output=True, timeout=100)
-        assert done.returncode == 0, done.stderr
-        text = (tmp_path / ending / "in.csv").read_text(encoding="utf-8")
-        cells = [row[0] for row in csv.reader(io.StringIO(text))][1:]
-        assert len(cells) == len(HOSTILE)
-        assert not {"2", "1", "Err:", "#NAME?", "#REF!", "#VALUE!"} & set(cells), cells
-        assert sum("1+1" in cell for cell in cells) == sum("1+1" in text for text in HOSTILE)
 
 
 def test_what_is_typed_is_asked_on_a_terminal_only(home: Path) -> None:
