@@ -5,8 +5,8 @@
 --   them; of its first look, over the time since it was published.
 -- Caveat: a message first seen a day after it was published, or later, had its reactions at an
 --   unknown time: they do not count. What no source looks up again is only known by its first look.
---   Rounded, since the order in which DuckDB adds up is not always the same: a run that is killed
---   and run again must say the same.
+--   Added up as decimals: a sum of floats depends on the order in which rows happen to lie in the
+--   tables, and a run that is killed and run again must say the same to the last digit.
 with fresh as (
     select distinct
         mention_id,
@@ -57,7 +57,7 @@ messages as (
     select
         mention_id,
         published_at,
-        sum(gained * least(inside_share, 1.0)) as gained
+        sum(cast(gained * least(inside_share, 1.0) as decimal(18, 6))) as gained
     from spans
     group by all
 ),
@@ -77,10 +77,10 @@ about as (
 
 select
     subject_id,
-    round(sum(gained), 6) as gained_count,
-    round(max(gained) / sum(gained), 6) as top_share,
+    cast(sum(gained) as double) as gained_count,
+    cast(max(gained) as double) / cast(sum(gained) as double) as top_share,
     count(*) as message_count,
-    list(mention_id order by round(gained, 6) desc, mention_id asc)[1:3] as message_ids
+    list(mention_id order by gained desc, mention_id asc)[1:3] as message_ids
 from about
 group by subject_id
 having sum(gained) >= $least

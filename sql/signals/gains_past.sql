@@ -70,14 +70,14 @@ spread as (
 select
     subject_id,
     cast(hours_ago as integer) as hours_ago,
-    round(sum(
+    cast(sum(cast(
         gained * if(
             since_hours - until_hours < 0.001,
             1.0,
             greatest(least(since_hours, hours_ago + 1) - greatest(until_hours, hours_ago), 0)
             / (since_hours - until_hours)
-        )
-    ), 6) as gained_count
+        ) as decimal(18, 6)
+    )) as double) as gained_count
 from spread
 where hours_ago < 672
 group by subject_id, hours_ago;

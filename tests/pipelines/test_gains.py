@@ -132,3 +132,24 @@ def test_a_replay_never_counts_less_than_an_hour_gained() -> None:
         for row in gains.signals(connection, as_of=day + STEP * (place + 1)).to_pylist():
             assert most[place] >= row["gained_count"]
     assert 380 <= max(most.values()) < 500
+
+
+def _lie_as(connection: duckdb.DuckDBPyConnection, table: str, order: str) -> None:
+    """Lay the rows of a table in another order."""
+    connection.execute(f"create or replace temp table lying as from {table} order by {order}")
+    connection.execute(f"delete from {table}; insert into {table} from lying")  # noqa: S608
+
+
+@pytest.mark.parametrize("order", ["rowid desc", "hash(rowid)", "hash(rowid, 3)"])
+def test_how_rows_lie_in_their_tables_changes_no_digit(order: str) -> None:
+    """A run that is killed and run again leaves the same rows, but in another order."""
+    connection = empty()
+    ordinary(connection)
+    for number in range(300):
+        ago = timedelta(seconds=1801 + 37 * number)
+        looked(connection, f"f{number}", AS_OF - ago, {ago / 3: 1 + number % 7, ago: 3 + number})
+    found, hours = said(connection), gains.day(connection, "eau", as_of=AS_OF)
+    for table in ("mention", "mention_metric"):
+        _lie_as(connection, table, order)
+    assert said(connection) == found
+    assert gains.day(connection, "eau", as_of=AS_OF) == hours
