@@ -73,7 +73,8 @@ _READER_SILENCE = timedelta(minutes=1)
 _ROTA_AHEAD = timedelta(days=7)
 _FAQ_AGE = timedelta(days=366)
 _CLOCK_SKEW = timedelta(minutes=2)
-_SITES = ("url", "instance", "host")  # where the options of a source say what it reads
+# Where the options of a source say what it reads; `site` is for those that choose between servers.
+_SITES = ("site", "url", "instance", "host")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

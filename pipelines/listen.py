@@ -147,6 +147,7 @@ class Reader(threading.Thread):
         super().__init__(name=f"reader {block.name}", daemon=True)
         self._house, self._block = house, block
         self._ending, self._now = ending, now
+        self._trouble = ""  # the last that was told, until something is heard again
 
     def run(self) -> None:
         """Listen, and listen again after every failure, more patiently each time."""
@@ -170,7 +171,11 @@ class Reader(threading.Thread):
             self._ending.wait(_wait(failures) if wait is None else wait)
 
     def _tell(self, book: Book, status: listening.Status, note: str) -> None:
-        log.warning("reader.%s source=%s why=%s", status, self._block.name, " ".join(note.split()))
+        """Trouble goes to the book every time, and once to whoever reads the log at a terminal."""
+        level = logging.INFO if note == self._trouble else logging.WARNING
+        why = " ".join(note.split())
+        log.log(level, "reader.%s source=%s why=%s", status, self._block.name, why)
+        self._trouble = note
         book.tell(status, note)
 
     def _listen(self, book: Book) -> None:
@@ -203,6 +208,9 @@ class Reader(threading.Thread):
 
     def _taken_in(self, items: Iterator[Collected], book: Book) -> None:
         for item in items:
+            if self._trouble:
+                log.warning("reader.listens_again source=%s", self._block.name)
+                self._trouble = ""
             book.add(item)
             if self._ending.is_set() and isinstance(item, Checkpoint):
                 break

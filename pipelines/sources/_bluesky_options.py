@@ -36,6 +36,14 @@ class Options(BaseModel):
     read_seconds: Annotated[float, Field(gt=0, le=3600)] = 120.0
     idle_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
 
+    @property
+    def site(self) -> str:
+        """The server that a block in this mode cannot do without: the stream's, or the host."""
+        if self.mode != "jetstream":
+            return self.host
+        stream = urlsplit(self.jetstream_urls[0])
+        return f"{stream.scheme.replace('ws', 'http', 1)}://{stream.netloc}"
+
     @field_validator("handle")
     @classmethod
     def _without_at(cls, handle: str) -> str:

@@ -165,8 +165,10 @@ def read(order: Order) -> Generator[Read, None, Ending]:
 
 
 def _told(url: str, broken: Exception) -> str:
-    log.warning("bluesky.stream_broken host=%s why=%s", websocket.host(url), broken)
-    return f"{websocket.host(url)}: {broken}"
+    """What became of one address; no warning, since the next may serve, or all are named in one."""
+    host, why = websocket.host(url), str(broken)
+    log.info("bluesky.stream_broken host=%s why=%s", host, why)
+    return why if why.startswith(host) else f"{host}: {why}"
 
 
 def _unread(failures: list[str]) -> SourceError:

@@ -230,6 +230,31 @@ def test_a_source_that_refuses_is_an_error(home: Path) -> None:
     assert "404" in found.what
 
 
+@pytest.mark.parametrize(
+    ("mode", "asked"),
+    [
+        ('mode = "jetstream"', "https://jetstream.us-east.bsky.network"),
+        ("anonymous = true", "https://bsky.social"),
+    ],
+)
+def test_bluesky_is_asked_where_its_mode_reads(home: Path, mode: str, asked: str) -> None:
+    toml = home / "vigie.toml"
+    block = f'\n[[sources]]\nname = "bluesky"\nkind = "bluesky"\n{mode}\n'
+    toml.write_text(toml.read_text(encoding="utf-8") + block, encoding="utf-8")
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url).rstrip("/"))
+        return httpx.Response(404)
+
+    asker = Client(
+        transport=httpx.MockTransport(answer), sleep=lambda _: None, find=lambda *_: [*PUBLIC]
+    )
+    found = of(doctor.examine(home, environ={}, now=NOW, client=asker), "source bluesky")
+    assert (found.status, found.what) == ("ok", "answers (404 on its front page)")
+    assert [url for url in seen if "bsky" in url] == [asked]
+
+
 def test_a_source_that_looks_at_itself_says_what_it_finds(home: Path) -> None:
     block = FEED.replace("feed", "telegram").split("url")[0] + 'channels = ["vernelle"]\n\n[mail]'
     changed(home, "\n[mail]", block)

@@ -275,6 +275,21 @@ def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
     assert "reader.broken source=bluesky error=ValueError at listen.py:" in caplog.text
 
 
+def test_the_same_trouble_is_told_once_and_so_is_its_end(
+    tmp_path: Path, quick: None, spoken: Spoken, caplog: pytest.LogCaptureFixture
+) -> None:
+    _write(tmp_path)
+    spoken += [[SourceError("no network")], [SourceError("no network")], [SourceError("no key")]]
+    with _listening(tmp_path):
+        _wait(lambda: "reader.listens_again" in caplog.text)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [
+        "reader.failed source=bluesky why=no network",
+        "reader.failed source=bluesky why=no key",
+        "reader.listens_again source=bluesky",
+    ]
+
+
 def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
     tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
