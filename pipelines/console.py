@@ -23,6 +23,7 @@ from rich.text import Text
 
 from pipelines import vigie_toml
 from pipelines.errors import SettingsError, VigieError
+from pipelines.said import Said
 
 out = Console(highlight=False)
 Home = Annotated[
@@ -89,6 +90,12 @@ def telling(home: Path, asked: str | None) -> Iterator[None]:
     except VigieError as error:
         error.args = (error.told(locale),)
         raise
+
+
+def told(sentences: Iterable[Said], home: Path, asked: str | None) -> list[str]:
+    """Sentences in the locale asked for, else the institution's."""
+    locale = chosen_locale(home, asked)
+    return [each.told(locale) for each in sentences]
 
 
 def named(value: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +30,7 @@ from pipelines import (
     textfile,
     vigie_toml,
 )
-from pipelines.console import HERE, Home, Locale, out, telling, words
+from pipelines.console import HERE, Home, Locale, out, telling, told, words
 from pipelines.errors import VigieError
 from pipelines.places import Finder
 from pipelines.query_match import Document
@@ -47,6 +47,7 @@ query_app = typer.Typer(
 Asked = Annotated[str, typer.Argument(help="A query in quotes, or the id of a subject of --home.")]
 _SHOWN = 240  # characters of a text around the words that matched
 _REASONS = 12
+_LEFT_OUT = 5  # lines of a file that are no rows, and are named
 _TERMS = 6  # of a kind that a version shows
 _LISTS = ("hashtags", "mentioned_handles", "place_codes")
 _COUNTS = ("like_count", "reply_count", "share_count", "quote_count")
@@ -97,7 +98,8 @@ def try_(
     reasons: Counter[str] = Counter()
     shown: list[tuple[Document, Why]] = []
     matched = 0
-    for document in _documents(on, text, tree, home):
+    left_out = _LeftOut()
+    for document in _documents(on, text, tree, home, left_out.add):
         why = query_told.why(tree, found, document)
         matched += why.is_found
         if not why.is_found:
@@ -109,15 +111,19 @@ def try_(
     total = matched + reasons.total()
     share = f" ({matched / total:.1%})" if total else ""
     out.print(f"{matched} of {total} texts match{share}")
-    _print_warnings(query_told.warnings(tree))
+    _print_left_out(left_out)
+    _print_warnings(told(query_told.warnings(tree), home, locale))
 
 
-def _documents(path: Path, text: str, tree: Node, home: Path) -> Iterator[Document]:
+def _documents(
+    path: Path, text: str, tree: Node, home: Path, leave: textfile.Leave
+) -> Iterator[Document]:
     """The rows of a file as documents; what a column does not hold is not known."""
     finder = _finder(home) if query_tree.is_late(tree) else None
     allowed = _allowed(home)
     keep = allowed.own.union(allowed.relays)
-    for piece in textfile.opened(path, added=(), text=text, hint=", or name it with --text").pieces:
+    hint = ", or name it with --text"
+    for piece in textfile.opened(path, added=(), text=text, hint=hint, leave=leave).pieces:
         documents = [_document(row, text, keep) for row in piece.to_pylist()]
         yield from _read_further(documents, finder) if finder else documents
 
@@ -203,7 +209,26 @@ def _print_reasons(reasons: Counter[str]) -> None:
     out.print(table)
 
 
-def _print_warnings(found: list[str]) -> None:
+@dataclass(slots=True)
+class _LeftOut:
+    """Rows of a file that are none: how many, and what there is to say of the first."""
+
+    count: int = 0
+    first: list[VigieError] = field(default_factory=list)
+
+    def add(self, error: VigieError) -> None:
+        """Count one more."""
+        self.count += 1
+        self.first += [error] if self.count <= _LEFT_OUT else []
+
+
+def _print_left_out(found: _LeftOut) -> None:
+    _print_warnings(f"left out: {error}" for error in found.first)
+    if found.count > _LEFT_OUT:
+        _print_warnings((f"{found.count} lines in all were left out",))
+
+
+def _print_warnings(found: Iterable[str]) -> None:
     for each in found:
         out.print(Text("! ", style="yellow"), words(each))
 
@@ -223,7 +248,8 @@ def explain(
         tree = _parsed(asked, home)
     for line in query_told.described(tree):
         out.print(words(line), soft_wrap=True)
-    _print_warnings(query_told.warnings(tree, sources=_sources(home)))
+    warnings = query_told.warnings(tree, sources=_sources(home))
+    _print_warnings(told(warnings, home, locale))
     if sql:
         found = query_sql.condition(tree, columns=())
         out.print(words(found.select("mention", ["mention_id"])), soft_wrap=True)
@@ -254,7 +280,7 @@ def import_(
     with telling(home, locale):
         found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
     out.print(words(found.text), soft_wrap=True)
-    _print_warnings(list(found.notes))
+    _print_warnings(found.notes)
 
 
 def _given(asked: str) -> str:

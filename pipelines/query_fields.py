@@ -106,6 +106,17 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+# ISO 639-1, all 183 codes.
+_CODES = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy "
+    "da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht "
+    "hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky "
+    "la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny "
+    "oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss "
+    "st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo "
+    "za zh zu"
+)
+_TWO_LETTERS = frozenset(_CODES.split())
 # Three letters of what mentions have two of: lang:fra would find nothing, and not say so.
 _LONG_CODES = {
     "fra": "fr", "fre": "fr", "eng": "en", "ara": "ar", "spa": "es", "deu": "de", "ger": "de",
@@ -115,7 +126,8 @@ _LONG_CODES = {
 
 def _lang(asked: Asked, value: str, at: int) -> Lang:
     code = re.split(r"[-_]", value.lower(), maxsplit=1)[0]
-    if not re.fullmatch(r"[a-z]{2,3}", code) or code in _LONG_CODES:
+    is_long = bool(re.fullmatch(r"[a-z]{3}", code)) and code not in _LONG_CODES
+    if code not in _TWO_LETTERS and not is_long:
         known = _LONG_CODES.get(code) or _LANGUAGES.get(words.fold(value), "fr")
         what = say("{value} is no code of a language", value=short(value))
         remedy = say("write its two letters (ISO 639): lang:{code}", code=known)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines import query, words
+from pipelines.places import gazetteer
 from pipelines.query_match import (
     Compiled,
     Document,
@@ -44,6 +45,7 @@ from pipelines.query_tree import (
     cover,
     walk,
 )
+from pipelines.said import Said, say
 
 _LISTED = 6  # words of a list that a line shows
 # Names of French towns that are common words too, in French or English (folded).
@@ -161,44 +163,55 @@ def _forms_line(written: str, found: Inflected) -> str:
 
 def listed(node: Node) -> str:
     """The words of a tree, the first few of them."""
-    found = [f"“{p.written.strip()}”" for p in walk(node) if isinstance(p, Phrase)]
+    found = [f"“{written}”" for written in _written(node)]
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     return ", ".join(found[:_LISTED]) + more
+
+
+def _written(node: Node) -> list[str]:
+    return [p.written.strip() for p in walk(node) if isinstance(p, Phrase)]
 
 
 # --- what may surprise
 
 
-def warnings(tree: Node, *, sources: Collection[str] = ()) -> list[str]:
+def warnings(tree: Node, *, sources: Collection[str] = ()) -> list[Said]:
     """What the writer of a query may not have meant; `sources` are the names that there are."""
     found = [*_lone_words(tree), *_of_words(tree), *_of_forms(tree)]
     found += [*_costly_forms(tree), *_idle_risks(tree), *_of_fields(tree, sources)]
     if cover(tree, with_raw=True) is None:
         found.append(
-            "posts may answer without any word of the query, so no source can be asked for them: "
-            "it finds what other subjects and blocks bring in"
+            say(
+                "posts may answer without any word of the query, so no source can be asked for "
+                "them: it finds what other subjects and blocks bring in"
+            )
         )
     return list(dict.fromkeys(found))
 
 
-def _lone_words(tree: Node) -> Iterator[str]:
+def _lone_words(tree: Node) -> Iterator[Said]:
     """Single words, and phrases of common words, that are enough by themselves."""
     for phrase in _enough(tree):
         if any(len(way) > 1 and all(map(query.is_common, way)) for way in phrase.ways):
-            yield f"“{phrase.written}” holds only words that stand in nearly every post"
+            yield say(
+                "“{phrase}” holds only words that stand in nearly every post",
+                phrase=phrase.written,
+            )
         forms = {form for way in phrase.ways for part in way for form in part.forms}
         is_single = all(len(way) == 1 for way in phrase.ways) and phrase.written[0] not in "#@"
         if not is_single:
             continue
         if phrase.inflected is None and not _MISLEADING.isdisjoint(forms):
-            yield (
-                f"“{phrase.written}” is a town and a common word: write risky:({phrase.written}) "
-                "AND (mairie OR …), or join it with a word that makes it sure"
+            yield say(
+                "“{word}” is a town and a common word: write risky:({word}) AND (mairie OR …), or "
+                "join it with a word that makes it sure",
+                word=phrase.written,
             )
         elif phrase.written == phrase.written.lower():
-            yield (
-                f"“{phrase.written}” is enough by itself, wherever it is said: join it with a name "
-                f"({phrase.written} NEAR/10 Tours) if only one is meant"
+            yield say(
+                "“{word}” is enough by itself, wherever it is said: join it with a name "
+                "({word} NEAR/10 Tours) if only one is meant",
+                word=phrase.written,
             )
 
 
@@ -211,76 +224,114 @@ def _enough(node: Node) -> Iterator[Phrase]:
                 yield from _enough(child)
 
 
-def _of_words(tree: Node) -> Iterator[str]:
+def _of_words(tree: Node) -> Iterator[Said]:
     for phrase in (node for node in walk(tree) if isinstance(node, Phrase)):
         text = phrase.written.strip()
         parts = [part for way in phrase.ways for part in way]
         if text.endswith("?") and " " not in text:
-            yield f"“{text}”: the ? stands for one letter, not for a question mark"
+            yield say("“{word}”: the ? stands for one letter, not for a question mark", word=text)
         if any(part.is_prefix or "?" in form for part in parts for form in part.forms):
-            yield (
-                f"“{text}”: sources that search by words (Bluesky, Mastodon) cannot be asked for "
-                "it; write its main forms too, joined by OR"
+            yield say(
+                "“{word}”: sources that search by words (Bluesky, Mastodon) cannot be asked for "
+                "it; write its main forms too, joined by OR",
+                word=text,
             )
 
 
-def _of_forms(tree: Node) -> Iterator[str]:
+def _of_forms(tree: Node) -> Iterator[Said]:
     """Forms of a word that are other words too, or that had to be left out."""
     for phrase in (node for node in walk(tree) if isinstance(node, Phrase)):
         found, text = phrase.inflected, phrase.written
         if found is None:
             continue
         if found.left_out:
-            yield (
-                f"{text}: without {_few(found.left_out)}, which cannot be told from words that "
-                'stand in nearly every post; raw:"…" finds the exact form'
+            yield say(
+                "{word}: without {forms}, which cannot be told from words that stand in nearly "
+                'every post; raw:"…" finds the exact form',
+                word=text,
+                forms=_few(found.left_out),
             )
         if found.shared:
-            yield f"{text}: finds {_few(found.shared)} where it is a word of its own too"
+            yield say(
+                "{word}: finds {forms} where it is a word of its own too",
+                word=text,
+                forms=_few(found.shared),
+            )
         if found.also_of:
-            others = " and ".join(f"forms:{lemma}" for lemma in found.also_of)
-            yield f"{text}: is a form of another word too: write {others} if that is meant"
+            yield say(
+                "{word}: is a form of another word too: write {others} if that is meant",
+                word=text,
+                others=", ".join(f"forms:{lemma}" for lemma in found.also_of),
+            )
 
 
-def _costly_forms(tree: Node) -> Iterator[str]:
+def _costly_forms(tree: Node) -> Iterator[Said]:
     """Forms that a source must be asked for one by one, where no other word is enough to ask."""
     for phrase in cover(tree) or ():
         if phrase.inflected:
-            yield (
-                f"{phrase.written}: sources that search by words are asked for each of its "
-                f"{len(phrase.asks)} forms; joined by AND or NEAR with another word, for that alone"
+            yield say(
+                "{word}: sources that search by words are asked for each of its {n} forms; joined "
+                "by AND or NEAR with another word, for that alone",
+                word=phrase.written,
+                n=len(phrase.asks),
             )
 
 
-def _few(forms: Sequence[str]) -> str:
-    more = f" and {len(forms) - _LISTED} more" if len(forms) > _LISTED else ""
-    return ", ".join(f"“{form}”" for form in forms[:_LISTED]) + more
+def _few(forms: Sequence[str]) -> Said:
+    first = Said(", ".join(f"“{form}”" for form in forms[:_LISTED]))
+    more = len(forms) - _LISTED
+    return say("{first} and {n} more", first=first, n=more) if more > 0 else first
 
 
-def _idle_risks(node: Node) -> Iterator[str]:
+def _idle_risks(node: Node) -> Iterator[Said]:
     """`risky:` beside strong words that are enough by themselves changes nothing."""
     if isinstance(node, Any):
         for child in node.children:
             if isinstance(child, Risky):
-                yield (
-                    f"risky:({listed(child.words)}) changes nothing: the words near which it "
-                    "counts are enough by themselves; join it by AND: risky:(…) AND (…)"
+                yield say(
+                    "risky:({words}) changes nothing: the words near which it counts are enough "
+                    "by themselves; join it by AND: risky:(…) AND (…)",
+                    words=_few(_written(child.words)),
                 )
             yield from _idle_risks(child)
 
 
-def _of_fields(tree: Node, sources: Collection[str]) -> Iterator[str]:
+def _of_fields(tree: Node, sources: Collection[str]) -> Iterator[Said]:
     for node in walk(tree):
         match node:
             case Source(name) if sources and name not in sources:
-                yield f"source:{name} is none of this home: there is {', '.join(sorted(sources))}"
+                yield say(
+                    "source:{name} is none of this home: there is {names}",
+                    name=name,
+                    names=", ".join(sorted(sources)),
+                )
             case Engagement():
-                yield (
+                yield say(
                     "engagement: is judged when a post is read, often minutes after it was "
                     "published; `vigie query rerun` judges the counts of the last look"
                 )
             case Lang():
-                yield "lang: is what the text seems to be in; short posts are often not told apart"
+                yield say(
+                    "lang: is what the text seems to be in; short posts are often not told apart"
+                )
+            case Place() if not _is_found(node):
+                yield say(
+                    "place:{code} is no code of today: no post can be found there; communes that "
+                    "merged have the code of the new one (insee.fr, code officiel géographique)",
+                    code=node.written,
+                )
+
+
+def _is_found(place: Place) -> bool:
+    """Whether any place of the gazetteer is what a query asks for.
+
+    A warning and no refusal: communes merge every year, and a query that was right last year must
+    not keep an institution from reading today.
+    """
+    known = gazetteer.places()
+    return any(code in known for code in place.codes) or any(
+        code.startswith(place.prefixes) for code in known
+    )
 
 
 # --- why a post answers

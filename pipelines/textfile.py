@@ -43,10 +43,21 @@ class Writer(Protocol):
     def write(self, piece: pa.Table) -> object: ...
 
 
-def opened(source: Path, *, added: Sequence[str], text: str = "text", hint: str = "") -> Texts:
+Leave = Callable[[VigieError], object]  # what is told of a row that is left out
+
+
+def opened(
+    source: Path,
+    *,
+    added: Sequence[str],
+    text: str = "text",
+    hint: str = "",
+    leave: Leave | None = None,
+) -> Texts:
     """A file with a column of texts, ready to be read; those named in `added` may not be there.
 
-    `hint` ends the remedy where the column is missing.
+    `hint` ends the remedy where the column is missing. `leave` is told of each row that is no
+    row (no JSON, too few columns), which is then left out; without it, the first ends the reading.
 
     VigieError for what the first rows show; a fault further down is raised when it is reached.
     """
@@ -56,7 +67,7 @@ def opened(source: Path, *, added: Sequence[str], text: str = "text", hint: str 
     if not source.is_file():
         raise VigieError(f"{source} is not a file: check the path")
     try:
-        schema, pieces, row_count = reader(source)
+        schema, pieces, row_count = reader(source, leave)
         _check(schema, source, added, text, hint)
     except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
         raise _unreadable(source, error) from error
@@ -120,14 +131,14 @@ def _is_text(kind: pa.DataType) -> bool:
 Read = tuple[pa.Schema, Iterator[pa.Table], int | None]
 
 
-def _from_parquet(source: Path) -> Read:
+def _from_parquet(source: Path, _leave: Leave | None) -> Read:
     file = pq.ParquetFile(source)
     batches = file.iter_batches(batch_size=ROWS)
     pieces = (pa.Table.from_batches([batch]) for batch in batches)
     return file.schema_arrow, pieces, file.metadata.num_rows
 
 
-def _from_csv(source: Path) -> Read:
+def _from_csv(source: Path, leave: Leave | None) -> Read:
     """Every column as text, so that a number such as 007 comes out as it went in."""
     with source.open(encoding="utf-8-sig", newline="") as opened_file:
         first = opened_file.readline()
@@ -137,12 +148,29 @@ def _from_csv(source: Path) -> Read:
         source,
         # One thread, which knows the number of a row that it cannot read.
         read_options=pc.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-        parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        parse_options=pc.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=_leaving(source, leave) if leave else None,
+        ),
         convert_options=pc.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         ),
     )
     return reader.schema, _split(reader), None
+
+
+def _leaving(source: Path, leave: Leave) -> Callable[[Any], str]:
+    def told(row: Any) -> str:
+        leave(
+            VigieError(
+                f"row {row.number} of {source.name} has {row.actual_columns} columns and not "
+                f"{row.expected_columns}: put quotes round a text that holds the separator"
+            )
+        )
+        return "skip"
+
+    return told
 
 
 def _split(reader: pc.CSVStreamingReader) -> Iterator[pa.Table]:
@@ -151,15 +179,19 @@ def _split(reader: pc.CSVStreamingReader) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch.slice(start, ROWS)])
 
 
-def _from_lines(source: Path) -> Read:
+def _from_lines(source: Path, leave: Leave | None) -> Read:
     """JSON lines: the columns are those of any of the first rows, and each keeps its type."""
-    first = next(_line_groups(source), [])
+    first = next(_line_groups(source, leave and _untold), [])
     schema = pa.Table.from_pylist(_widest(first)).schema if first else pa.schema([])
-    return schema, _lines(source, schema), None
+    return schema, _lines(source, schema, leave), None
 
 
-def _lines(source: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-    for rows in _line_groups(source):
+def _untold(_: VigieError) -> None:
+    """The first rows are read twice, and what is left out of them is told once."""
+
+
+def _lines(source: Path, schema: pa.Schema, leave: Leave | None) -> Iterator[pa.Table]:
+    for rows in _line_groups(source, leave):
         if unknown := sorted({key for row in rows for key in row} - set(schema.names)):
             raise VigieError(
                 f"{source.name} has the column {unknown[0]!r} in a late row only: give it to one "
@@ -174,17 +206,28 @@ def _widest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: row.get(name) for name in names} for row in rows]
 
 
-def _line_groups(source: Path) -> Iterator[list[dict[str, Any]]]:
+def _line_groups(source: Path, leave: Leave | None) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     with source.open(encoding="utf-8-sig") as opened:
         for number, line in enumerate(opened, start=1):
             if line.strip():
-                rows.append(_row(line, number, source))
+                rows += _rows(line, number, source, leave)
             if len(rows) >= ROWS:
                 yield rows
                 rows = []
     if rows:
         yield rows
+
+
+def _rows(line: str, number: int, source: Path, leave: Leave | None) -> tuple[dict[str, Any], ...]:
+    """The row of a line, or none where it is left out."""
+    try:
+        return (_row(line, number, source),)
+    except VigieError as error:
+        if leave is None:
+            raise
+        leave(error)
+        return ()
 
 
 def _row(line: str, number: int, source: Path) -> dict[str, Any]:
@@ -355,7 +398,7 @@ class _LinesWriter:
 
 
 _ENDINGS = "use .csv, .jsonl (or .ndjson) or .parquet"
-_READERS: dict[str, Callable[[Path], Read]] = {
+_READERS: dict[str, Callable[[Path, Leave | None], Read]] = {
     ".csv": _from_csv,
     ".jsonl": _from_lines,
     ".ndjson": _from_lines,

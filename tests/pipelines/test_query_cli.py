@@ -69,6 +69,46 @@ def posts(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "told"),
+    [
+        (
+            "posts.jsonl",
+            ['{"text": "le tram"}', '{"text": "le', "7", '{"text": "le bus"}'],
+            ["line 2 of posts.jsonl is not JSON", "line 3 of posts.jsonl is not an object"],
+        ),
+        (
+            "posts.csv",
+            ["text,lang", "le tram,fr", "le tram, encore,fr", '"le bus",fr'],
+            ["row 3 of posts.csv has 3 columns and not 2"],
+        ),
+    ],
+)
+def test_a_bad_line_is_told_with_its_number_and_the_others_are_read(
+    tmp_path: Path, name: str, lines: list[str], told: list[str]
+) -> None:
+    (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    result = said("test", "tram OR Tours", "--on", str(tmp_path / name), "--home", str(tmp_path))
+    shown = " ".join(result.stdout.split())
+    assert "1 of 2 texts match" in shown
+    assert [words for words in told if f"left out: {words}" in shown] == told
+
+
+def test_of_many_bad_lines_the_first_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "posts.jsonl").write_text('{"text": "le tram"}\n' + "oops\n" * 40)
+    on = ("--on", str(tmp_path / "posts.jsonl"), "--home", str(tmp_path))
+    shown = " ".join(said("test", "tram OR Tours", *on).stdout.split())
+    assert shown.count("is not JSON") == 5
+    assert "40 lines in all were left out" in shown
+
+
+def test_what_may_surprise_is_told_in_the_language_asked_for(tmp_path: Path) -> None:
+    words = ("explain", "tram AND place:commune:37999", "--home", str(tmp_path))
+    assert "is no code of today" in " ".join(said(*words).stdout.split())
+    shown = " ".join(said(*words, "--locale", "fr").stdout.split())
+    assert "n’est pas un code d’aujourd’hui" in shown
+
+
 def test_a_query_on_a_file_shows_matches_counts_and_reasons(posts: Path, tmp_path: Path) -> None:
     result = said("test", "tram NEAR/3 Tours", "--on", str(posts), "--home", str(tmp_path))
     assert result.exit_code == 0

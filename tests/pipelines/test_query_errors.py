@@ -6,11 +6,12 @@ python -m tests.pipelines.test_query_errors     # prints the page as it should b
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipelines import query
+from pipelines import query, query_told
 from pipelines.errors import QueryError
 
 PAGE = Path(__file__).parents[2] / "docs" / "query-errors.md"
@@ -63,6 +64,7 @@ WRONG = (
     "site:mastodon.social/@quidam mairie",
     "lang:français mairie",
     "lang:eng mairie",
+    "lang:zz mairie",
     "type:commentaire mairie",
     "lang: AND mairie",
     "lang:(fr en) mairie",
@@ -89,6 +91,22 @@ WRONG = (
     "forms:(fermer supprimer)",
 )
 
+DOUBTFUL = (
+    "Valmont AND place:commune:37999",
+    "Valmont AND lang:fr",
+    "Valmont AND engagement:>5",
+    "Sens OR mairie",
+    "mairie",
+    '"de la" OR tram',
+    "pourquoi? AND tram",
+    "trava* AND Valmont",
+    "Valmont OR risky:(Nice)",
+    "site:lemonde.fr",
+    "forms:devoir AND tram",
+    "forms:ferme AND tram",
+    "forms:école",
+)
+
 
 def told(text: str) -> QueryError:
     """What is said of a query that is wrong."""
@@ -111,7 +129,28 @@ def page() -> str:
         error = told(text)
         lines += [f"{number}.", "", "```text", str(error), "```", ""]
         lines += ["```text", error.why.told("fr"), "```", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_doubts()])
+
+
+def _doubts() -> Iterator[str]:
+    """What `vigie query explain` says of queries that are right, and may not be what was meant."""
+    yield from (
+        "# What may surprise in a right query",
+        "",
+        "`vigie query explain` and `vigie query test` say so; the query is used all the same.",
+        "",
+    )
+    for text in DOUBTFUL:
+        found = query_told.warnings(query.parse(text).tree)
+        shown = [each.told(locale) for locale in ("en", "fr") for each in found]
+        yield from (f"`{text}`", "", "```text", *shown, "```", "")
+
+
+def test_every_doubt_is_told_in_french_too() -> None:
+    for text in DOUBTFUL:
+        found = query_told.warnings(query.parse(text).tree)
+        assert found
+        assert all(each.told("fr") != each for each in found)
 
 
 @pytest.mark.parametrize("text", WRONG)
