@@ -185,6 +185,10 @@ def digest(
         Edition, typer.Option(help="day; or the week or month that ends with that day.")
     ] = Edition.DAY,
     as_of: When = None,
+    is_mailed: Annotated[
+        bool,
+        typer.Option("--mail/--no-mail", help="Mail it to its readers, or only keep its page."),
+    ] = True,
 ) -> None:
     """Make the digest of a day, a week or a month, keep its page and mail it to its readers."""
     from pipelines import run
@@ -197,12 +201,14 @@ def digest(
         raise VigieError(f"{chosen} has not begun yet: choose {today} or an earlier day")
     if edition != Edition.DAY and chosen >= today:
         raise VigieError(f"the {edition.value} would end today, which goes on: choose a day before")
-    page = run.digest(house, day=chosen, as_of=now, edition=edition.value)
-    run.deliver(house, now=datetime.now(UTC))
+    page = run.digest(house, day=chosen, as_of=now, edition=edition.value, is_mailed=is_mailed)
+    if is_mailed:
+        run.deliver(house, now=datetime.now(UTC))
     if page is None:
         out.print("Nothing has been read yet: `vigie watch` first.")
         raise typer.Exit(1)
-    out.print(words(f"{page} is written. Open it in a browser; readers get it by mail."))
+    who = "readers get it by mail" if is_mailed else "nobody gets a mail"
+    out.print(words(f"{page} is written. Open it in a browser; {who}."))
 
 
 def _ended(edition: Edition, today: date) -> date:

@@ -42,6 +42,22 @@ _TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")  # what masking left
 _WORD = re.compile(r"\w+")
 _NOISE = {"rt", "via", "cc"}
 
+# What people put before and after a message, and is none of it. Nothing that says whose word it
+# is, denies or doubts: "selon le préfet" and "c'est faux" stay.
+_OPENERS = (
+    "pour info(?:rmation)?|bonjour|bonsoir|salut|coucou|bon|franchement|honn[êe]tement|au fait"
+    "|s[ée]rieusement|s[ée]rieux|petit message|petite info|du coup|fyi|hello|hi all|hey|honestly"
+    "|seriously|breaking|just in"
+)
+_CLOSERS = (
+    "[àa] suivre|partage[rz]|faites tourner|merci de partager|merci|svp|qui d['’]autre|ras le bol"
+    "|(?:vous en|qu['’]en) pensez[- ](?:vous|quoi)|bonne soir[ée]e|bonne journ[ée]e|please share"
+    "|pls rt|please rt|thank you|thanks|any thoughts"
+)
+_OPENING = re.compile(rf"\s*(?:{_OPENERS})\s?[,:!.…]+\s*", re.IGNORECASE)
+_CLOSING = re.compile(rf"(?<=[.!?…,])\s*(?:{_CLOSERS})\W*$", re.IGNORECASE)
+_END = 60  # characters within which a closing is looked for: a bound on the time of hostile texts
+
 
 def _listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -181,6 +197,17 @@ def _likeness(one: frozenset[int], other: frozenset[int]) -> float:
         return 1.0
     shared = len(one & other)
     return shared / (len(one) + len(other) - shared)
+
+
+def told(text: str) -> str:
+    """A text without what people put around it: "Pour info, " before, " Partagez." after.
+
+    Groups of copies keep it: the dozen words of a short text leave no room to guess.
+    """
+    plain = _TAG.sub(" ", _LINK.sub(" ", text)).strip()
+    if opening := _OPENING.match(plain):
+        plain = plain[opening.end() :]
+    return plain[:-_END] + _CLOSING.sub("", plain[-_END:])
 
 
 def words(text: str) -> list[str]:

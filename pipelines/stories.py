@@ -35,6 +35,7 @@ LEAST_ASKED = 3
 LEAST_TONE = 10  # distinct texts below which a share of negative ones is not shown
 UNUSUAL = 1.5  # times a word's usual share
 SURE = 16.0  # G-squared of a word's two counts; chance gives it 1 in 16,000
+SURE_ALONE = 20.0  # where one word alone names a story, no text copied: 1 in 130,000
 SEEDS = 100  # words that may name a story
 JOINED = 0.5  # of the rarer word's messages, for two words to name one story
 GRAVE = ("crisis", "claim", "gathering")
@@ -47,7 +48,6 @@ _EXAMPLES = 3
 IDS = 20  # of messages, that an entry carries
 
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
-_TAG = re.compile(r"\[[\w-]{1,20}\]|@\S+")
 _ADDRESSED = re.compile(r"^(?:(?:RT\s+)?\.?@\S+(?:\s+|$)|-\s+)+")  # whom it answers
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
@@ -77,6 +77,8 @@ _STOP = frozenset(
         "should some such than that their them then there these they this those through today",
         "all and any are but can did for get got had has her him his how its let may new not now",
         "off one our out own say see she the too two use was way who why yes you",
+        "night day anyone someone something anything everyone everybody number people thing things",
+        "still even ever never really going back time please thanks great good",
         "tomorrow under until very were what when where which while whom will with would your",
     )
     for word in line.split()
@@ -159,7 +161,7 @@ def _weight(story: Story) -> float:
 
 def terms(text: str, known: Collection[str] = ()) -> set[str]:
     """The words of a text that can tell what it is about, in lower case."""
-    bare = _TAG.sub(" ", _LINK.sub(" ", text.lower()))
+    bare = copies.told(text.lower())
     return {word for word in _WORD.findall(bare) if word not in _STOP and word not in known}
 
 
@@ -210,6 +212,13 @@ def _clusters(words: Sequence[Set[str]], seeds: Mapping[str, float]) -> list[_To
     return clusters
 
 
+def _is_sure(cluster: _Topic, found: Sequence[Bundle], seeds: Mapping[str, float]) -> bool:
+    """Whether several words say that it is a story, or a text copied, or one word very surely."""
+    if len(cluster.words) > 1 or seeds[cluster.words[0]] >= SURE_ALONE:
+        return True
+    return any(found[place].count >= LEAST_COPIES for place in cluster.places)
+
+
 def _agreeing(words: Sequence[str], places: Mapping[str, set[int]]) -> set[int]:
     """The messages that hold two or more of a cluster's words."""
     counted = Counter(place for word in words for place in places[word])
@@ -231,7 +240,8 @@ def grouped(
     usual = _counted(background, known)
     words = [terms(bundle.lead.text, known) for bundle in found]
     seeds = _seeds(_tallied(words), usual)
-    parts = _shared_out(found, _clusters(words, seeds))
+    sure = [c for c in _clusters(words, seeds) if _is_sure(c, found, seeds)]
+    parts = _shared_out(found, sure)
     if not by_meaning or not parts:
         return [([found[place] for place in places], names) for places, names in parts]
     read = meaning.read(words, usual=usual.words, usual_total=usual.total)
@@ -400,9 +410,14 @@ def _topics(messages: Sequence[Message]) -> tuple[str, ...]:
 
 
 def _examples(parts: Sequence[Bundle], words: Sequence[str]) -> tuple[Said, ...]:
-    """Up to three messages: the most copied, then the most typical ones."""
-    ordered = sorted(_typical(parts, words), key=lambda b: -b.count)
-    return tuple(said(bundle) for bundle in ordered[:_EXAMPLES])
+    """Up to three messages that differ: the most copied, then the most typical ones."""
+    chosen: list[Bundle] = []
+    for bundle in sorted(_typical(parts, words), key=lambda b: -b.count):
+        if not any(_says_as_much(bundle, other) for other in chosen):
+            chosen.append(bundle)
+        if len(chosen) == _EXAMPLES:
+            break
+    return tuple(said(bundle) for bundle in chosen)
 
 
 def _actions(parts: Sequence[Bundle]) -> tuple[Action, ...]:
@@ -453,7 +468,7 @@ def _is_spread_claim(bundle: Bundle) -> bool:
 
 def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> tuple[Claim, ...]:
     """Texts with the signs of a claim that spread in copies; relays report and are left out."""
-    spread = [bundle for bundle in found if _is_spread_claim(bundle)][:most]
+    spread = _once([bundle for bundle in found if _is_spread_claim(bundle)][:SEEDS])[:most]
     lower = [bundle.lead.text.lower() for bundle in found] if spread else []
     return tuple(
         Claim(
@@ -463,6 +478,34 @@ def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> 
         )
         for bundle in spread
     )
+
+
+def _once(spread: Sequence[Bundle]) -> list[Bundle]:
+    """The bundles without those that say what another does: their messages join it."""
+    made: list[list[Bundle]] = []
+    for bundle in spread:
+        home = next((each for each in made if _says_as_much(bundle, each[0])), None)
+        if home is None:
+            made.append([bundle])
+        else:
+            home.append(bundle)
+    return [_merged(parts) for parts in made]
+
+
+def _says_as_much(one: Bundle, other: Bundle) -> bool:
+    """Whether a text holds the other word for word, but for what people put around it.
+
+    "Ma voisine dit que X" says as much as "Pour info, X"; "C'est faux : X" denies it.
+    """
+    mine, theirs = (f" {' '.join(copies.words(copies.told(b.lead.text)))} " for b in (one, other))
+    if not (mine in theirs or theirs in mine):
+        return False
+    return _denies(one.lead.text) == _denies(other.lead.text)
+
+
+def _merged(parts: Sequence[Bundle]) -> Bundle:
+    messages = tuple(message for bundle in parts for message in bundle.messages)
+    return Bundle(messages=messages, count=sum(bundle.count for bundle in parts))
 
 
 def _contrary(claim: Message, found: Sequence[Bundle], lower: Sequence[str]) -> int:

@@ -23,7 +23,7 @@ from pipelines.run.names import run_id
 from pipelines.run.reading import AHEAD
 
 if TYPE_CHECKING:
-    from pipelines.brief import Edition, IncidentLine
+    from pipelines.brief import Digest, Edition, IncidentLine
 
 log = logging.getLogger(__name__)
 
@@ -94,14 +94,22 @@ def deliver(house: House, *, now: datetime, is_asked: bool = False) -> dict[str,
     )
 
 
-def digest(house: House, *, day: date, as_of: datetime, edition: Edition = "day") -> Path | None:
+def digest(
+    house: House,
+    *,
+    day: date,
+    as_of: datetime,
+    edition: Edition = "day",
+    is_mailed: bool = True,
+) -> Path | None:
     """Make the digest of a local day, keep its page, put it in the outbox; the page.
 
-    An `edition` of a week or a month ends with `day`. None where nothing has ever been read:
+    An `edition` of a week or a month ends with `day`. Not `is_mailed`: the page and the level of
+    the day are kept, and nobody is written to. None where nothing has ever been read:
     Airflow starts a new home with the digest of yesterday, and nobody should hear of Vigie first
     by an empty page.
     """
-    from pipelines import digest as digests, notify
+    from pipelines import digest as digests
 
     settings = house.settings
     warehouse.prepare(settings)
@@ -120,22 +128,31 @@ def digest(house: House, *, day: date, as_of: datetime, edition: Edition = "day"
         locale = settings.institution.locale
         letter = digests.render(made, locale=locale)
         page = digests.save(house.home, made, letter, locale=locale)
-        readers = tuple(r for r in settings.recipients if "digest" in r.gets)
-        name = "" if edition == "day" else f" {edition}"
         with warehouse.transaction(connection):
             if edition == "day":
                 digests.remember(connection, made, made_at=as_of)
-            notify.enqueue(
-                connection,
-                letter,
-                kind="digest",
-                key=f"digest {day.isoformat()}{name}",
-                settings=settings,
-                recipients=readers,
-                as_of=as_of,
-                reason="daily_digest" if edition == "day" else f"{edition}_digest",
-            )
+            if is_mailed:
+                _mail_digest(house, connection, letter, made)
     return page
+
+
+def _mail_digest(
+    house: House, connection: warehouse.Connection, letter: Letter, made: Digest
+) -> None:
+    """Put a digest in the outbox, once a day or edition."""
+    from pipelines import notify
+
+    name = "" if made.edition == "day" else f" {made.edition}"
+    notify.enqueue(
+        connection,
+        letter,
+        kind="digest",
+        key=f"digest {made.day.isoformat()}{name}",
+        settings=house.settings,
+        recipients=tuple(r for r in house.settings.recipients if "digest" in r.gets),
+        as_of=made.as_of,
+        reason="daily_digest" if made.edition == "day" else f"{made.edition}_digest",
+    )
 
 
 def editions_due(house: House, day: date) -> list[Edition]:

@@ -105,6 +105,27 @@ def test_a_short_text_has_copies_only_word_for_word() -> None:
     assert _members("Bravo la mairie", "bravo, la mairie !", "Bravo la ville") == [(0, 1), (2,)]
 
 
+@pytest.mark.parametrize(
+    ("text", "core"),
+    [
+        (f"Pour info, {CLAIM}", CLAIM),
+        (f"Sérieusement… {CLAIM}. À suivre.", f"{CLAIM}."),
+        (f"{CLAIM}. Vous en pensez quoi ?", f"{CLAIM}."),
+        (f"C'est faux : {CLAIM}", f"C'est faux : {CLAIM}"),
+        (f"Selon le préfet, {CLAIM}", f"Selon le préfet, {CLAIM}"),
+        ("Bonne soirée", "Bonne soirée"),
+        ("Merci la mairie", "Merci la mairie"),
+    ],
+)
+def test_what_people_put_around_a_message_is_told_apart(text: str, core: str) -> None:
+    assert copies.told(text) == core
+
+
+@given(st.text(max_size=200))
+def test_what_is_told_is_part_of_the_text(text: str) -> None:
+    assert copies.told(text) in " ".join([copies._TAG.sub(" ", copies._LINK.sub(" ", text))])
+
+
 def test_another_name_in_a_short_text_is_another_message() -> None:
     template = "{} est l'invité du journal de la mairie"
     assert len(_members(template.format("Zoé Brun"), template.format("Ali Petit"))) == 2

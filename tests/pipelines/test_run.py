@@ -176,6 +176,19 @@ def test_a_new_home_makes_no_digest_of_a_day_that_nobody_read(tmp_path: Path) ->
     assert _mails(tmp_path) == 0
 
 
+@pytest.mark.parametrize(("is_mailed", "mail_count"), [(True, 1), (False, 0)])
+def test_a_digest_is_kept_whether_or_not_it_is_mailed(
+    tmp_path: Path, is_mailed: bool, mail_count: int
+) -> None:
+    privacy.new_key(tmp_path)
+    with serving(lambda _: Answer(200, {"content-type": "application/rss+xml"}, RSS)) as peer:
+        house = _house(tmp_path, peer.url)
+        _watch(house, NOON)
+    page = run.digest(house, day=NOON.date(), as_of=NOON, is_mailed=is_mailed)
+    assert page is not None and page.exists()
+    assert _mails(tmp_path) == mail_count
+
+
 def test_upkeep_may_be_the_first_thing_that_runs_in_a_home(tmp_path: Path) -> None:
     house = _house(tmp_path, "http://127.0.0.1:9")
     run.expire(house, as_of=NOON)

@@ -185,6 +185,44 @@ def test_a_claim_needs_signs_and_copies_and_is_never_a_relays_report() -> None:
     assert [claim.said.message.mention_id for claim in found] == [many.mention_id]
 
 
+WATER = "L'eau du robinet est trouble à Sainte-Aude, on nous cache quelque chose"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [f"Pour info, {WATER}", f"{WATER}. Partagez.", f"Ma voisine me dit que {WATER.lower()}"],
+)
+def test_a_claim_with_other_words_before_or_after_is_listed_once(again: str) -> None:
+    told = [_message(WATER, 1, count=9), _message(again, 2, count=6)]
+    (found,) = stories.claims(stories.bundles(told), ())
+    assert (found.said.message.text, found.said.copy_count) == (WATER, 14)
+
+
+def test_the_examples_of_a_story_differ_by_more_than_a_greeting() -> None:
+    told = [_message(WATER, 1, count=9), _message(f"Bonjour, {WATER}", 2, count=6)]
+    (story,) = stories.stories(stories.bundles(told), BACKGROUND)
+    assert (story.mention_count, len(story.examples)) == (15, 1)
+
+
+def test_a_claim_and_its_denial_are_two_examples() -> None:
+    told = [_message(WATER, 1, count=9), _message(f"C'est faux : {WATER}", 2, count=6)]
+    (story,) = stories.stories(stories.bundles(told), BACKGROUND)
+    assert [each.message.count for each in story.examples] == [9, 6]
+
+
+def test_what_people_put_around_a_message_names_no_story() -> None:
+    assert stories.terms("Petit message : concert au stade. À suivre.") == {"concert", "stade"}
+
+
+@pytest.mark.parametrize(("usual_count", "story_count"), [(0, 1), (5, 0)])
+def test_one_word_alone_names_a_story_only_where_it_is_very_unusual(
+    usual_count: int, story_count: int
+) -> None:
+    gate = [f"Le portail {place}" for place in PLACES[:8]]
+    past = [*BACKGROUND, *gate[:usual_count]]
+    assert len(_stories(_told([*gate, *BACKGROUND[:80]]), past)) == story_count
+
+
 def test_the_answer_on_file_takes_up_the_claims_words() -> None:
     claim = _message("Il paraît que la passerelle du canal va être vendue à un casino", 1, count=6)
     posts = [
