@@ -31,6 +31,7 @@ def add_user(
 ) -> None:
     """Make an account; its password is asked for twice."""
     at = _home(home)
+    store.check(name, role)
     if store.account(at, name):
         raise VigieError(f"{name} has an account: `vigie board set-password` changes it")
     hashed = _asked()

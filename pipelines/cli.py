@@ -35,7 +35,7 @@ from pipelines.console import (
     table,
     words,
 )
-from pipelines.errors import VigieError
+from pipelines.errors import SettingsError, VigieError
 from pipelines.settings import Settings
 
 app = typer.Typer(
@@ -602,7 +602,7 @@ def serve(
     from pipelines.board import web
 
     kinds = catalogue.options_by_kind()
-    settings = reading.read(home, environ=os.environ, source_options=kinds)
+    settings = reading.read(home, environ=os.environ, source_options=kinds, needs_secrets=False)
     secrets, turn = reading.secrets_for(settings, os.environ), threading.Lock()
     environ = {"VIGIE_BOARD_URL": f"http://127.0.0.1:{port}", **os.environ}
     behind = _behind(settings) if is_past else timedelta()
@@ -781,13 +781,21 @@ def rules(context: typer.Context) -> None:
 QUERY_BROKEN_OFF = "Query interrupted"
 
 
+def _told(error: VigieError) -> str:
+    """What a person reads of an error; of faulty settings in the institution's language, unless
+    the command was asked for another."""
+    if isinstance(error, SettingsError) and str(error) == error.told("en"):
+        return error.told(chosen_locale(Path(error.path).parent, None))
+    return str(error)
+
+
 def main() -> None:
     """The entry point: errors that a person can act on come without a traceback."""
     logging.basicConfig(level=os.environ.get("VIGIE_LOG", "WARNING"), format="%(message)s")
     try:
         app()
     except VigieError as error:
-        Console(stderr=True, highlight=False).print(words(str(error)), style="red")
+        Console(stderr=True, highlight=False).print(words(_told(error)), style="red")
         sys.exit(2)
     except PermissionError as error:
         text = f"{error}: run as the account that owns the file, or chown or chmod it"

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -157,9 +158,10 @@ def _begun(look: Look, patient: _Patient) -> Callable[[], list[Check]]:
     thread = threading.Thread(target=lambda: found.append(_looked(look, patient)), daemon=True)
     thread.start()
     patience = _AIRFLOW_PATIENCE if look is _airflow else 2 * PATIENCE
+    until = time.monotonic() + patience  # of all that are under way: ten that hang hang once
 
     def wait() -> list[Check]:
-        thread.join(patience)
+        thread.join(max(0.0, until - time.monotonic()))
         if found:
             return found[0]
         what = say("no answer within {n:.0f} s", n=patience)

@@ -279,7 +279,8 @@ class Oidc(Part):
     """A provider of identities by OpenID Connect: ProConnect, a Keycloak of one's own.
 
     `role_claim` names the claim that says what somebody is (dots lead into it), `roles` what each
-    of its values is here; `name_claim` the one by which the board's log calls them.
+    of its values is here; `name_claim` the one by which the board's log calls them. A session
+    lasts `session_hours`: what the provider takes away from somebody holds from the next one on.
     """
 
     issuer: Annotated[str, AfterValidator(_issuer)]
@@ -287,6 +288,7 @@ class Oidc(Part):
     client_secret_env: str
     label: Label = "ProConnect"
     scopes: tuple[str, ...] = ("openid", "email", "profile")
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 4
     name_claim: Label = "email"
     role_claim: Label = "groups"
     roles: Annotated[

@@ -4,6 +4,9 @@ Airflow reads this file when `AIRFLOW__CORE__PLUGINS_FOLDER` names its folder, a
 The board keeps its own log-in: Airflow's accounts are for operators, who read no messages. Every
 process of Airflow loads plugins, so that the board is built at its first request; where it cannot
 be, the answer says to look at the log, and the next request tries again.
+
+Browsers reach it where they reach Airflow (`[api] base_url`), whatever `[web] url` is. Airflow logs
+the query of each request, in which a search stands: the board's are taken out.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ class Late:
                 self._board = await asyncio.to_thread(_built)
         text = "Vigie: the board cannot be built, Airflow's api-server log says why.\n"
         answer = self._board or PlainTextResponse(text, status_code=503)
-        await answer(scope, receive, send)
+        asked = dict(scope)
+        scope["query_string"] = b""
+        await answer(asked, receive, send)
 
 
 def _built() -> Any | None:
@@ -47,8 +52,11 @@ def _built() -> Any | None:
     from pipelines.errors import VigieError
 
     try:
-        found = house.house(home())
-        return web.build(found.settings, found.secrets, os.environ, now=lambda: datetime.now(UTC))
+        found = house.house(home(), needs_secrets=False)
+        url = os.environ.get("AIRFLOW__API__BASE_URL", found.settings.web.url).rstrip("/")
+        there = found.settings.web.model_copy(update={"url": url})
+        settings = found.settings.model_copy(update={"web": there})
+        return web.build(settings, found.secrets, os.environ, now=lambda: datetime.now(UTC))
     except VigieError as error:
         log.warning("board.left_out why=%s", error)
         return None

@@ -98,7 +98,7 @@ def started(
     """Log somebody in and send them to their first page; who was logged in here is so no more."""
     if before := session(desk, guest):
         store.end(desk.settings.home, before.token)
-    now, hours = desk.now(), timedelta(hours=desk.settings.board.session_hours)
+    now, hours = desk.now(), _lasts(desk, is_local=is_local)
     token = store.begin(
         desk.settings.home,
         name=name,
@@ -113,6 +113,15 @@ def started(
     value = _signer(desk).sign(token).decode("ascii")
     _set(desk, guest, answer, SESSION, value, int(hours.total_seconds()))
     return answer
+
+
+def _lasts(desk: Desk, *, is_local: bool) -> timedelta:
+    """How long a session lasts at most."""
+    board = desk.settings.board
+    hours = [board.session_hours]
+    if board.oidc and not is_local:
+        hours.append(board.oidc.session_hours)
+    return timedelta(hours=min(hours))
 
 
 def _signer(desk: Desk) -> Signer:
@@ -292,14 +301,28 @@ def _note(desk: Desk, *, name: str, role: str, page: str, status: int) -> None:
 
 
 def address(desk: Desk, request: Request) -> str:
-    """Where a request comes from: the peer, or what a proxy of `trusted_proxies` says of it."""
+    """Where a request comes from: the peer, or what a proxy of `trusted_proxies` says of it; an
+    IPv6 address as its /64."""
     peer = request.client.host if request.client else ""
     trusted = desk.settings.board.trusted_proxies
     hops = [peer]
     if _is_in(peer, trusted):
         told = request.headers.get("x-forwarded-for", "")
         hops = [hop.strip() for hop in told.split(",") if hop.strip()] + [peer]
-    return next((hop for hop in reversed(hops) if not _is_in(hop, trusted)), peer)
+    return _house(next((hop for hop in reversed(hops) if not _is_in(hop, trusted)), peer))
+
+
+def _house(address: str) -> str:
+    """An address of version 6 as the network of 64 bits, all of which one line is given."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _is_in(text: str, networks: Sequence[str]) -> bool:

@@ -114,11 +114,7 @@ def put_account(
 
     Its sessions end: a new password or role holds at once.
     """
-    told = plain(name)
-    if role not in ROLES:
-        raise VigieError(f"there is no role {plain(role)[:40]!r}: choose one of {', '.join(ROLES)}")
-    if not told or told != name or len(told) > _NAME:
-        raise VigieError(f"an account's name is one line of {_NAME} characters at most: mend it")
+    check(name, role)
     with opened(home) as connection:
         if is_new and _account(connection, name):
             raise VigieError(f"{name} has an account: `vigie board set-password` changes it")
@@ -127,6 +123,15 @@ def put_account(
             "insert or replace into account values (?, ?, ?, ?)",
             [name, role, hashed, at.timestamp()],
         )
+
+
+def check(name: str, role: str) -> None:
+    """VigieError for an unknown role, or a name that is of no use."""
+    told = plain(name)
+    if role not in ROLES:
+        raise VigieError(f"there is no role {plain(role)[:40]!r}: choose one of {', '.join(ROLES)}")
+    if not told or told != name or len(told) > _NAME:
+        raise VigieError(f"an account's name is one line of {_NAME} characters at most: mend it")
 
 
 def drop_account(home: Path, name: str) -> None:

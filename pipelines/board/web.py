@@ -97,6 +97,11 @@ def build(
             "[board] local_accounts = false and there is no [board.oidc]: nobody could log in; "
             "write one of the two"
         )
+    if (oidc := settings.board.oidc) and not secrets.get(oidc.client_secret_env):
+        raise VigieError(
+            f"{oidc.client_secret_env} is not set, which [board.oidc] names: set it where the "
+            "board runs, to the secret that the provider gave"
+        )
     desk = Desk(
         settings=settings,
         secrets=secrets,

@@ -68,6 +68,25 @@ def test_a_home_that_is_not_there_is_told_where_the_published_file_is_asked(
     )
 
 
+@pytest.mark.parametrize(
+    ("locale", "told"), [("fr", "a 1 faute :"), ("en", "1 fault"), ("de", "1 fault")]
+)
+def test_faulty_settings_are_told_in_the_institutions_language(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    locale: str,
+    told: str,
+) -> None:
+    init.write(tmp_path, answers={"name": "Valmorin", "kind": "commune"})
+    toml = tmp_path / "vigie.toml"
+    text = toml.read_text(encoding="utf-8").replace('kind = "commune"', 'kind = "village"')
+    if locale == "de":
+        text = text.replace('kind = "village"', 'kind = "commune"')
+    toml.write_text(text.replace('locale = "fr"', f'locale = "{locale}"'), encoding="utf-8")
+    assert told in said(["alerts", "list", "--home", str(tmp_path)], monkeypatch, capsys)
+
+
 def test_ctrl_c_during_a_query_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise RuntimeError(cli.QUERY_BROKEN_OFF)

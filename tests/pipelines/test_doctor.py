@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -265,6 +267,22 @@ def test_a_source_that_looks_at_itself_says_what_it_finds(home: Path) -> None:
     found = of(look(home, answer=httpx.Response(200, text="<p>")), "source journal")
     assert found.status == "error"
     assert "may have changed it" in found.what
+
+
+def test_looks_that_hang_are_given_up_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    end = threading.Event()
+
+    def hanging(_: Any) -> Iterator[Check]:
+        end.wait(20)
+        yield from ()
+
+    waits = [doctor._begun(hanging, None) for _ in range(8)]  # type: ignore[arg-type]
+    begun = time.monotonic()
+    found = [check for wait in waits for check in wait()]
+    assert time.monotonic() - begun < 8 * 0.4 / 2
+    assert {check.what for check in found} == {"no answer within 0 s"}
+    end.set()
 
 
 def test_a_source_that_asks_for_patience_is_no_error(home: Path) -> None:

@@ -52,7 +52,9 @@ def test_an_account_is_changed_and_removed(home: Path) -> None:
 
 def test_what_is_wrong_is_told_with_its_remedy(home: Path) -> None:
     with pytest.raises(VigieError, match="choose one of director"):
-        asked(home, "add-user", "claire", "--role", "chef", typed=f"{PASSWORD}\n" * 2)
+        asked(home, "add-user", "claire", "--role", "chef")  # before a password is asked for
+    with pytest.raises(VigieError, match="one line"):
+        asked(home, "add-user", "claire\nx", "--role", "dpo")
     asked(home, "add-user", "claire", "--role", "dpo", typed=f"{PASSWORD}\n" * 2)
     with pytest.raises(VigieError, match="set-password"):
         asked(home, "add-user", "claire", "--role", "dpo")

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from pipelines import hooks
-from pipelines.board import passwords, store, web
+from pipelines.board import gate, passwords, store, web
+from pipelines.board.visit import Desk
 from pipelines.errors import VigieError
 from pipelines.settings import Board, Web
 from tests.pipelines.board.town import PASSWORD, Town, built, log_in, token, with_proxy
@@ -146,6 +148,24 @@ def test_only_a_trusted_proxy_says_where_somebody_comes_from(
     assert log_in(behind, "autre", "faux", **told).status_code == 401
     assert log_in(behind, "autre", "faux", **{"x-forwarded-for": "192.0.2.1"}).status_code == 429
     assert log_in(outside, "autre", "faux", **{"x-forwarded-for": "8.8.8.8"}).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("", ""),
+    ],
+)
+def test_addresses_of_one_line_count_as_one(own_town: Town, address: str, counted: str) -> None:
+    scope = {"type": "http", "headers": [], "client": (address, 1)}
+    desk = Desk(
+        settings=own_town.settings, secrets={}, environ={}, key=b"k", now=lambda: own_town.now[0]
+    )
+    assert gate.address(desk, Request(scope)) == counted
 
 
 def test_a_session_ends_by_idleness_by_age_and_by_logging_out(own_town: Town) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 
 from pipelines import hooks, settings as reading, warehouse
 from pipelines.board import store, web
-from pipelines.errors import SettingsError
+from pipelines.errors import SettingsError, VigieError
 from pipelines.settings import Board, Oidc
 from tests.pipelines.board.provider import CLIENT, SECRET, Provider, serving
 from tests.pipelines.board.town import TOML, token
@@ -27,7 +28,9 @@ def provider() -> Iterator[Provider]:
         yield found
 
 
-def board(home: Path, provider: Provider, **changes: Any) -> TestClient:
+def board(
+    home: Path, provider: Provider, now: Callable[[], datetime] = lambda: AS_OF, **changes: Any
+) -> TestClient:
     """A browser at a board where one logs in by the provider alone."""
     given: dict[str, Any] = {
         "issuer": provider.url,
@@ -40,7 +43,7 @@ def board(home: Path, provider: Provider, **changes: Any) -> TestClient:
     warehouse.prepare(made)
     secrets = {"VIGIE_OIDC_SECRET": SECRET}
     environ = {"VIGIE_BOARD_URL": "http://testserver"}
-    app = web.build(made, secrets, environ, now=lambda: AS_OF)
+    app = web.build(made, secrets, environ, now=now)
     return TestClient(hooks.app(made, {}, board=app), follow_redirects=False)
 
 
@@ -68,6 +71,28 @@ def test_a_provider_lets_in_whom_it_vouches_for(
     assert "claire@valmorin.example" in client.get("/board/").text
     [found] = [a for a in store.accesses(tmp_path, limit=9) if a.page == "login"]
     assert (found.name, found.role) == ("claire@valmorin.example", "director")
+
+
+def test_a_role_that_is_taken_away_there_ends_here_within_hours(
+    tmp_path: Path, provider: Provider
+) -> None:
+    clock = [AS_OF]
+    client = board(tmp_path, provider, now=lambda: clock[0])
+    came_back(client)
+    for minutes in (119, 238):
+        clock[0] = AS_OF + timedelta(minutes=minutes)
+        assert client.get("/board/alerts").status_code == 200
+    clock[0] = AS_OF + timedelta(hours=4)
+    assert client.get("/board/alerts").headers["location"] == "/board/login"
+
+
+def test_a_board_without_the_providers_secret_does_not_begin(tmp_path: Path) -> None:
+    oidc = Oidc(
+        issuer="https://id.example", client_id="x", client_secret_env="VIGIE_OIDC_SECRET",
+        roles={"a": "dpo"},
+    )  # fmt: skip
+    with pytest.raises(VigieError, match="VIGIE_OIDC_SECRET is not set"):
+        web.build(settings(tmp_path, board=Board(oidc=oidc)), {}, {}, now=lambda: AS_OF)
 
 
 def test_the_first_role_of_the_settings_counts(tmp_path: Path, provider: Provider) -> None:
