@@ -111,7 +111,7 @@ def run(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyConn
     except duckdb.Error as error:
         raise VigieError(f"{_told(error)}{_remedy(error)}") from error
     except RuntimeError as error:  # Ctrl-C in a query
-        raise VigieError("the query was stopped") from error
+        raise VigieError("the query was stopped: ask for fewer days if it took long") from error
     return connection
 
 
@@ -134,9 +134,17 @@ def _remedy(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.PermissionException) or "disabled by configuration" in text:
         return "\nOnly the analysts' file can be read here: write results with `vigie export`."
     if "read-only" in text or "configuration has been locked" in text:
-        return "\nThis file is read-only: nothing is changed or set here."
-    if isinstance(error, duckdb.CatalogException):
-        return "\n.tables lists the tables, .schema NAME their columns, .queries the questions."
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return "\nAsk for fewer days (last_days(7)) or fewer columns."
-    return ""
+        return "\nThis file is read-only: nothing is changed or set here; ask with select or from."
+    return next((f"\n{told}" for kind, told in _REMEDIES if isinstance(error, kind)), "")
+
+
+_REMEDIES: tuple[tuple[type[duckdb.Error], str], ...] = (
+    (
+        duckdb.CatalogException,
+        ".tables lists the tables, .schema NAME their columns, .queries the questions.",
+    ),
+    (duckdb.BinderException, ".schema NAME lists the columns of a table with their types."),
+    (duckdb.ParserException, ".show NAME shows the SQL of a question that works, .help the rest."),
+    (duckdb.ConversionException, "try_cast(… as …) gives null where a value does not fit."),
+    (duckdb.OutOfMemoryException, "Ask for fewer days (last_days(7)) or fewer columns."),
+)

@@ -50,6 +50,7 @@ Locale = Annotated[
 ]
 HERE = Path(".vigie/home")
 _NAME, _FIGURE = 24, 9  # characters of a first column and of figures that are not folded
+_WORD = 14  # of a word of a head, likewise
 _NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
 _VALUES = 3  # of a column of languages, shown of those that are none
 
@@ -116,7 +117,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
         widest = max((row[at].cell_len for row in told), default=0)
         kept = widest if widest <= (_NAME if at == 0 else _FIGURE) else 0
         word = max(map(len, head.split()), default=0)
-        found.add_column(head, overflow="fold", min_width=max(kept, min(word, _FIGURE)))
+        found.add_column(head, overflow="fold", min_width=max(kept, min(word, _WORD)))
     for row in told:
         found.add_row(*row)
     return found

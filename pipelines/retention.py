@@ -11,6 +11,7 @@
 | labels and who gave them; of a mention that has gone, its text's hash | 3 years | same |
 | logs of Airflow's tasks (`airflow/logs/`) | 14 days | |
 | the analysts' file | 2 days: it is made anew every day | |
+| what was typed into `vigie sql`, as it may name somebody | 30 days | `text_days` |
 | receipts, tombstones, objections | always: they prove, or block a return | |
 
 Files of `inbox/` are the operator's own; `vigie doctor` names the old ones. Cost: one pass over
@@ -31,7 +32,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines import counts, sources, warehouse
+from pipelines import counts, sources, typed, warehouse
 from pipelines.settings import Retention, Settings
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ def _expire_files(home: Path, kept: Retention, as_of: datetime) -> dict[str, int
         "published_files": _remove(_old_published(home, as_of), as_of),
         "airflow_logs": _remove(_old_logs(home, as_of), as_of),
         "leftovers": _remove(_leftovers(home), as_of),
+        "typed_queries": typed.forget(home, before=as_of - timedelta(days=kept.text_days)),
     }
 
 

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines import analyst, export
+from pipelines import analyst, export, typed
 from pipelines.console import out, table, words
 from pipelines.errors import VigieError
 
-if TYPE_CHECKING:
-    from prompt_toolkit.history import History
-
 SHOWN = 50
-HISTORY = ".sql_history"
 _LETTERS = 80  # of one cell on the screen
+_TEXT = 24  # of a cell, below which a table is hard to read
+_ANY = 10_000  # columns: wider than any answer
 HELP = (
     (".tables", "the tables, with what they hold"),
     (".schema NAME", "the columns of a table, with what they mean"),
@@ -65,7 +62,9 @@ class Shell:
         try:
             word, *rest = shlex.split(line)
         except ValueError as error:
-            raise VigieError(f"{line.split()[0]}: a quote is not closed") from error
+            raise VigieError(
+                f"{line.split()[0]}: a quote is not closed: write its second"
+            ) from error
         known: dict[str, tuple[int, Callable[..., None]]] = {
             ".tables": (0, self._tables),
             ".schema": (1, self._schema),
@@ -134,12 +133,37 @@ def written_words(count: int, to: Path) -> str:
 
 
 def show(result: duckdb.DuckDBPyConnection) -> None:
-    """Draw an answer: its first rows, and how many more there are."""
+    """Draw an answer: its first rows, and how many more there are.
+
+    A table where the terminal is wide enough for every column, else a row below the other.
+    """
     heads = [column[0] for column in result.description or ()]
-    rows = result.fetchmany(SHOWN + 1)
-    out.print(table(heads, [[_short(value) for value in row] for row in rows[:SHOWN]]))
-    if len(rows) > SHOWN:
+    found = result.fetchmany(SHOWN + 1)
+    rows = [[_short(value) for value in row] for row in found[:SHOWN]]
+    if _least_width(heads, rows) > out.width:
+        for row in rows:
+            out.print(table(("", ""), zip(heads, row, strict=True)))
+    else:
+        out.print(table(heads if _fits(heads, rows) else [_parted(h) for h in heads], rows))
+    if len(found) > SHOWN:
         out.print(words(f"The first {SHOWN} rows; .export FILE, or vigie export, writes them all."))
+
+
+def _fits(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    drawn = table(heads, rows)
+    return out.measure(drawn, options=out.options.update(width=_ANY)).maximum <= out.width
+
+
+def _least_width(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """The columns of the terminal that a table needs so that no word of a head is cut."""
+    cells = [max((len(str(row[at])) for row in rows), default=0) for at in range(len(heads))]
+    words_of = [max(map(len, _parted(head).split("\n"))) for head in heads]
+    return sum(map(max, words_of, (min(_TEXT, n) for n in cells))) + 2 * (len(heads) - 1)
+
+
+def _parted(head: str) -> str:
+    """A name of a column with its words below one another."""
+    return head.replace("_", "_\n")
 
 
 def _short(value: object) -> object:
@@ -151,31 +175,50 @@ def _short(value: object) -> object:
     return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text
 
 
-def talk(shell: Shell, lines: Iterable[str]) -> None:
-    """Take lines until they end: a command is one line, a query goes up to its `;`."""
+def pieces(lines: Iterable[str]) -> Iterator[str]:
+    """What lines say, one thing at a time: a command is one line, a query goes up to its `;`."""
     waiting = ""
     for line in lines:
-        waiting = f"{waiting}\n{line}" if waiting else line
-        if not waiting.lstrip().startswith(".") and not waiting.rstrip().endswith(";"):
-            if waiting.strip():
-                continue
+        waiting = f"{waiting}\n{line}" if waiting.strip() else line
+        if waiting.lstrip().startswith(".") or waiting.rstrip().endswith(";"):
+            yield waiting
             waiting = ""
-            continue
-        text, waiting = waiting, ""
+    if waiting.strip():
+        yield waiting
+
+
+def talk(shell: Shell, lines: Iterable[str]) -> None:
+    """Take what a person types until they leave; what goes wrong is told, and the talk goes on."""
+    for text in pieces(lines):
         try:
             if not shell.take(text):
                 return
         except (VigieError, OSError) as error:
-            out.print(words(str(error)), style="red")
-    if waiting.strip():
-        shell.take(waiting)
+            out.print(words(_told(error)), style="red")
 
 
-def typed(home: Path) -> Iterable[str]:
+def follow(shell: Shell, lines: Iterable[str]) -> None:
+    """Take a script; VigieError at what first goes wrong, as what stands below may rest on it."""
+    for text in pieces(lines):
+        try:
+            if not shell.take(text):
+                return
+        except OSError as error:
+            raise VigieError(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """An error with what to do next; the system's own words have none."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}: name another file"
+    return str(error)
+
+
+def typing(home: Path) -> Iterator[str]:
     """What a person types, with what they typed lately; ends with Ctrl-D."""
     from prompt_toolkit import PromptSession
 
-    session: PromptSession[str] = PromptSession(history=history(home / HISTORY))
+    session: PromptSession[str] = PromptSession(history=typed.history(home))
     while True:
         try:
             yield session.prompt("vigie> ")
@@ -183,21 +226,6 @@ def typed(home: Path) -> Iterable[str]:
             return
         except KeyboardInterrupt:
             out.print("Ctrl-D leaves; .help lists what can be written.")
-
-
-def history(path: Path) -> History:
-    """The lines typed before, their owner's alone; in memory where the home is another account's.
-
-    A query may name somebody.
-    """
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-
-    try:
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(str(path))
 
 
 def ask(
@@ -218,9 +246,9 @@ def ask(
             shell.take(text)
         elif sys.stdin.isatty():
             out.print(words(f"{about.name}, file of {about.made_at:%Y-%m-%d %H:%M} UTC. .help"))
-            talk(shell, typed(home))
+            talk(shell, typing(home))
         else:
-            talk(shell, (line.rstrip("\n") for line in sys.stdin))
+            follow(shell, (line.rstrip("\n") for line in sys.stdin))
 
 
 def _name(text: str) -> str:

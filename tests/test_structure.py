@@ -108,6 +108,7 @@ LEFT_OUT = (
     "vigie_toml",
     "faq",
     "aside",
+    "typed",
     "said",
     "warehouse",
 )

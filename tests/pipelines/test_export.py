@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import analyst, cli, contract, export, publish, sql_shell
+from pipelines import analyst, cli, console, contract, export, publish, sql_shell
 from pipelines.errors import VigieError
 from tests.pipelines.staged import SEEN, mention, score, stored
 
@@ -265,15 +265,6 @@ def test_the_shell_goes_on_after_what_went_wrong(
     assert "42" in said
 
 
-def test_what_was_typed_is_its_owners_alone(tmp_path: Path) -> None:
-    kept = sql_shell.history(tmp_path / sql_shell.HISTORY)
-    kept.append_string("select 'quelqu''un'")
-    assert (tmp_path / sql_shell.HISTORY).stat().st_mode & 0o077 == 0
-    elsewhere = sql_shell.history(tmp_path / "nowhere" / sql_shell.HISTORY)
-    elsewhere.append_string("select 1")
-    assert not (tmp_path / "nowhere").exists()
-
-
 def _said(home: Path, lines: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with analyst.opened(home) as connection:
         sql_shell.talk(sql_shell.Shell(connection, lambda: SEEN), lines)
@@ -343,6 +334,67 @@ def test_a_file_of_an_older_version_says_so(tmp_path: Path) -> None:
         pytest.raises(VigieError, match="older version"),
     ):
         analyst.about(connection)
+
+
+def _piped(home: Path, script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "sql", "--home", str(home)],
+        input=script, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("select 1 as a;\nselct 2;\nselect 6 * 7;\n", "Parser Error"),
+        (".run nothing_like_it\nselect 6 * 7;\n", "there is no question"),
+        ("select 6 * nothing", "Binder Error"),
+        ("select 1;\n.export /dev/null/a.csv\nselect 6 * 7;\n", "name another file"),
+    ],
+)
+def test_a_script_stops_at_an_error_and_fails(home: Path, script: str, told: str) -> None:
+    done = _piped(home, script)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "42" not in done.stdout
+
+
+def test_a_script_may_leave_before_its_end(home: Path) -> None:
+    done = _piped(home, "select 6 * 7\n as n;\n\n.quit\nselct 1;\n")
+    assert done.returncode == 0
+    assert "42" in done.stdout
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 200])
+def test_no_word_of_a_head_is_cut(
+    home: Path, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "_width", width)
+    names = ["day_on", "mention_count", "undetermined_count", "negative_share", "last"]
+    values = ["date '2026-11-20'", "123456", "7", "0.25", "'fin'"]
+    pairs = ", ".join(f"{value} as {name}" for value, name in zip(values, names, strict=True))
+    said = _said(home, [f"select {pairs};"], capsys)
+    for word in (part for name in names for part in name.split("_")):
+        assert word in said
+    assert "fin" in said
+    assert max(map(len, said.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "selct 1",
+        "select nothing from about",
+        "from nowhere",
+        "select cast('x' as int)",
+        "delete from about",
+        "from '/etc/passwd'",
+        "select nothing_like(1)",
+    ],
+)
+def test_every_refusal_says_what_to_do(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    with pytest.raises(VigieError, match=r"\n[.A-Zt]\w+.*\.$"):
+        analyst.run(connection, query).fetchall()
 
 
 def test_what_is_typed_is_asked_on_a_terminal_only(home: Path) -> None:
