@@ -33,45 +33,10 @@ import duckdb
 import psutil
 
 from pipelines import listening, privacy
+from tests.pipelines import valbrume
 from tests.pipelines.sources.bluesky_network import SECOND
 from tests.pipelines.sources.firehose import FIRST
 
-SETTINGS = """
-[institution]
-id = "valbrume"
-name = "Ville de Valbrume"
-kind = "commune"
-legal_basis = "RGPD art. 6-1-e"
-
-[[subjects]]
-id = "ville"
-label = "La Ville"
-purpose = "Répondre aux habitants de la ville."
-names = ["Valbrume"]
-
-[[sources]]
-name = "bluesky"
-kind = "bluesky"
-mode = "jetstream"
-live = true
-first_days = 0
-appview = "{http}"
-jetstream_urls = ["{ws}{path}"]
-
-[[recipients]]
-name = "Toutes"
-email = "toutes@valbrume.example"
-role = "moderator"
-gets = ["alerts", "digest", "failures"]
-
-[mail]
-security = "none"
-sender = "vigie@valbrume.example"
-port = 9
-
-[net]
-allow_private = ["127.0.0.1"]
-"""
 BOOT_SECONDS = 600.0
 DRAIN_SECONDS = 900.0
 
@@ -274,7 +239,8 @@ def main() -> None:
             assert firehose.stdout is not None
             address = json.loads(firehose.stdout.readline())
             path = SECOND if options.version == 2 else FIRST
-            (home / "vigie.toml").write_text(SETTINGS.format(path=path, **address))
+            block = valbrume.bluesky(http=address["http"], ws=f"{address['ws']}{path}")
+            (home / "vigie.toml").write_text(valbrume.toml(block, role="moderator"))
             privacy.new_key(home)
             with _up(home) as up:
                 _booted(home)

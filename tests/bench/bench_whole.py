@@ -22,21 +22,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipelines import privacy
+from tests.pipelines import valbrume
 from tests.town.life import PHRASES, _said
 
-SETTINGS = """
-[institution]
-id = "valbrume"
-name = "Ville de Valbrume"
-kind = "commune"
-legal_basis = "RGPD art. 6-1-e"
-
-[[subjects]]
-id = "ville"
-label = "La Ville"
-purpose = "Répondre aux habitants de la ville."
-names = ["Valbrume"]
-
+SOURCE = """
 [[sources]]
 name = "exports"
 kind = "file"
@@ -48,17 +37,6 @@ native_id = "id"
 published_at = "date"
 text = "texte"
 like_count = "likes"
-
-[[recipients]]
-name = "Toutes"
-email = "toutes@valbrume.example"
-role = "moderator"
-gets = ["alerts", "digest", "failures"]
-
-[mail]
-security = "none"
-sender = "vigie@valbrume.example"
-port = 9
 """
 UNTIL = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 
@@ -82,7 +60,7 @@ def write_export(path: Path, rows: int, *, first: int, until: datetime, days: fl
 def new_home(folder: Path) -> Path:
     """An empty home with one `file` source."""
     (folder / "inbox").mkdir(parents=True)
-    (folder / "vigie.toml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "vigie.toml").write_text(valbrume.toml(SOURCE, role="moderator"), encoding="utf-8")
     privacy.new_key(folder)
     return folder
 

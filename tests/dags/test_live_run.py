@@ -14,9 +14,9 @@ import pytest
 from pipelines import house as houses, listen, listening, privacy, warehouse
 from pipelines.http import Client
 from pipelines.sources import Checkpoint, bluesky
+from tests.pipelines import valbrume
 from tests.pipelines.sources.bluesky_network import SECOND
 from tests.pipelines.sources.firehose import Firehose, streaming
-from tests.pipelines.test_listen import _write
 
 ALICE = "did:plc:alice"
 
@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, firehose: Firehose) -> Iterat
     db.initdb()
     Pool.create_or_update_pool("warehouse", slots=1, description="", include_deferred=False)
     path = tmp_path_factory.mktemp("live")
-    _write(path, ws=f"{firehose.ws_url}{SECOND}", http=firehose.http_url)
+    valbrume.write(path, ws=f"{firehose.ws_url}{SECOND}", http=firehose.http_url)
     privacy.new_key(path)
     os.environ["VIGIE_HOME"] = str(path)
     yield path

@@ -23,55 +23,14 @@ from pipelines.errors import RateLimited, SourceError, VigieError
 from pipelines.house import House
 from pipelines.limits import Daily, Limit
 from pipelines.sources import Checkpoint, Collected, Payload, Request, bluesky
+from tests.pipelines import valbrume
 from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import SECOND
 from tests.pipelines.sources.firehose import FIRST, Firehose, Life, streaming
 
-TOML = """
-[institution]
-id = "valbrume"
-name = "Ville de Valbrume"
-kind = "commune"
-legal_basis = "RGPD art. 6-1-e"
-
-[[subjects]]
-id = "ville"
-label = "La Ville"
-purpose = "Répondre aux habitants."
-names = ["{name}"]
-
-[[sources]]
-name = "bluesky"
-kind = "bluesky"
-mode = "jetstream"
-live = true
-first_days = 0
-appview = "{http}"
-jetstream_urls = ["{ws}"]
-
-[[recipients]]
-name = "Toutes"
-email = "toutes@valbrume.example"
-role = "operator"
-gets = ["alerts", "digest", "failures"]
-
-[mail]
-security = "none"
-sender = "vigie@valbrume.example"
-port = 9
-
-[net]
-allow_private = ["127.0.0.1"]
-"""
-
-
-def _write(home: Path, *, ws: str = "ws://127.0.0.1:9/subscribe", **changes: str) -> None:
-    values = {"http": "http://127.0.0.1:9", "name": "Valbrume", "ws": ws, **changes}
-    (home / "vigie.toml").write_text(TOML.format(**values), encoding="utf-8")
-
 
 def _house(home: Path, **changes: str) -> House:
-    _write(home, **changes)
+    valbrume.write(home, **changes)
     return houses.house(home, environ={})
 
 
@@ -152,7 +111,7 @@ Spoken = list[list[Collected | Exception]]
 def test_what_is_heard_is_landed_with_the_place_at_which_to_go_on(
     tmp_path: Path, quick: None, spoken: Spoken
 ) -> None:
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     spoken.append([_payload(1), _place(1), _payload(2), _place(2)])
     with _listening(tmp_path):
         _wait(lambda: len(_landed(tmp_path)) == 2)
@@ -180,7 +139,7 @@ def test_the_calls_of_a_reader_are_those_of_the_budget_that_all_share(
 
     monkeypatch.setattr(bluesky, "listen", speak)
     with serving(lambda _: Answer(body=b"{}")) as peer:
-        _write(tmp_path, http=peer.url)
+        valbrume.write(tmp_path, http=peer.url)
         with _listening(tmp_path):
             _wait(
                 lambda: (
@@ -199,7 +158,7 @@ def test_a_batch_is_landed_when_it_is_full_whatever_the_time(
 ) -> None:
     monkeypatch.setattr(listen, "FLUSH_SECONDS", 3600.0)
     monkeypatch.setattr(listen, "FLUSH_PAYLOADS", 10)
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     spoken.append([item for n in range(25) for item in (_payload(n), _place(n))])
     with _listening(tmp_path):
         _wait(lambda: len(_landed(tmp_path)) == 20)
@@ -212,7 +171,7 @@ def test_what_a_connection_told_before_it_broke_is_landed_and_its_last_place_is_
     tmp_path: Path, quick: None, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listen, "FLUSH_SECONDS", 3600.0)
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     spoken.append([_payload(1), _place(1), _payload(2), SourceError("cut")])
     with _listening(tmp_path):
         _wait(lambda: (found := listening.reader(tmp_path, "bluesky")) and found.note == "cut")
@@ -243,7 +202,7 @@ def _block(home: Path) -> Any:
 def test_a_gap_is_landed_at_once_even_without_a_payload(
     tmp_path: Path, quick: None, spoken: Spoken
 ) -> None:
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     gap = (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
     spoken.append([Checkpoint(cursor={"n": 1}, gap=gap, note="trop vieux")])
     with _listening(tmp_path):
@@ -256,7 +215,7 @@ def test_a_gap_is_landed_at_once_even_without_a_payload(
 def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
     tmp_path: Path, quick: None, spoken: Spoken, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     later = datetime.now(UTC) + timedelta(seconds=1.5)
     spoken += [[RateLimited("attendez", later)], [ValueError("Jeanne, 06 12")]]
     notes: list[str] = []
@@ -278,7 +237,7 @@ def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
 def test_the_same_trouble_is_told_once_and_so_is_its_end(
     tmp_path: Path, quick: None, spoken: Spoken, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     spoken += [[SourceError("no network")], [SourceError("no network")], [SourceError("no key")]]
     with _listening(tmp_path):
         _wait(lambda: "reader.listens_again" in caplog.text)
@@ -302,18 +261,18 @@ def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
             time.sleep(0.01)
 
     monkeypatch.setattr(bluesky, "listen", speak)
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     with _listening(tmp_path):
         _wait(lambda: asked == [("Valbrume",)])
         (tmp_path / "vigie.toml").write_text("no = toml = at all")
         time.sleep(0.3)
-        _write(tmp_path, name="Montclair")
+        valbrume.write(tmp_path, name="Montclair")
         toml = tmp_path / "vigie.toml"
         nowhere = '[institution]\nterritory = ["commune:99999"]'
         toml.write_text(toml.read_text().replace("[institution]", nowhere))
         time.sleep(0.3)
         assert len(asked) == 1
-        _write(tmp_path, name="Montclair")
+        valbrume.write(tmp_path, name="Montclair")
         _wait(lambda: asked[1:] == [("Montclair",)])
 
 
@@ -323,7 +282,7 @@ def test_a_reader_that_cannot_write_ends_the_process_which_is_started_again(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     monkeypatch.setattr(listening, "write_reader", full)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     with pytest.raises(VigieError, match="reader bluesky has died"):
@@ -331,7 +290,7 @@ def test_a_reader_that_cannot_write_ends_the_process_which_is_started_again(
 
 
 def test_a_home_without_a_live_source_says_so(tmp_path: Path) -> None:
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     toml = tmp_path / "vigie.toml"
     toml.write_text(toml.read_text().replace("live = true", "live = false"))
     with pytest.raises(VigieError, match="no such source block with live = true"):
@@ -432,7 +391,7 @@ def test_a_reader_killed_twice_loses_nothing_and_nothing_stands_twice(
     tmp_path: Path, path: str
 ) -> None:
     with streaming() as firehose:
-        _write(tmp_path, ws=f"{firehose.ws_url}{path}", http=firehose.http_url)
+        valbrume.write(tmp_path, ws=f"{firehose.ws_url}{path}", http=firehose.http_url)
         privacy.new_key(tmp_path)
         life = Life(firehose, 0.05)
         for seconds in (3.3, 2.7):

@@ -28,9 +28,9 @@ from pipelines.house import House, house as read_house
 from pipelines.limits import Daily, Limit, Rolling
 from pipelines.run import readers, whole
 from pipelines.sources import Checkpoint, Held, Payload, Request, bluesky
+from tests.pipelines import valbrume
 from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import ALICE, commit, uri, view
-from tests.pipelines.test_listen import _write
 
 NOW = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
 Intake = dict[str, Any]
@@ -38,7 +38,7 @@ Intake = dict[str, Any]
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    _write(tmp_path, name="Belleroche")
+    valbrume.write(tmp_path, name="Belleroche")
     privacy.new_key(tmp_path)
     return read_house(tmp_path, environ={})
 
@@ -346,7 +346,7 @@ def test_what_readers_landed_is_read_again_when_queries_change(house: House) -> 
     _land(house, _frame("a"))
     _land(house, _frame("b", text="Valmorin"), seconds=1)
     assert _live(house)["inserted"] == 1
-    _write(house.home, name="Valmorin")
+    valbrume.write(house.home, name="Valmorin")
     changed = read_house(house.home, environ={})
     paths = run.landed(changed, since=NOW, until=NOW + timedelta(minutes=1))
     assert len(paths) == 2
@@ -366,7 +366,7 @@ def test_rules_are_evaluated_although_readers_are_ahead_of_them(house: House) ->
 
 
 def test_live_of_a_source_that_cannot_be_listened_to_is_a_fault(tmp_path: Path) -> None:
-    _write(tmp_path)
+    valbrume.write(tmp_path)
     toml = tmp_path / "vigie.toml"
     block = 'kind = "feed"\nurl = "https://journal.example/rss"\nlive = true\n'
     toml.write_text(toml.read_text().replace("[[recip", f'[[sources]]\nname = "j"\n{block}[[recip'))
