@@ -13,11 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipelines import charts, coverage_words, links, rules, scopes
 from pipelines.alert import Alert
@@ -34,6 +31,7 @@ from pipelines.incidents import (
 )
 from pipelines.letter import Letter
 from pipelines.settings import QUIET_UNTIL, Recipient, Settings
+from pipelines.templating import template
 from pipelines.wording import Words, plain, typeset, words
 
 log = logging.getLogger(__name__)
@@ -89,8 +87,8 @@ def letter(occasion: Occasion) -> Letter:
     values = _values(occasion, spoken) | {"alt": picture[1] if picture else None}
     return Letter(
         subject=subject(occasion, spoken),
-        text=_tidied(_environment().get_template("alert.txt.j2").render(values)),
-        html=_environment().get_template("alert.html.j2").render(values),
+        text=_tidied(template("alert.txt.j2").render(values)),
+        html=template("alert.html.j2").render(values),
         brief=brief(occasion, spoken),
         quotes=_quotes(occasion, spoken),
         images={"curve": picture[0]} if picture else {},
@@ -111,14 +109,14 @@ def failure(*, dag: str, task: str, run: str, error: str, settings: Settings) ->
     return Letter(
         subject=line,
         brief=line,
-        text=_tidied(_environment().get_template("failure.txt.j2").render(values)),
-        html=_environment().get_template("failure.html.j2").render(values),
+        text=_tidied(template("failure.txt.j2").render(values)),
+        html=template("failure.html.j2").render(values),
     )
 
 
 def filled(name: str, values: Mapping[str, Any]) -> tuple[str, str]:
     """The plain text and the HTML of the templates of that name, with their values put in."""
-    text, html = (_environment().get_template(f"{name}.{kind}.j2") for kind in ("txt", "html"))
+    text, html = (template(f"{name}.{kind}.j2") for kind in ("txt", "html"))
     return _tidied(text.render(values)), html.render(values)
 
 
@@ -732,17 +730,6 @@ def _words(settings: Settings) -> Words:
 def spoken(zone: tzinfo, locale: str) -> Words:
     """The words of alert mails in a locale, with the times of a zone."""
     return words(locale, zone, name="alert")
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pipelines", "templates"),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _tidied(text: str) -> str:

@@ -10,12 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from pipelines import alert_letter, backtest_told, baseline, charts, warehouse, wording
@@ -24,6 +22,7 @@ from pipelines.backtest_copy import Copy
 from pipelines.backtest_mentions import Opening, Quoted
 from pipelines.backtest_told import Told, Trial
 from pipelines.settings import Settings
+from pipelines.templating import template
 from pipelines.wording import Words, plain
 
 MOST_CURVES = 6  # subjects drawn: those with most openings
@@ -85,7 +84,7 @@ def write(
     path: Path, told: Told, drawn: Sequence[Curve], *, settings: Settings, spoken: Words
 ) -> None:
     """Write the page, readable by its owner alone: it quotes people. Raises OSError."""
-    page = _environment().get_template("backtest_mentions.html.j2")
+    page = template("backtest_mentions.html.j2")
     html = page.render(
         w=spoken,
         institution=plain(settings.institution.name),
@@ -181,14 +180,3 @@ def _message(message: Quoted, spoken: Words) -> dict[str, Any]:
         "url": url,
         "host": urlsplit(url).hostname if url else None,
     }
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pipelines", "templates"),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

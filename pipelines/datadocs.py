@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from babel.numbers import format_decimal
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipelines import expectations
 from pipelines.aside import written_aside
+from pipelines.templating import template
 
 PAGES = {"fr": "vigie.html", "en": "vigie.en.html"}
 GX_INDEX = "gx/uncommitted/data_docs/local_site/index.html"
@@ -87,21 +87,17 @@ def render(found: Tally, *, locale: str, made_at: datetime) -> str:
     other = "en" if locale == "fr" else "fr"
     rows = list(_rows(found, texts, locale))
     broken_count = sum(row["is_broken"] for row in rows)
-    return (
-        _environment()
-        .get_template("datadocs.html.j2")
-        .render(
-            locale=locale,
-            other_locale=other,
-            other_page=PAGES[other],
-            t=texts,
-            made=texts["made"].format(at=f"{made_at.astimezone(UTC):%Y-%m-%d %H:%M}"),
-            verdict=_verdict(found, broken_count, texts),
-            broken_count=broken_count,
-            sums=_sums(found, texts, locale),
-            rows=rows,
-            gx=texts["gx"].format(path=f"datadocs/{GX_INDEX}"),
-        )
+    return template("datadocs.html.j2").render(
+        locale=locale,
+        other_locale=other,
+        other_page=PAGES[other],
+        t=texts,
+        made=texts["made"].format(at=f"{made_at.astimezone(UTC):%Y-%m-%d %H:%M}"),
+        verdict=_verdict(found, broken_count, texts),
+        broken_count=broken_count,
+        sums=_sums(found, texts, locale),
+        rows=rows,
+        gx=texts["gx"].format(path=f"datadocs/{GX_INDEX}"),
     )
 
 
@@ -170,17 +166,6 @@ def _number(value: int, locale: str) -> str:
 def _texts() -> dict[str, Any]:
     path = files("pipelines") / "templates" / "datadocs.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pipelines", "templates"),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _build_gx(folder: Path, found: Tally, made_at: datetime) -> None:

@@ -17,11 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -34,6 +32,7 @@ from pipelines.alert_actions import ActionError
 from pipelines.errors import WarehouseBusy, WarehouseError
 from pipelines.links import Claim, LinkError
 from pipelines.settings import Settings
+from pipelines.templating import template
 from pipelines.warehouse import Connection
 from pipelines.wording import LOCALES, Words, plain, words
 
@@ -429,16 +428,5 @@ def _rendered(
         "institution": plain(settings.institution.name),
         "other": next(each for each in LOCALES if each != spoken.locale),
     }  # fmt: skip
-    html = _environment().get_template("link.html.j2").render(shown | dict(values))
+    html = template("link.html.j2").render(shown | dict(values))
     return HTMLResponse(html, status_code=status, headers=HEADERS)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pipelines", "templates"),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

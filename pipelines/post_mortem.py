@@ -13,17 +13,16 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipelines import alert_letter, rules, warehouse
 from pipelines.alert import Alert
 from pipelines.settings import Settings
+from pipelines.templating import template
 from pipelines.wording import Words, plain, typeset, words
 
 Row = dict[str, Any]
@@ -89,18 +88,14 @@ def page(
     who = settings.institution
     spoken = words(who.locale, who.zone, name="alerts")
     moment = spoken.moment(as_of)
-    return (
-        _environment()
-        .get_template("incident.html.j2")
-        .render(
-            w=spoken,
-            what=plain(what),
-            facts=facts,
-            changes=changes,
-            mails=[mail(row, settings, spoken) for row in found.mails],
-            letters=[letter(row, found.texts, settings, spoken) for row in found.letters],
-            footer=spoken.say("page.footer", moment=moment, institution=plain(who.name)),
-        )
+    return template("incident.html.j2").render(
+        w=spoken,
+        what=plain(what),
+        facts=facts,
+        changes=changes,
+        mails=[mail(row, settings, spoken) for row in found.mails],
+        letters=[letter(row, found.texts, settings, spoken) for row in found.letters],
+        footer=spoken.say("page.footer", moment=moment, institution=plain(who.name)),
     )
 
 
@@ -217,14 +212,3 @@ def _told(value: object, spoken: Words) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace(".", "," if spoken.locale == "fr" else ".")
     return plain(str(value))
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pipelines", "templates"),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

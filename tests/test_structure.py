@@ -90,7 +90,7 @@ PARTS = {
         "risk",
         "cues",
     ),
-    "wording": ("wording",),
+    "wording": ("wording", "templating"),
     "copies": ("copies",),
     "charts": ("charts",),
     "retention": ("retention",),
