@@ -185,7 +185,8 @@ def test_a_digest_is_kept_whether_or_not_it_is_mailed(
         house = _house(tmp_path, peer.url)
         _watch(house, NOON)
     page = run.digest(house, day=NOON.date(), as_of=NOON, is_mailed=is_mailed)
-    assert page is not None and page.exists()
+    assert page is not None
+    assert page.exists()
     assert _mails(tmp_path) == mail_count
 
 
