@@ -152,11 +152,12 @@ def show(
         name = alert_actions.resolve(desk.connection, alert)
         [row] = _listed(desk, since=LONG_AGO, incident_id=name)
         changes = _rows(desk, "alerts_changes", incident_id=name)
+        facts = list(_facts(desk, row))
         if page is not None:
             _write_page(desk, row, changes, page)
             out.print(words(desk.spoken.text("page.written")))
             return
-    for label, value in _facts(desk, row):
+    for label, value in facts:
         out.print(words(f"{desk.spoken.text(f'show.{label}')} : {value}"))
     heads = desk.spoken.text("show.heads").split(" | ")
     out.print("", table(heads, [_change(desk, change) for change in changes]), sep="\n")
@@ -195,6 +196,10 @@ def _facts(desk: Desk, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "state", ", ".join(spoken.text(f"state.{name}") for name in _states(row))
     yield "severity", spoken.text(f"severity.{row['severity']}")
     yield "opened", spoken.moment(row["opened_at"])
+    if seen := post_mortem.last_seen(desk.connection, row["incident_id"]):
+        told = post_mortem.sight(seen, desk.settings, spoken)
+        lines = " · ".join(filter(None, (told["headline"], told["usual"], told["counted"])))
+        yield "saw" if row["resolved_at"] else "sees", f"{lines} ({told['moment']})"
     if row["resolved_at"]:
         yield "resolved", spoken.moment(row["resolved_at"])
     if row["acked_by"]:

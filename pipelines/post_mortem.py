@@ -35,12 +35,14 @@ _HIDDEN = ("message_ids", "parameters")  # of an alert: shown elsewhere, or one 
 class PostMortem:
     """What the warehouse holds of an incident: rows of sql/queries/alert_*.sql.
 
-    `texts` has the messages that may still be shown, by mention id.
+    `texts` has the messages that may still be shown, by mention id; `seen` is what the rule last
+    saw, None where another version of Vigie wrote it.
     """
 
     mails: Sequence[Row]
     letters: Sequence[Row]
     texts: Mapping[str, Row]
+    seen: Row | None = None
 
 
 def gather(connection: duckdb.DuckDBPyConnection, incident_id: str) -> PostMortem:
@@ -52,7 +54,19 @@ def gather(connection: duckdb.DuckDBPyConnection, incident_id: str) -> PostMorte
         mails=_rows(connection, "alert_mails", incident_id=incident_id),
         letters=letters,
         texts=_texts(connection, [m for row in letters for m in row["messages"]]),
+        seen=last_seen(connection, incident_id),
     )
+
+
+def last_seen(connection: duckdb.DuckDBPyConnection, incident_id: str) -> Row | None:
+    """What the rule last saw of an incident: its `alert`, and when it was looked at."""
+    for row in _rows(connection, "alert_seen", incident_id=incident_id):
+        try:
+            alert = msgspec.json.decode(row["alert"] or "", type=Alert)
+        except msgspec.MsgspecError:  # of another version
+            return None
+        return {"alert": alert, "evaluated_at": row["evaluated_at"]}
+    return None
 
 
 def _texts(
@@ -138,6 +152,19 @@ def _label(rule_id: str, spoken: Words) -> str:
         if is_known
         else rule_id
     )
+
+
+def sight(seen: Row, settings: Settings, spoken: Words) -> dict[str, Any]:
+    """What the rule last saw, in the words of `spoken`; of `PostMortem.seen`."""
+    alert, who = seen["alert"], settings.institution
+    told = words(who.locale, who.zone, name="alert")
+    return {
+        "moment": spoken.moment(seen["evaluated_at"]),
+        "headline": _headline(alert, settings),
+        "usual": alert_letter.expectation(alert, told),
+        "counted": alert_letter.counted(alert, {}, told),
+        "figures": _figures(alert, spoken),
+    }
 
 
 def letter(row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         "changes": [_change(told, change) for change in changes],
         "mails": [post_mortem.mail(r, settings, told) for r in found.mails],
         "letters": letters,
+        "seen": post_mortem.sight(found.seen, settings, told) if found.seen else None,
         "messages": _messages(visit, row),
         "problem": problem,
         "form": form or {},

@@ -31,7 +31,8 @@ ROTA_SECONDS = 20.0  # for a calendar's server; its last good copy serves as wel
 
 
 def alert(house: House, *, as_of: datetime) -> dict[str, int]:
-    """Run every rule at `as_of`, open and close incidents, put letters in the outbox.
+    """Run every rule at `as_of`, open and close incidents, put letters in the outbox; how many
+    alerts are then open, as `vigie alerts list` lists them.
 
     A back-fill of the past wakes nobody: where a later window is loaded, no rule is run.
     """
@@ -41,15 +42,15 @@ def alert(house: House, *, as_of: datetime) -> dict[str, int]:
     with warehouse.opened(house.home) as connection:
         if is_overtaken(connection, as_of):
             log.info("rules.skipped as_of=%s a later window is loaded", as_of.isoformat())
-            return {"alerts": 0}
+            return {}
         alerts = detect.detect(connection, settings=house.settings, as_of=as_of, keeps=True)
         heard = late.alerts(connection, settings=house.settings, as_of=as_of)
         past = [(each.alert, each.at) for each in heard]
-        notify.record(connection, alerts, settings=house.settings, as_of=as_of, late=past)
+        found = notify.record(connection, alerts, settings=house.settings, as_of=as_of, late=past)
         handover.record(connection, settings=house.settings, as_of=as_of)
         warning_round.record(connection, settings=house.settings, as_of=as_of)
-    log.info("rules.evaluated as_of=%s alerts=%d", as_of.isoformat(), len(alerts))
-    return {"alerts": len(alerts)}
+    log.info("rules.evaluated as_of=%s rows=%d", as_of.isoformat(), len(alerts))
+    return {"alerts": sum(i.state not in ("ok", "resolved") for i in found.incidents)}
 
 
 def alert_and_report(house: House, *, as_of: datetime) -> dict[str, int]:

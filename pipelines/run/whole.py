@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from pipelines import warehouse
 from pipelines.errors import in_short
@@ -78,8 +81,33 @@ def watch(
     What readers have landed is loaded with it, and posts that are due are looked up again.
 
     A source that fails never stops another; its error is logged and stands in the coverage. Nor do
-    these two stop the rules.
+    these two stop the rules. One at a time: a second would read the same from the same cursors, and
+    waits instead.
     """
+    with _in_turn(house.home, progress):
+        return _watched(house, since=since, until=until, now=now, progress=progress)
+
+
+@contextmanager
+def _in_turn(home: Path, progress: Callable[[str], object]) -> Iterator[None]:
+    """The right to a whole run on this home, for as long as the block lasts."""
+    with (home / ".watch.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another run to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _watched(
+    house: House,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    progress: Callable[[str], object],
+) -> dict[str, int]:
     plan(house, since=since, until=until)
     counts = _through_load(house, run_id(until), progress)
     if house.live_blocks:

@@ -62,6 +62,17 @@ def test_the_alerts_that_are_open_are_listed_in_the_institutions_language(home: 
     assert "vigie alerts ack" in shown
 
 
+def test_an_alert_shows_what_its_rule_sees_before_anybody_is_told(home: Path) -> None:
+    with warehouse.opened(home) as connection:
+        connection.execute("delete from alert_evidence")
+    shown = said(home, "show", short(home))
+    assert "La règle voit : 40 mentions en 1 h" in shown
+    assert "d’habitude 8 à 24 · 40 textes différents, 40 auteurs (20 nov. à 11:25)" in shown
+    with warehouse.opened(home) as connection:  # of another version
+        connection.execute("update incident set evidence = '{}'")
+    assert "La règle voit" not in said(home, "show", short(home))
+
+
 def test_without_an_alert_the_list_says_so(home: Path) -> None:
     with warehouse.opened(home) as connection:
         connection.execute("delete from incident")

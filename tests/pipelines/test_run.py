@@ -377,7 +377,7 @@ def test_a_back_fill_of_the_past_wakes_nobody(
         house = _house(tmp_path, peer.url)
         privacy.new_key(tmp_path)
         _until_load(house, NOON)
-    assert run.alert(house, as_of=NOON - timedelta(hours=3)) == {"alerts": 0}
+    assert run.alert(house, as_of=NOON - timedelta(hours=3)) == {}
     assert asked == []
     run.alert(house, as_of=NOON)
     assert asked == [NOON]

@@ -75,6 +75,19 @@ def test_over_data_that_has_ended_the_pages_stand_at_its_end_and_say_so(own_town
     assert "nous sommes" not in own_town.visitor("moderator").get("/board/alerts").text
 
 
+def test_an_alert_shows_what_its_rule_sees_before_anybody_is_told(own_town: Town) -> None:
+    with warehouse.opened(own_town.settings.home) as connection:
+        connection.execute("delete from alert_evidence")
+    client = own_town.visitor("director")
+    shown = said(client.get(f"/board/alerts/{own_town.incident}").text)
+    assert "Ce que la règle voit" in shown
+    assert "Toutes les grandeurs et les seuils" in shown
+    with warehouse.opened(own_town.settings.home) as connection:  # of another version
+        connection.execute("update incident set evidence = '{}'")
+    again = said(client.get(f"/board/alerts/{own_town.incident}").text)
+    assert "Ce que la règle voit" not in again
+
+
 def test_a_day_without_a_digest_is_not_there(town: Town) -> None:
     client = town.visitor("director")
     assert client.get("/board/digests/2026-11-19").status_code == 200
@@ -356,7 +369,7 @@ def test_the_findings_are_in_the_language_of_the_page(
     found = Check(
         name=say("disk"), status="warning", what=say("none yet"), remedy=say("delete them")
     )
-    monkeypatch.setattr(examining, "_examined", lambda _: [found])
+    monkeypatch.setattr(examining, "_examined", lambda *_: [found])
     client = own_town.visitor("director")
     csrf = token(client.get("/board/settings").text)
     client.post("/board/settings", data={"csrf": csrf})
