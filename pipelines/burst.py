@@ -13,8 +13,9 @@ Each is put on one scale: -log10 of the chance that any hour gets as high, from 
 maxima over their 90 % quantile, a generalised Pareto law (peaks over threshold: Pickands, Ann.
 Statist. 3, 1975; as a detector of streams: Siffer et al., KDD 2017) fitted by probability weighted
 moments (Hosking and Wallis, Technometrics 29, 1987), its shape drawn to `SHAPE` while few hours are
-known. The level is the mean of the three over `ENTER`. A place where few speak is judged by its
-last 24 hours against a negative binomial of days, and by its last hour against one of hours.
+known. The level is the mean of the three over `ENTER`, or over `ENTER_ALONE` where rows are too far
+apart to confirm each other. A place where few speak is judged by its last 24 hours against a
+negative binomial of days, and by its last hour against one of hours.
 
 What nobody read is unknown, never silence: steps without a count, and runs of zeros that the
 rhythm makes too improbable (`AWAY`). What may have piled up meanwhile is taken off what comes next.
@@ -41,6 +42,8 @@ from pipelines.series import Flags, Floats, Series
 Ints = NDArray[np.int64]
 
 ENTER = 1.75  # mean of -log10 chances of an hour; docs/bursts.md shows what lies around it
+ENTER_ALONE = 2.25  # the same of a row that nothing confirms: one hour in a week
+CONFIRMED = 10  # minutes that a warning has to last (pipelines/incidents.py): rows must be below
 TAIL_DAYS = 21
 PAST_DAYS = 5  # of `unlike`
 RECENT_HOURS = 24 * PAST_DAYS + 3  # what judging a day looks back on, beside what was learnt
@@ -137,6 +140,8 @@ class Watch:
 
     def __init__(self, series: Series, zone: ZoneInfo) -> None:
         self.zone, self.minutes, self.start = zone, series.minutes, series.start.astimezone(UTC)
+        # Of hourly rows, besides, the three statistics are one: their agreeing says nothing more.
+        self.enter = ENTER if series.minutes < CONFIRMED else ENTER_ALONE
         self.hour = max(60 // series.minutes, 1)
         self.quarter = max(15 // series.minutes, 1)
         self.day = 24 * self.hour
@@ -326,9 +331,9 @@ class Watch:
         chances = [
             chance(tail, row[first:last]) for tail, row in zip(tails, self.scores, strict=True)
         ]
-        level = np.nan_to_num(sum(chances, np.zeros(last - first)) / 3 / ENTER)
+        level = np.nan_to_num(sum(chances, np.zeros(last - first)) / 3 / self.enter)
         low, high = baseline.interval(np.maximum(mean, 1e-6), np.maximum(mean * spread, 1e-6))
-        enter = mean + (np.expm1(height(tails[1], ENTER)) if tails[1] else np.inf)
+        enter = mean + (np.expm1(height(tails[1], self.enter)) if tails[1] else np.inf)
         return Levels(
             level=np.minimum(level, _enough(seen, mean, self._window(first, last, self.hour)[0])),
             observed=seen,
@@ -384,7 +389,7 @@ class Watch:
         known = past[is_known]
         found = tail(np.nanmax(known, axis=1)) if len(known) else None
         if found is not None:
-            self.caps[number, first : first + 2 * self.day] = height(found, ENTER)
+            self.caps[number, first : first + 2 * self.day] = height(found, self.enter)
         return found
 
     def _by_day(self, first: int, last: int, spread: float) -> Levels:

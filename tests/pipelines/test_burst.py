@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto
 
-from pipelines import backtest, burst
+from pipelines import backtest, burst, incidents
 from pipelines.series import Floats, Series
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -142,3 +142,36 @@ def test_an_hour_a_row_works_as_well() -> None:
     found = backtest.replay(series, zone=PARIS).alarms
     assert [step for step in found if step >= 29 * 24]
     assert len(found) <= 2
+
+
+def test_rows_that_confirm_nothing_are_asked_for_more() -> None:
+    assert timedelta(minutes=burst.CONFIRMED) == incidents.FOR["warning"]
+    for minutes, enter in ((5, burst.ENTER), (10, burst.ENTER_ALONE), (60, burst.ENTER_ALONE)):
+        series = Series(start=START, minutes=minutes, values=np.zeros(3))
+        assert burst.Watch(series, PARIS).enter == enter
+
+
+def open_hours(rate: float, *, days: int, dice: np.random.Generator) -> Floats:
+    """An hour of a town that writes from eight to twenty only, restless from hour to hour."""
+    local = [(START + timedelta(hours=hour)).astimezone(PARIS) for hour in range(days * 24)]
+    means = np.array([rate * (8 <= at.hour < 20) for at in local])
+    return dice.poisson(means * dice.gamma(2, 1 / 2, len(means))).astype(float)
+
+
+@pytest.mark.parametrize("rate", [50, 500])
+def test_hourly_rows_with_hard_edges_open_less_than_once_in_a_week(rate: float) -> None:
+    found = []
+    for seed in range(4):
+        values = open_hours(rate, days=42, dice=np.random.default_rng(seed))
+        found += backtest.replay(Series(start=START, minutes=60, values=values), zone=PARIS).alarms
+    later = [step for step in found if step >= 14 * 24]
+    assert len(later) < 4 * 28 / 7  # before: 40 to 50
+
+
+def test_five_times_the_usual_of_hourly_rows_is_told_within_two() -> None:
+    dice = np.random.default_rng(2)
+    values = open_hours(50, days=28, dice=dice)
+    onset = 26 * 24 + 9  # eleven by the clock of Paris
+    values[onset : onset + 6] = dice.poisson(250, 6)
+    told = backtest.replay(Series(start=START, minutes=60, values=values), zone=PARIS).alarms
+    assert {onset, onset + 1} & {*told}
