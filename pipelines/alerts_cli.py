@@ -29,7 +29,7 @@ from pipelines import (
     wording,
 )
 from pipelines.alert_actions import Done
-from pipelines.console import HERE, Home, Locale, chosen_locale, out, table, words
+from pipelines.console import HERE, Home, Locale, chosen_locale, out, table, waiting, words
 from pipelines.errors import VigieError
 from pipelines.quality import Judged
 from pipelines.settings import Settings
@@ -241,10 +241,12 @@ def preview(
         raise VigieError(f"there is no letter of the kind {kind!r}: choose {', '.join(known)}")
     chosen = chosen_locale(home, locale)
     kinds = (kind,) if kind else known
-    for name, subject in rehearsed.write(
-        settings, kinds, folder, locale=chosen, as_of=datetime.now(UTC)
-    ):
-        out.print(words(f"{name:12} {subject}"), soft_wrap=True)
+    spoken = wording.words(chosen, settings.institution.zone, name="alerts")
+    with waiting(spoken.say("preview.rehearsed", n=len(kinds))):
+        for name, subject in rehearsed.write(
+            settings, kinds, folder, locale=chosen, as_of=datetime.now(UTC)
+        ):
+            out.print(words(f"{name:12} {subject}"), soft_wrap=True)
 
 
 # --- quality

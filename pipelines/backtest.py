@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,11 +68,17 @@ class Tally:
         return timedelta(seconds=statistics.median(seconds)) if seconds else None
 
 
-def replay(series: Series, *, zone: ZoneInfo, start: datetime | None = None) -> Replay:
+def replay(
+    series: Series,
+    *,
+    zone: ZoneInfo,
+    start: datetime | None = None,
+    moved: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Replay:
     """The alarms of a series; those before `start` are left out, their rows are learnt from.
 
     Hours of incidents teach nothing, as in the product: each day is learnt after those before it
-    were judged.
+    were judged. `moved` is told how many rows of how many are done.
     """
     watch, desk = burst.Watch(series, zone), Desk(series)
     parts = []
@@ -80,6 +86,7 @@ def replay(series: Series, *, zone: ZoneInfo, start: datetime | None = None) -> 
         parts.append(found)
         for since, until in desk.judge(first, found):
             watch.calm[since:until] = False
+        moved(first + len(found.level), len(series.values))
     begin = start or series.start
     alarms = tuple(step for step in desk.fired if series.told_at(step) >= begin)
     return Replay(series=series, levels=burst.joined(parts), alarms=alarms, start=begin)

@@ -42,7 +42,9 @@ def backtested(
     the clock by which people live."""
     marked = counted.moments(labels) if labels else []
     clock = ZoneInfo(str(spoken.zone))
-    replayed = backtest.replay(counted.read(series), zone=clock, start=start)
+    read = counted.read(series)
+    with console.bar(spoken.text("series.replay")) as moved:
+        replayed = backtest.replay(read, zone=clock, start=start, moved=moved)
     backtest.write(replayed, into)
     found = backtest.tally(replayed, marked)
     lines = told(replayed, found, spoken, has_labels=labels is not None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,8 @@ _NAME, _FIGURE = 24, 9  # characters of a first column and of figures that are n
 _WORD = 14  # of a word of a head, likewise
 _NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
 _VALUES = 3  # of a column of languages, shown of those that are none
+APART = 10.0  # seconds between the lines of progress that are no bar
+Moved = Callable[[int, int | None], None]
 
 
 def words(value: object, *, style: str = "") -> Text:
@@ -136,13 +139,24 @@ def used(
     return [heads[at] for at in kept], [[row[at] for at in kept] for row in told]
 
 
-@contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A function that takes what is done and what is in all, and draws a bar from its first call
-    on: what is wrong with the arguments is told before anything is drawn.
+def bar(what: str) -> AbstractContextManager[Moved]:
+    """A function that takes what is done and what is in all, and shows it on standard error.
+
+    On a terminal it draws a bar from its first call on: what is wrong with the arguments is told
+    before anything is drawn. Elsewhere it prints a line every `APART` seconds.
     """
+    told = Console(stderr=True, highlight=False)
+    return (
+        _drawn(what, told)
+        if told.is_terminal
+        else nullcontext(_lines(what, told, clock=time.monotonic))
+    )
+
+
+@contextmanager
+def _drawn(what: str, told: Console) -> Iterator[Moved]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    progress = Progress(*columns, TimeRemainingColumn(), console=told)
     drawn: list[TaskID] = []
 
     def moved(done: int, total: int | None) -> None:
@@ -156,6 +170,28 @@ def bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
     finally:
         if drawn:
             progress.stop()
+
+
+def _lines(what: str, told: Console, *, clock: Callable[[], float]) -> Moved:
+    last = clock()
+
+    def moved(done: int, total: int | None) -> None:
+        nonlocal last
+        if (now := clock()) - last >= APART:
+            last = now
+            told.print(words(f"{what} {done}" + (f"/{total}" if total else "")), soft_wrap=True)
+
+    return moved
+
+
+def waiting(what: str) -> AbstractContextManager[object]:
+    """Says what is being waited for where its parts cannot be counted: a spinner on a terminal,
+    elsewhere one line; on standard error."""
+    told = Console(stderr=True, highlight=False)
+    if told.is_terminal:
+        return told.status(words(what))
+    told.print(words(what), soft_wrap=True)
+    return nullcontext()
 
 
 def print_unknown(unknown: Mapping[str, int]) -> None:

@@ -26,7 +26,7 @@ from pipelines import (
     wording,
 )
 from pipelines.agreement import Agreement
-from pipelines.console import HERE, Home, out, table, words
+from pipelines.console import HERE, Home, out, table, waiting, words
 from pipelines.errors import VigieError
 from pipelines.gold_set import Gold
 from pipelines.labelling import LabelError
@@ -63,14 +63,16 @@ def draw(
     """Draw the next messages to label: half by chance, half where models hesitate."""
     settings, spoken = _opened(home)
     now = datetime.now(UTC)
-    batch = labelling.draw(
-        lambda is_read: warehouse.opened(settings.home, read_only=is_read),
-        day=now.astimezone(settings.institution.zone).date(),
-        seed=seed,
-        as_of=now,
-        by=by or _account(),
-        count=count,
-    )
+    drawn_by = by or _account()
+    with waiting(spoken.text("draw.reading")):
+        batch = labelling.draw(
+            lambda is_read: warehouse.opened(settings.home, read_only=is_read),
+            day=now.astimezone(settings.institution.zone).date(),
+            seed=seed,
+            as_of=now,
+            by=drawn_by,
+            count=count,
+        )
     key = "draw.done" if batch.is_new else "draw.known"
     told = {part: spoken.number(n) for part, n in batch.parts.items()}
     distinct = spoken.number(batch.distinct_count)

@@ -12,8 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -30,7 +28,7 @@ from pipelines import (
     textfile,
     vigie_toml,
 )
-from pipelines.console import HERE, Home, Locale, out, telling, told, words
+from pipelines.console import HERE, Home, Locale, bar, out, telling, told, words
 from pipelines.errors import VigieError
 from pipelines.places import Finder
 from pipelines.query_match import Document
@@ -330,17 +328,16 @@ def rerun(
         raise VigieError(f"--since {start:%Y-%m-%d} is not before --until {end:%Y-%m-%d}")
     if landed:
         _reread(home, start, end, now)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     added: Counter[str] = Counter()
     removed: Counter[str] = Counter()
-    days = 0
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+    days = done = 0
+    with bar("mentions") as moved:
         total = run.rerun_size(house, since=start, until=end)
-        task = progress.add_task("mentions", total=total)
         for day in run.rerun_queries(
             house, subject_ids=subject_ids or (), since=start, until=end, as_of=now
         ):
-            progress.update(task, advance=day.day.mention_count, description=f"{day.day.day_on}")
+            done += day.day.mention_count
+            moved(done, total)
             added.update(day.added)
             removed.update(day.removed)
             days += 1

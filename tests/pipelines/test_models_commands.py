@@ -181,11 +181,12 @@ def test_every_command_has_the_options_that_its_hints_name(command: str, tmp_pat
 
 
 def test_nothing_is_drawn_before_what_is_wrong_with_the_arguments(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text("corps\nMerci\n")
     refused("drift", path)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     with bar("score") as moved:
         assert capsys.readouterr().err == ""
         moved(1, 2)
