@@ -35,6 +35,7 @@ from pipelines.backtest_mentions import Replayed
 from pipelines.backtest_stored import Asked
 from pipelines.errors import VigieError
 from pipelines.settings import Recipient, Settings
+from tests.pipelines.staged import prepared
 from tests.pipelines.watched import MODERATOR, Said, say, settings
 
 BURST = datetime(2026, 11, 19, 9, tzinfo=UTC)  # a Thursday, 10:00 in Paris
@@ -89,7 +90,7 @@ def crisis() -> list[Said]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     found = settings(tmp_path_factory.mktemp("home"), recipients=people())
-    warehouse.prepare(found)
+    prepared(found)
     with warehouse.opened(found.home) as connection:
         say(connection, [*ordinary(), *crisis()])
         counts.begin(connection)

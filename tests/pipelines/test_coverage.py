@@ -13,7 +13,7 @@ import pytest
 from pipelines import canaries, coverage, coverage_words, run, warehouse, wording
 from pipelines.coverage import Coverage, SourceCover
 from pipelines.settings import Canary
-from tests.pipelines.staged import SEEN, mention, settings
+from tests.pipelines.staged import SEEN, mention, prepared, settings
 from tests.pipelines.test_gaps import Town
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -28,7 +28,7 @@ CANARY = Canary(
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """Ten days read hour by hour, two posts of `masto` and six of `presse` in each."""
-    warehouse.prepare(settings(tmp_path, canaries=(CANARY,)))
+    prepared(settings(tmp_path, canaries=(CANARY,)))
     with warehouse.opened(tmp_path) as connection:
         made = Town(tmp_path, connection)
         since = NOON - timedelta(days=10)
@@ -126,7 +126,7 @@ def test_before_a_source_was_set_up_nothing_was_due(town: Town) -> None:
 
 
 def test_without_a_week_of_history_nobody_says_how_much_is_missing(tmp_path: Path) -> None:
-    warehouse.prepare(settings(tmp_path))
+    prepared(settings(tmp_path))
     with warehouse.opened(tmp_path) as connection:
         made = Town(tmp_path, connection)
         made.load(NOON, since=NOON - timedelta(days=2))

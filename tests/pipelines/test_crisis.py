@@ -15,6 +15,7 @@ from pipelines import crisis, privacy, run, warehouse
 from pipelines.crisis import Report
 from pipelines.errors import VigieError
 from tests.pipelines import postbox, valmont
+from tests.pipelines.staged import prepared
 from tests.pipelines.test_page import _outline
 
 OPENED = datetime(2026, 11, 19, 16, 35, tzinfo=UTC)
@@ -183,7 +184,7 @@ def _home(home: Path, port: int, town: duckdb.DuckDBPyConnection) -> run.House:
     (home / "vigie.toml").write_text(TOML.format(port=port), encoding="utf-8")
     privacy.new_key(home)
     house = run.house(home, environ={})
-    warehouse.prepare(house.settings)
+    prepared(house.settings)
     with warehouse.opened(home) as connection:
         for table in ("mention", "score", "heard", "daily", "incident", "incident_event"):
             rows = town.execute(f"from {table}").to_arrow_table()

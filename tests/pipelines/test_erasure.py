@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -79,14 +80,27 @@ def _landed(path: Path) -> str:
         return str(stream.read().decode())
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Jeanne wrote posts 1 and 2, Paul post 3; stored, landed, staged, published, quoted."""
+    home = tmp_path_factory.mktemp("full")
+    _fill(home)
+    return home
+
+
+@pytest.fixture
+def home(full: Path, tmp_path: Path) -> Path:
+    """A copy, from which a test may erase."""
+    shutil.copytree(full, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def _fill(home: Path) -> None:
     posts = [_post(1, "jeanne"), _post(2, "jeanne"), _post(3, "paul")]
-    settings = _settings(tmp_path)
-    warehouse.prepare(settings)
-    with warehouse.opened(tmp_path) as connection:
-        files = stage(tmp_path / "staging" / RUN, posts, scores=map(score, posts))
+    settings = _settings(home)
+    staged.prepared(settings)
+    with warehouse.opened(home) as connection:
+        files = stage(home / "staging" / RUN, posts, scores=map(score, posts))
         load.load(connection, files, loaded_at=SEEN)
         connection.execute(
             "insert into outbox values ('k', null, 'digest', 'daily', 'email', 'a@b.example', 'm',"
@@ -97,13 +111,12 @@ def home(tmp_path: Path) -> Path:
             "insert into quarantine values ('mastodon', 'masto', $id, 'r', 'd', null, 'r', $at)",
             {"id": posts[0].native_id, "at": SEEN},
         )
-    _land(tmp_path, [_status(1, "jeanne"), _status(2, "jeanne"), _status(3, "paul")])
-    pages = tmp_path / "digests"
+    _land(home, [_status(1, "jeanne"), _status(2, "jeanne"), _status(3, "paul")])
+    pages = home / "digests"
     pages.mkdir()
     (pages / "2026-11-20.fr.html").write_text(f'<p data-ids="{posts[0].mention_id}">')
     (pages / "2026-11-19.fr.html").write_text('<p data-ids="0">')
-    publish.publish(tmp_path, made_at=SEEN)
-    return tmp_path
+    publish.publish(home, made_at=SEEN)
 
 
 def _stored(home: Path) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import gaps, load, run, spans, warehouse
 from pipelines.mention import MENTION_SCHEMA, Mention, to_table
-from tests.pipelines.staged import SEEN, checksums, intake, mention, one, settings, stage
+from tests.pipelines.staged import SEEN, checksums, intake, mention, one, prepared, settings, stage
 
 NOON = SEEN.replace(hour=12, minute=0)
 MINUTE = timedelta(minutes=1)
@@ -72,7 +72,7 @@ class Town:
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    warehouse.prepare(settings(tmp_path))
+    prepared(settings(tmp_path))
     with warehouse.opened(tmp_path) as connection:
         made = Town(tmp_path, connection)
         made.load(NOON, since=NOON - 60 * MINUTE)

@@ -15,6 +15,7 @@ from pipelines.incident_rows import Journal
 from pipelines.incidents import Incident, Told
 from pipelines.surroundings import Surroundings
 from tests.bench import bench_incidents
+from tests.pipelines.staged import prepared
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import AS_OF, empty, settings
 
@@ -163,7 +164,7 @@ def test_a_great_storm_is_evaluated_within_the_memory_of_the_warehouse(
     tmp_path: Path, count: int
 ) -> None:
     town = settings(tmp_path)
-    warehouse.prepare(town)
+    prepared(town)
     with warehouse.opened(tmp_path) as connection:
         for minutes in (0, 15):
             notify.record(

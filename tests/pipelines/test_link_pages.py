@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from pipelines import alert_actions, hooks, link_pages, links, notify, warehouse
 from pipelines.settings import Settings, Web
+from tests.pipelines.staged import prepared
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import AS_OF, MODERATOR, settings
 
@@ -50,7 +51,7 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     made = settings(tmp_path, web=Web(url="https://vigie.valmorin.example"))
-    warehouse.prepare(made)
+    prepared(made)
     with warehouse.opened(tmp_path) as connection:
         notify.record(connection, [alert(1.5, severity="critical")], settings=made, as_of=AS_OF)
     now = [AS_OF]
@@ -207,7 +208,7 @@ def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     hostile = "<img src=x onerror=alert(1)>"
     who = made.institution.model_copy(update={"name": hostile})
     made = made.model_copy(update={"institution": who})
-    warehouse.prepare(made)
+    prepared(made)
     with TestClient(hooks.app(made, {}, now=lambda: AS_OF)) as client:
         answer = client.get(f"/alerts/{hostile}")
     assert "<img" not in answer.text

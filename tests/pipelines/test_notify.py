@@ -18,6 +18,7 @@ from pipelines import detect, explanation, notify, warehouse
 from pipelines.alert import Alert
 from pipelines.settings import Mail, Settings
 from tests.pipelines.postbox import listening
+from tests.pipelines.staged import prepared
 from tests.pipelines.test_explanation import WordModel
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import (
@@ -77,7 +78,7 @@ def test_a_surge_becomes_one_mail_to_the_person_on_call(tmp_path: Path) -> None:
     with listening() as box:
         mail = Mail(port=box.port, security="none", sender="vigie@valmorin.example")
         town = settings(tmp_path, mail=mail)
-        warehouse.prepare(town)
+        prepared(town)
         with warehouse.opened(tmp_path) as connection:
             quiet_history(connection)
             say(connection, crowd(134, sentiment="negative"))

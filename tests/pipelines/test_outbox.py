@@ -18,6 +18,7 @@ from pipelines import outbox, warehouse
 from pipelines.letter import Letter
 from pipelines.settings import Channel, Mail, Recipient, Settings
 from tests.pipelines.postbox import Postbox, listening
+from tests.pipelines.staged import prepared
 from tests.pipelines.watched import AS_OF, MODERATOR, settings
 
 LETTER = Letter(subject="Digest", text="Journée calme.\n", html="<p>Journée calme.</p>")
@@ -27,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 def town(home: Path, box: Postbox) -> Settings:
     mail = Mail(port=box.port, security="none", sender="vigie@valmorin.example")
     made = settings(home, mail=mail)
-    warehouse.prepare(made)
+    prepared(made)
     return made
 
 
@@ -155,7 +156,7 @@ def enqueued(made: Settings, letter: Letter, *channels: str) -> dict[str, str]:
 
 def test_chat_and_telephone_get_the_short_form_and_no_text_of_people(tmp_path: Path) -> None:
     made = settings(tmp_path, channels=(ROOM, PHONE))
-    warehouse.prepare(made)
+    prepared(made)
     found = enqueued(made, BRIEF, "email", "salon", "portable")
     assert "noir" in found[f"email {MODERATOR}"]
     assert found["chat salon"].strip() == BRIEF.brief
@@ -165,13 +166,13 @@ def test_chat_and_telephone_get_the_short_form_and_no_text_of_people(tmp_path: P
 def test_a_chat_that_may_have_quotes_gets_them(tmp_path: Path) -> None:
     room = ROOM.model_copy(update={"quotes": True})
     made = settings(tmp_path, channels=(room,))
-    warehouse.prepare(made)
+    prepared(made)
     assert "« Tout est noir »" in enqueued(made, BRIEF, "salon")["chat salon"]
 
 
 def test_a_letter_without_a_short_form_goes_by_mail(tmp_path: Path) -> None:
     made = settings(tmp_path, channels=(ROOM,))
-    warehouse.prepare(made)
+    prepared(made)
     assert list(enqueued(made, LETTER, "salon")) == [f"email {MODERATOR}"]
 
 
@@ -179,7 +180,7 @@ def test_a_channel_that_fails_holds_up_no_other_and_is_tried_again(tmp_path: Pat
     with listening() as box:
         mail = Mail(port=box.port, security="none", sender="vigie@valmorin.example")
         made = settings(tmp_path, mail=mail, channels=(ROOM,))
-        warehouse.prepare(made)
+        prepared(made)
         enqueued(made, BRIEF, "salon", "email")
         assert deliver(made) == outbox.Delivered(sent=1, failed=1, waiting=1)
     [(error,)] = [row for row in rows(made, "last_error") if row[0]]

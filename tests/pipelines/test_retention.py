@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -42,9 +43,21 @@ def _expire(home: Path, at: datetime) -> dict[str, int]:
         return retention.expire(connection, settings=settings(home), as_of=at)
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of everything that expires, of the moment SEEN; to be copied."""
+    home = tmp_path_factory.mktemp("full")
+    _fill(home)
+    return home
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """One of everything that expires, of the moment SEEN."""
+def home(full: Path, tmp_path: Path) -> Path:
+    shutil.copytree(full, tmp_path, dirs_exist_ok=True)  # with the age of each file
+    return tmp_path
+
+
+def _fill(home: Path) -> None:
     mentions = [
         mention(1, hashtags=("tram",), title="Titre", urls=("https://a.example",)),
         mention(2),
@@ -53,7 +66,7 @@ def home(tmp_path: Path) -> Path:
     refused = Rejection(source="mastodon", native_id="n9", reason="r", detail="d")
     gone = Deletion(source="mastodon", native_id="n3", deleted_at=SEEN)
     with stored(
-        tmp_path,
+        home,
         mentions,
         scores=map(score, mentions),
         rejections=[refused],
@@ -105,19 +118,18 @@ def home(tmp_path: Path) -> Path:
             "insert into digest values ('2026-11-20', 'fr', 'vert', 'calme', '{}', $at)",
             {"at": SEEN},
         )
-    _file(tmp_path / f"landing/masto/2026-11-20/{RUN}.jsonl.zst")
-    _file(tmp_path / "received/crm/0a.json")
-    _file(tmp_path / "received/crm/known/0b")
-    _file(tmp_path / "digests/2026-11-20.fr.html")
-    told = _file(tmp_path / "airflow/logs/dag_id=watch/run_id=scheduled/task_id=plan/attempt=1.log")
+    _file(home / f"landing/masto/2026-11-20/{RUN}.jsonl.zst")
+    _file(home / "received/crm/0a.json")
+    _file(home / "received/crm/known/0b")
+    _file(home / "digests/2026-11-20.fr.html")
+    told = _file(home / "airflow/logs/dag_id=watch/run_id=scheduled/task_id=plan/attempt=1.log")
     for folder in list(told.parents)[:2]:
         os.utime(folder, (SEEN.timestamp(), SEEN.timestamp()))
-    for path in tmp_path.glob("staging/*/*"):
+    for path in home.glob("staging/*/*"):
         os.utime(path, (SEEN.timestamp(), SEEN.timestamp()))
-    os.utime(tmp_path / "staging" / RUN, (SEEN.timestamp(), SEEN.timestamp()))
-    publish.publish(tmp_path, made_at=SEEN)
-    os.utime(tmp_path / publish.ANALYST, (SEEN.timestamp(), SEEN.timestamp()))
-    return tmp_path
+    os.utime(home / "staging" / RUN, (SEEN.timestamp(), SEEN.timestamp()))
+    publish.publish(home, made_at=SEEN)
+    os.utime(home / publish.ANALYST, (SEEN.timestamp(), SEEN.timestamp()))
 
 
 def _held(home: Path) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -19,32 +20,45 @@ _PERSONAL = re.compile(
 )
 
 
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for tests that only look."""
+    with _dozen(tmp_path_factory.mktemp("seen")) as connection:
+        yield connection
+
+
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A warehouse with a dozen people, one topic, one own post, on one day."""
+    with _dozen(tmp_path) as connection:
+        yield connection
+
+
+@contextmanager
+def _dozen(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     mentions = [mention(n) for n in range(1, 13)]
     own = mention(20, is_own=True, url="https://valbrume.example/a")
     scores = [score(m, topics=["T09", "T10"], topic_p=[0.9, 0.7]) for m in mentions[:8]]
     scores += [score(m, sentiment="undetermined", topics=[], topic_p=[]) for m in mentions[8:]]
-    with stored(tmp_path, [*mentions, own], scores=scores, intakes=[intake()]) as connection:
+    with stored(home, [*mentions, own], scores=scores, intakes=[intake()]) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_says_what_it_is_for(name: str, connection: duckdb.DuckDBPyConnection) -> None:
+def test_a_view_says_what_it_is_for(name: str, seen: duckdb.DuckDBPyConnection) -> None:
     text = warehouse.sql(f"views/{name}")
     header = text.partition("\ncreate or replace view")[0]
     for word in ("Purpose:", "Grain:", "Reads:", "Caveat:"):
         assert word in header
-    assert one(connection, "select comment from duckdb_views() where view_name = ?", name)
-    assert connection.execute(f'from "{name}"').fetchall() is not None
+    assert one(seen, "select comment from duckdb_views() where view_name = ?", name)
+    assert seen.execute(f'from "{name}"').fetchall() is not None
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_no_view_joins_an_author_with_a_topic_or_a_tone(
-    name: str, connection: duckdb.DuckDBPyConnection
+    name: str, seen: duckdb.DuckDBPyConnection
 ) -> None:
-    columns = [row[0] for row in connection.execute(f'describe "{name}"').fetchall()]
+    columns = [row[0] for row in seen.execute(f'describe "{name}"').fetchall()]
     statements = re.sub(r"--.*", "", warehouse.sql(f"views/{name}"))
     assert "author_key" not in statements
     is_read = {"topics", "topic_id", "sentiment", "scope", "mention_id"} & set(columns)
@@ -52,22 +66,27 @@ def test_no_view_joins_an_author_with_a_topic_or_a_tone(
         assert not [c for c in columns if _PERSONAL.search(c)]
 
 
-@pytest.mark.parametrize("name", [*contract.published_views(), "about"])
-def test_no_published_table_has_a_column_about_a_person(name: str, tmp_path: Path) -> None:
-    with stored(tmp_path, [mention(1)]):
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("published")
+    with stored(home, [mention(1)]):
         pass
-    path = publish.publish(tmp_path, made_at=SEEN)
-    with warehouse.opened_file(path, read_only=True) as connection:
+    return publish.publish(home, made_at=SEEN)
+
+
+@pytest.mark.parametrize("name", [*contract.published_views(), "about"])
+def test_no_published_table_has_a_column_about_a_person(name: str, published: Path) -> None:
+    with warehouse.opened_file(published, read_only=True) as connection:
         columns = [row[0] for row in connection.execute(f'describe "{name}"').fetchall()]
     assert not [column for column in columns if _PERSONAL.search(column)]
     assert "native_id" not in columns
 
 
 def test_no_table_holds_both_an_author_and_what_a_text_is_about(
-    connection: duckdb.DuckDBPyConnection,
+    seen: duckdb.DuckDBPyConnection,
 ) -> None:
     columns: dict[str, set[str]] = {}
-    for table, column in connection.execute(
+    for table, column in seen.execute(
         "select table_name, column_name from duckdb_columns() where not internal"
     ).fetchall():
         columns.setdefault(table, set()).add(column)

@@ -13,12 +13,13 @@ import pytest
 from joserfc.jwk import RSAKey
 from starlette.testclient import TestClient
 
-from pipelines import hooks, settings as reading, warehouse
+from pipelines import hooks, settings as reading
 from pipelines.board import store, web
 from pipelines.errors import SettingsError, VigieError
 from pipelines.settings import Board, Oidc
 from tests.pipelines.board.provider import CLIENT, SECRET, Provider, serving
 from tests.pipelines.board.town import TOML, token
+from tests.pipelines.staged import prepared
 from tests.pipelines.watched import AS_OF, settings
 
 
@@ -40,7 +41,7 @@ def board(
     }
     oidc = Oidc(**(given | changes))
     made = settings(home, board=Board(local_accounts=False, oidc=oidc))
-    warehouse.prepare(made)
+    prepared(made)
     secrets = {"VIGIE_OIDC_SECRET": SECRET}
     environ = {"VIGIE_BOARD_URL": "http://testserver"}
     app = web.build(made, secrets, environ, now=now)

@@ -25,6 +25,7 @@ from pipelines import (
 from pipelines.board import passwords, store, web
 from pipelines.board.access import ROLES, Role
 from pipelines.settings import Board, Settings
+from tests.pipelines.staged import prepared
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import AS_OF, Said, say, settings
 
@@ -101,7 +102,7 @@ def filled(home: Path, said: list[Said] | None = None, **changes: Any) -> None:
     messages to label, on one of which two people differ. Takes two seconds; a copy takes none.
     """
     made = settings(home, **changes)
-    warehouse.prepare(made)
+    prepared(made)
     texts = said if said is not None else spoken()
     with warehouse.opened(home) as connection:
         say(connection, texts)
