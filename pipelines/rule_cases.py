@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -206,9 +207,7 @@ def empty() -> duckdb.DuckDBPyConnection:
 
 def give(connection: duckdb.DuckDBPyConnection, case: Mapping[str, Any]) -> None:
     """Put the rows of a case where rules read them."""
-    with detect.read(connection, as_of=AS_OF, zone=ZONE):
-        schemas = {name: _schema(connection, name) for name in detect.TABLES}
-    for name, schema in schemas.items():
+    for name, schema in _schemas().items():
         rows = [_DEFAULTS[name] | row for row in case.get(_GIVEN[name], ())]
         connection.register(name, pa.Table.from_pylist(rows, schema=schema))
     for name in sorted(
@@ -225,9 +224,13 @@ def give(connection: duckdb.DuckDBPyConnection, case: Mapping[str, Any]) -> None
         _say(connection, SAID | row, number)
 
 
-def _schema(connection: duckdb.DuckDBPyConnection, name: str) -> pa.Schema:
-    """The schema of a table as its maker makes it, so that no case invents a column."""
-    return connection.execute(f"from {name} limit 0").to_arrow_table().schema
+@cache
+def _schemas() -> Mapping[str, pa.Schema]:
+    """The schemas of what rules read as their makers make them, so that no case invents a column;
+    of a warehouse without a row, once for all cases."""
+    with closing(empty()) as connection, detect.read(connection, as_of=AS_OF, zone=ZONE):
+        asked = {name: f"from {name} limit 0" for name in detect.TABLES}
+        return {n: connection.execute(sql).to_arrow_table().schema for n, sql in asked.items()}
 
 
 def _read(connection: duckdb.DuckDBPyConnection, reading: Mapping[str, Any], minutes: int) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from models.acts import ACTS
-from pipelines import warehouse
 from pipelines.mention import MENTION_SCHEMA, mention_id, text_hash
+from pipelines.rule_cases import empty as empty
 from pipelines.settings import Institution, Mail, Recipient, Settings, Shift, SourceBlock, Subject
 
 # 11:25 in Paris, a Friday.
@@ -72,15 +72,6 @@ def settings(home: Path, **changes: Any) -> Settings:
 def shift(email: str, first: str, last: str) -> Shift:
     """A shift of the rota, from ISO dates."""
     return Shift(email=email, from_on=first, to_on=last)  # type: ignore[arg-type]
-
-
-def empty() -> duckdb.DuckDBPyConnection:
-    """A warehouse in memory, every table and view there and nothing in them."""
-    connection = duckdb.connect()
-    connection.execute("set timezone = 'UTC'")
-    warehouse.migrate(connection)
-    warehouse.create_views(connection)
-    return connection
 
 
 def say(connection: duckdb.DuckDBPyConnection, said: Iterable[Said]) -> None:
