@@ -1,18 +1,20 @@
 """Charts as Vega-Lite specifications, drawn on this machine by altair and vl-convert.
 
 A chart is specified once: `png` makes a picture of it for a mail, `svg` a drawing for a page, which
-tells the figures of the day, hour or topic that is pointed at. That needs no script: the
+tells the figures of the day or hour that is pointed at. That needs no script: the
 specification has an unseen mark over each (`hits`) and an unseen text (`told`), which a style sheet
-shows. Every chart is a white card, with the colours of Okabe and Ito (jfly.uni-koeln.de/color, read
-2026-11-20), told apart by place and shade as well; a sheet may turn it dark. It is as wide as a
-telephone, so that its words stay as large as those around it. The font is Liberation Sans, which
-vl-convert carries: no system font is needed but for scripts that it lacks. No network: data stand
-in the chart and every address is refused. Text is drawn, never interpreted. A chart costs about
-0.1 s, the first one of a process about 1 s.
+shows. The colours are those of Okabe and Ito (jfly.uni-koeln.de/color, read 2026-11-20), told apart
+by place and shade as well. A drawing is a white card that a sheet may turn dark; a picture has no
+ground and shades that hold on white (4.5 to 1) and on black (3 to 1), for mail programs that darken
+a letter and leave its pictures. A chart is as wide as a telephone, so that its words stay as large
+as those around it. The font is Liberation Sans, which vl-convert carries: no system font is needed
+but for scripts that it lacks. No network: data stand in the chart and every address is refused.
+Text is drawn, never interpreted. A chart costs about 0.1 s, the first one of a process about 1 s.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import struct
@@ -32,11 +34,22 @@ from pipelines.wording import clock, dated
 FONT = "Liberation Sans"
 WIDTH, HEIGHT, LOW = 270, 130, 100  # of the plot; about 330 wide with its axis: a telephone's
 WIDE = 380  # of the plot in an alert's mail
-STEP = 40  # height of a topic's two lines
 SCALE = 2.5  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
 TONES = ("#D55E00", "#aab4bf", "#0072B2", "#e1e5e9")  # negative, neutral, positive, undetermined
+_BAND_OPACITY = 0.9
+# What a picture has in the place of the shades that need a white ground.
+_GROUNDLESS = {
+    INK: "#6b7885",
+    GREY: "#6b7885",
+    GRID: "rgba(127,140,153,0.3)",
+    CARD: "rgba(0,0,0,0)",
+    BAND: "#00aaff",
+    f'"opacity": {_BAND_OPACITY}': '"opacity": 0.4',
+    TONES[1]: "#8c98a4",
+    TONES[3]: "rgba(140,152,164,0.4)",
+}
 
 _NUMBERS: dict[str, Any] = {"fr": "fr-FR", "en": "en-GB"}
 _WORDS = {
@@ -48,10 +61,9 @@ _DAY_MINUTES = 1440
 _TICKS = 5
 _DAY_TICKS = 4  # a day's name is longer than an hour's
 _TITLE_LIMIT = 120
-_LABEL_LIMIT = 40
 _TOLD_Y = 20  # of the first line told, within the plot, which would else grow
 
-Told = tuple[str, str]  # of a day, an hour or a topic: what it is, and its figures in words
+Told = tuple[str, str]  # of a day or an hour: what it is, and its figures in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,18 +230,16 @@ def tone_bars(
     x = _day_axis(days, locale=locale)
     chart = bars.encode(x=x, y=_count_axis("n"), color=colour, order=alt.Order("order:Q"))
     if told:
-        chart = alt.layer(chart, *_band_hits("x", x, told, height=LOW))
+        chart = alt.layer(chart, *_band_hits(x, told, height=LOW))
     return _made(chart, title=title, note=note, locale=locale, told=told, height=LOW)
 
 
-def _band_hits(side: str, band: Any, told: Sequence[Told], *, height: int) -> list[Any]:
+def _band_hits(band: Any, told: Sequence[Told], *, height: int) -> list[Any]:
     """An unseen mark over each place of an ordinal axis, and what is told of it."""
     rows = [{"t": place, "told": _in_two(each)} for place, each in enumerate(told)]
     hits = alt.Chart(_rows(rows)).mark_rect(color=INK, opacity=0)
     ends = {"y": alt.value(0), "y2": alt.value(height)}
-    if side == "y":
-        ends = {"x": alt.value(0), "x2": alt.value(WIDTH)}
-    return [hits.encode(**{side: band}, **ends).properties(name="hits"), _told(rows)]
+    return [hits.encode(x=band, **ends).properties(name="hits"), _told(rows)]
 
 
 def _day_axis(days: Sequence[date], *, locale: str) -> Any:
@@ -246,40 +256,6 @@ def _day_names(days: Sequence[date], locale: str) -> dict[int, str]:
     step = max(1, -(-len(days) // _DAY_TICKS))
     places = range((len(days) - 1) % step, len(days), step)
     return {n: dated(days[n], "MMMd", locale=locale) for n in places}
-
-
-def topic_bars(
-    labels: Sequence[str],
-    counts: Sequence[int],
-    *,
-    usual: Sequence[float | None],
-    title: str,
-    note: str | None = None,
-    locale: str,
-    told: Sequence[Told] = (),
-) -> Chart:
-    """A bar a topic under its name and count, the largest first, with a tick where it usually
-    ends."""
-    rows = [
-        {"t": place, "name": drawable(label)[:_LABEL_LIMIT], "n": count, "usual": before}
-        for place, (label, count, before) in enumerate(zip(labels, counts, usual, strict=True))
-    ]
-    data = alt.Chart(_rows(rows))
-    side = alt.Y("t:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
-    x = alt.X("n:Q", axis=None, scale=alt.Scale(zero=True, nice=False))
-    bars = data.mark_bar(color=BLUE, height=10, yOffset=7).encode(y=side, x=x)
-    tick = data.mark_tick(color=INK, thickness=2, size=18, yOffset=7).encode(y=side, x="usual:Q")
-    words = data.mark_text(color=INK, fontSize=13, align="left", yOffset=-8)
-    names = words.encode(y=side, x=alt.value(0), text="name:N")
-    figures = data.mark_text(color=INK, fontSize=13, align="right", yOffset=-8)
-    ends = figures.encode(y=side, x=alt.value(WIDTH), text=alt.Text("n:Q", format=",d"))
-    layers = [bars, tick, names, ends]
-    height = STEP * len(rows)
-    if told:
-        layers += _band_hits("y", side, told, height=height)
-    return _made(
-        alt.layer(*layers), title=title, note=note, locale=locale, told=told, height=height
-    )
 
 
 def watched(
@@ -359,7 +335,7 @@ def _band(rows: list[dict[str, Any]], low: Sequence[float], high: Sequence[float
         {**row, "low": _number(a), "high": _number(b)}
         for row, a, b in zip(rows, low, high, strict=True)
     ]
-    band = alt.Chart(_rows(ranges)).mark_area(color=BAND, opacity=0.9)
+    band = alt.Chart(_rows(ranges)).mark_area(color=BAND, opacity=_BAND_OPACITY)
     return band.encode(y=_count_axis("low"), y2=alt.Y2("high"))
 
 
@@ -455,9 +431,12 @@ def _made(
 
 
 def png(chart: Chart) -> bytes:
-    """The chart as a picture, without any address ever fetched."""
+    """The chart as a picture on any ground, without any address ever fetched."""
+    text = json.dumps(dict(chart.spec))
+    for shade, other in _GROUNDLESS.items():
+        text = text.replace(shade, other)
     made = vl_convert.vegalite_to_png(
-        dict(chart.spec), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[chart.locale]
+        json.loads(text), scale=SCALE, allowed_base_urls=[], format_locale=_NUMBERS[chart.locale]
     )
     return deflated(bytes(made))
 

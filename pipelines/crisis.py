@@ -8,7 +8,7 @@ heard. As in the digest nothing is written by a machine, and each figure names i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipelines.digest import (
     answer,
     author_count,
     background,
+    known_words,
     messages,
 )
 from pipelines.errors import VigieError
@@ -126,7 +127,7 @@ def build(
 ) -> Report:
     """The report on an incident as known at `as_of`; reads, never writes."""
     reader = Reader(connection, _bounds(incident, settings, as_of))
-    found = stories.bundles(messages(reader))
+    found, known = stories.bundles(messages(reader)), known_words(settings)
     own = [answer(row) for row in reader.rows("digest_own_posts", before=incident.opened_at)]
     tones = Counter(m.sentiment for bundle in found for m in bundle.messages)
     told = tones["negative"] + tones["neutral"] + tones["positive"]
@@ -140,9 +141,9 @@ def build(
         pace=Pace(**reader.rows("crisis_pace")[0]),
         negative=wilson(tones["negative"], told) if is_shown else None,
         undetermined_count=tones["undetermined"],
-        stories=_stories(reader, found),
+        stories=_stories(reader, found, known),
         claims=stories.claims(found, own),
-        asked=asked.asked(found, faq=faq),
+        asked=asked.asked(found, known=known, faq=faq),
         own=tuple(own[:3]),
         relays=_relays(reader, settings),
         coverage=coverage.between(
@@ -177,13 +178,15 @@ def _bounds(incident: IncidentLine, settings: Settings, as_of: datetime) -> dict
     }
 
 
-def _stories(reader: Reader, found: Sequence[stories.Bundle]) -> tuple[Story, ...]:
+def _stories(
+    reader: Reader, found: Sequence[stories.Bundle], known: Collection[str]
+) -> tuple[Story, ...]:
     """The stories; a tone of fewer than ten authors is not published."""
     return tuple(
         each
         if author_count(reader, each.text_hashes) >= LEAST_AUTHORS
         else replace(each, negative=None)
-        for each in stories.stories(found, background(reader))
+        for each in stories.stories(found, background(reader), known=known)
     )
 
 

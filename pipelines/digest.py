@@ -227,7 +227,7 @@ def _digest(
     levels = _levels(reader, settings, past) if edition != "day" else ()
     found = stories.bundles(messages(reader))
     own, answers = _own(reader)
-    known = _known(settings)
+    known = known_words(settings)
     return Digest(
         institution=settings.institution,
         retention=settings.retention,
@@ -288,7 +288,7 @@ def _risk(signals: Signals, levels: Sequence[DayLevel]) -> Risk:
     return Risk(level=max(told, key=LEVELS.index), reason="worst_day", also=())
 
 
-def _known(settings: Settings) -> frozenset[str]:
+def known_words(settings: Settings) -> frozenset[str]:
     """The words of the institution's own names: in every message, they tell nothing apart."""
     who = settings.institution
     names = (who.name, *who.aliases, who.place or "")

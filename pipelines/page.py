@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from pipelines import appendix, charts, coverage_words, rules, scopes
+from pipelines import appendix, charts, copies, coverage_words, rules, scopes
 from pipelines.brief import (
     ActionKind,
     DayPoint,
@@ -30,7 +30,6 @@ from pipelines.brief import (
     Said,
     SourceLine,
     Story,
-    TopicLine,
     UnsentLine,
 )
 from pipelines.charts import Chart
@@ -47,11 +46,11 @@ if TYPE_CHECKING:
 _QUERIES = "<!-- queries -->"  # no text of a person can hold it: all are escaped
 _QUOTE = 280
 _SUBJECT = 120
-_TOPIC_BARS = 8
 _TOPIC_LINES = 10
 _ALSO = 3
 _COLUMNS = 72  # of the plain text
 _MARK = re.compile(r" *(?:[->] |\d\. )?")
+_FAR = 0.1  # of a share from an interval, for a page to say that two ways of counting disagree
 _FEW = 6  # lines of a table before the rest is left to the analysts
 
 
@@ -138,15 +137,38 @@ def title(digest: Digest, spoken: Words) -> str:
     """What the page is called: the day, or the edition with its first and last day."""
     if digest.edition == "day":
         return spoken.say("title", day=spoken.day(digest.day))
+    if digest.edition == "month":
+        return spoken.say("editions.month", month=spoken.month(digest.day))
+    return spoken.say("editions.week", **spoken.between(digest.first, digest.day))
+
+
+def lead(digest: Digest, spoken: Words) -> str:
+    """The first story in its own words, with its messages; empty on a green day or without one."""
+    if digest.risk.level == "vert" or not digest.stories:
+        return ""
+    story = digest.stories[0]
     return spoken.say(
-        f"editions.{digest.edition}",
-        first=spoken.short_day(digest.first),
-        last=spoken.day(digest.day),
+        "risk.lead",
+        headline=spoken.say("forms.quote", text=plain(story.headline)),
+        messages=spoken.count("messages", story.mention_count),
     )
+
+
+def doubt(digest: Digest, spoken: Words) -> str:
+    """The share of texts judged negative one by one, where it is far outside what is estimated."""
+    tone = digest.tone
+    if tone.negative is None or not tone.is_estimated or not tone.text_count:
+        return ""
+    share = tone.negative_count / tone.text_count
+    if tone.negative.low - _FAR < share < tone.negative.high + _FAR:
+        return ""
+    return spoken.say("changed.doubt", share=spoken.percent(share))
 
 
 def levels_line(digest: Digest, spoken: Words) -> str:
     """The level of each day of a week, or how many days had each level in a month."""
+    if not any(each.level for each in digest.levels):
+        return spoken.text("editions.no_digests")
     if digest.edition == "month":
         counted = Counter(each.level for each in digest.levels if each.level)
         parts = [
@@ -156,11 +178,9 @@ def levels_line(digest: Digest, spoken: Words) -> str:
         ]
         if untold := sum(each.level is None for each in digest.levels):
             parts.append(f"{spoken.text('editions.no_digest')} {spoken.number(untold)}")
-    else:
-        parts = [
-            f"{spoken.week_day(each.day)} {_level(each.level, spoken)}" for each in digest.levels
-        ]
-    return " · ".join(parts)
+        return spoken.say("editions.counted", levels=" · ".join(parts))
+    parts = [f"{spoken.week_day(each.day)} {_level(each.level, spoken)}" for each in digest.levels]
+    return spoken.say("editions.levels", levels=" · ".join(parts))
 
 
 def _level(level: Level | None, spoken: Words) -> str:
@@ -247,6 +267,8 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "section": lambda key: section(key, digest, spoken),
         "change": change(digest.risk.level, digest.previous_level),
         "reason": reason(digest, spoken),
+        "lead": lead(digest, spoken),
+        "doubt": doubt(digest, spoken),
         "label": lambda topic: scopes.label(topic, spoken.locale),
         "origins": lambda found: origins(found, spoken),
         "own_parts": lambda own, kind: own_parts(own, kind, spoken),
@@ -256,7 +278,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         "why": lambda story: why(story, spoken, is_one_day=digest.edition == "day"),
         "incident_line": lambda incident: incident_line(incident, spoken),
         "unsent": lambda lines: unsent(lines, spoken),
-        "shown_topics": [line for line in digest.topics if not line.is_suppressed][:_TOPIC_LINES],
+        "shown_topics": [line for line in digest.topics if not line.is_suppressed],
         "held_topics": [
             scopes.label(line.topic_id, spoken.locale)
             for line in digest.topics
@@ -264,6 +286,7 @@ def _filled(name: str, digest: Digest, spoken: Words, alts: Mapping[str, str]) -
         ],
         "also": [spoken.text(f"summaries.{name}") for name in digest.risk.also[:_ALSO]],
         "covered": _covered(digest, spoken.locale),
+        "top": _TOPIC_LINES,
         "quiet": is_quiet(digest),
         "proposed": proposed(digest, spoken),
         "tomorrow": digest.day + timedelta(days=1),
@@ -362,7 +385,7 @@ def _shared(spoken: Words, references: _References, *, is_html: bool) -> dict[st
         "quote": _quoted,
         "headed": headed,
         "examples": examples,
-        "capital": lambda text: text[:1].upper() + text[1:],
+        "capital": _capital,
         "plain": plain,
         "link": safe_link,
         "few": _FEW,
@@ -390,7 +413,8 @@ def _beyond(story: Story, said: Said) -> str:
     if said.message.mention_id != story.headline_id or not text.startswith(shown):
         return text
     rest = text.removeprefix(shown).strip()
-    return f"… {rest}" if any(sign.isalnum() for sign in rest) else ""
+    says = any(sign.isalnum() for sign in copies.told(f". {rest}"))  # "Partagez." says nothing
+    return f"… {rest}" if says else ""
 
 
 def _covered(digest: Digest, locale: str) -> dict[str, Any]:
@@ -600,21 +624,29 @@ def is_quiet(digest: Digest) -> bool:
 
 
 def own_parts(own: Own, kind: str, spoken: Words) -> str:
-    """Comments, shares and likes of own posts, those that are known: the day's or the usual."""
+    """Comments, shares and likes of own posts, those that are known.
+
+    `kind`: "day" for all of the day, "each" for one post of it as a mean, "usual" for one post.
+    """
     prefix = "usual_" if kind == "usual" else ""
     suffix = "" if kind == "usual" else "_count"
+    divisor = own.post_count if kind == "each" else 1
     known = [
         (noun, getattr(own, f"{prefix}{name}{suffix}"))
         for noun, name in (("replies", "reply"), ("shares", "share"), ("likes", "like"))
     ]
-    return spoken.listed([spoken.count(noun, n) for noun, n in known if n is not None])
+    return spoken.listed([spoken.count(noun, n / divisor) for noun, n in known if n is not None])
 
 
 def fare_name(line: FareLine, spoken: Words) -> str:
     """A format, a time of day or a topic, as it is called."""
     if line.dimension == "topic":
         return scopes.label(line.value, spoken.locale)
-    return spoken.text(f"own.{line.dimension}s.{line.value}")
+    return _capital(spoken.text(f"own.{line.dimension}s.{line.value}"))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def fare(found: Fare | None, spoken: Words) -> str:
@@ -636,7 +668,6 @@ _DRAWN = {
     "volume": "digest_volume",
     "hours": "digest_hours",
     "tone": "digest_tone",
-    "topics": "digest_topics",
 }
 _TONE_KINDS = ("negative", "neutral", "positive", "undetermined")
 
@@ -650,8 +681,6 @@ def _charts(digest: Digest, spoken: Words) -> dict[str, Picture]:
         drawn["hours"] = _hours(digest, spoken)
     if digest.volume.days and any(point.negative_count for point in digest.volume.days):
         drawn["tone"] = _tones(digest, spoken)
-    if any(not line.is_suppressed for line in digest.topics):
-        drawn["topics"] = _topics(digest, spoken)
     return drawn
 
 
@@ -688,33 +717,6 @@ def _toned(point: DayPoint, spoken: Words) -> str:
     if not any(counts.values()):
         return spoken.text("charts.no_tone")
     return spoken.say("charts.toned", **{kind: spoken.number(n) for kind, n in counts.items()})
-
-
-def _topics(digest: Digest, spoken: Words) -> Picture:
-    lines = [line for line in digest.topics if not line.is_suppressed][:_TOPIC_BARS]
-    labels = [scopes.label(line.topic_id, spoken.locale) for line in lines]
-    is_known = any(line.usual_count is not None for line in lines)
-    chart = charts.topic_bars(
-        labels,
-        [line.mention_count for line in lines],
-        usual=[line.usual_count for line in lines],
-        title=spoken.text("charts.topics"),
-        note=spoken.text("charts.usual") if is_known else None,
-        locale=spoken.locale,
-        told=[(label, _topical(line, spoken)) for label, line in zip(labels, lines, strict=True)],
-    )
-    counted = [
-        f"{label} {spoken.number(line.mention_count)}"
-        for label, line in zip(labels, lines, strict=True)
-    ]
-    return chart, spoken.say("charts.alt_topics", lines=", ".join(counted))
-
-
-def _topical(line: TopicLine, spoken: Words) -> str:
-    said = spoken.count("messages", line.mention_count)
-    if line.usual_count is None:
-        return said
-    return f"{said} ({spoken.say('changed.tile_usual', usual=spoken.number(line.usual_count))})"
 
 
 def _volume(digest: Digest, spoken: Words) -> Picture:

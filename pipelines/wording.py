@@ -101,6 +101,15 @@ class Words:
         """A day with its weekday in short: "jeu. 19 nov."."""
         return dated(day, "MMMEd", locale=self.locale)
 
+    def between(self, first: date, last: date) -> dict[str, str]:
+        """The ends of a span, what they share told once: "21" and "27 septembre 2026"."""
+        shared = "d" if (first.year, first.month) == (last.year, last.month) else "MMMMd"
+        begin = shared if first.year == last.year else "yMMMMd"
+        return {
+            "first": dated(first, begin, locale=self.locale),
+            "last": dated(last, "yMMMMd", locale=self.locale),
+        }
+
     def month(self, day: date) -> str:
         """A month with its year: "novembre 2026"."""
         return str(format_date(day, format="MMMM y", locale=self._cldr))

@@ -136,6 +136,8 @@ def taken_apart(html: str) -> tuple[Markup, dict[str, str], Markup, list[str]]:
     tree = LexborHTMLParser(html)
     for node in tree.css("script, link, base, meta, iframe, object, embed"):
         node.decompose()  # there is none: a page that somebody has changed shows no more
+    for node in tree.css("[role=main]"):
+        del node.attrs["role"]  # the board's page has a main part of its own
     sheet = "\n".join(node.text() for node in tree.css("style"))
     body = tree.body
     if body is None:

@@ -132,14 +132,29 @@ def test_the_last_day_always_has_its_label() -> None:
         assert len(names) <= 4
 
 
-def test_tone_and_topics_are_drawn() -> None:
+def test_tone_is_drawn() -> None:
     days = [date(2026, 11, n) for n in range(6, 20)]
     parts = {"négatif": [1] * 14, "neutre": [2] * 14, "positif": [0] * 14, "indéterminé": [1] * 14}
     assert _size(charts.tone_bars(days, parts, title="Ton", locale="fr"))[0] > 700
-    bars = charts.topic_bars(
-        ["École, enfance", "<b>x</b>\x00"], [12, 3], usual=[4.5, None], title="t", locale="fr"
-    )
-    assert _size(bars)[0] > 500
+
+
+def test_a_picture_has_no_ground_of_its_own() -> None:
+    kind = charts.png(charts.curve(HOURS, range(24), title="x", locale="fr", zone=PARIS))[25]
+    assert kind == 6  # colour with transparency (RFC 2083, 4.1.1)
+
+
+@pytest.mark.parametrize(("ground", "least"), [("#ffffff", 4.5), ("#000000", 3), ("#1b232c", 3)])
+def test_the_words_of_a_picture_can_be_read_on_any_ground(ground: str, least: float) -> None:
+    """The ratio of WCAG 2.2, 1.4.3."""
+    for ink in (charts.INK, charts.GREY):
+        lights = sorted(_light(colour) for colour in (charts._GROUNDLESS[ink], ground))
+        assert (lights[1] + 0.05) / (lights[0] + 0.05) >= least
+
+
+def _light(colour: str) -> float:
+    parts = (int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return sum(c * w for c, w in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
 
 def test_a_picture_is_packed_small_and_shows_the_same() -> None:
@@ -177,13 +192,11 @@ TOLD = [(f"jour {n} <b>", f"{n} messages & co") for n in range(14)]
 def _drawn() -> list[Chart]:
     """One chart of each kind that tells its figures."""
     parts = {"négatif": [1] * 14, "neutre": [2] * 14, "positif": [0] * 14, "indéterminé": [1] * 14}
-    names = [f"Sujet {n}" for n in range(14)]
     times = HOURS[:14]
     return [
         charts.day_curve(DAYS, range(14), title="x", note="y", locale="fr", told=TOLD),
         charts.curve(times, range(14), title="x", locale="en", zone=PARIS, told=TOLD),
         charts.tone_bars(DAYS, parts, title="x", note="y", locale="fr", told=TOLD),
-        charts.topic_bars(names, range(14), usual=[1.0] * 14, title="x", locale="fr", told=TOLD),
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_week_is_as_grave_as_its_worst_day_and_tells_each(week: Digest) -> Non
     told = [each.level for each in week.levels]
     assert told == ["vert", "jaune", "vert", "rouge", None, None, None]
     text = " ".join(digest.render(week, locale="fr").text.split())
-    assert "Digest de la semaine du 16 nov. au dimanche 22 novembre 2026" in text
+    assert "Digest de la semaine du 16 au 22 nov. 2026" in text
     assert "Le jour le plus tendu, jeu. 19 nov." in text
     assert "sam. 21 nov. sans digest" in text
     assert "la veille" not in text
@@ -95,6 +95,7 @@ def test_a_month_begins_on_its_first_day_and_counts_levels(
     assert made.first == date(2026, 11, 1)
     assert made.volume.expected is None  # 28 days tell nothing of 30
     text = digest.render(made, locale="fr").text
+    assert "Digest du mois · novembre 2026" in text
     assert "Vert 2 · Jaune 1 · Rouge 1 · sans digest 26" in " ".join(text.split())
     html = digest.render(made, locale="fr").html.replace("\u00a0", " ")
     assert "fourchette : aucune au-delà de quatre semaines" in html

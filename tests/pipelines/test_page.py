@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -16,6 +17,7 @@ import pytest
 from pipelines import digest, page, wording
 from pipelines.brief import Digest
 from pipelines.letter import Letter
+from pipelines.outlook import Interval
 from tests.pipelines import valmont
 
 START = datetime(2026, 11, 19, 9, tzinfo=UTC)
@@ -93,7 +95,7 @@ def test_the_page_names_its_language_and_every_picture_has_words(
     assert dict(found.tags)["html"]["lang"] in {"fr", "en"}
     pictures = [attributes for tag, attributes in found.tags if tag == "img"]
     assert {str(a["src"]).removeprefix("cid:") for a in pictures} == set(letter.images)
-    assert set(letter.images) == {"volume", "tone", "topics", "hours"}
+    assert set(letter.images) == {"volume", "tone", "hours"}
     assert all(len(str(a["alt"])) > 20 for a in pictures)
 
 
@@ -286,7 +288,7 @@ def test_the_page_is_one_file_that_needs_no_other(tmp_path: Path, crisis: Digest
     assert found.faults == []
     assert not {"img", "script", "link"} & {tag for tag, _ in found.tags}
     drawings = [a for tag, a in found.tags if tag == "svg"]
-    assert len(drawings) == 4
+    assert len(drawings) == 3
     assert all(len(str(a["aria-label"])) > 20 for a in drawings)
     assert len(html.encode()) < 300_000
     assert [p.name for p in path.parent.iterdir()] == ["2026-11-19.fr.html"]
@@ -297,7 +299,7 @@ def test_a_chart_of_the_page_has_its_figures_as_a_table_with_its_query(crisis: D
     html = page.with_charts(letter.html, crisis, locale="fr")
     tables = [a for tag, a in _outline(html).tags if a.get("class") == "figures"]
     named = [a["data-query"] for a in tables]
-    assert named == ["digest_volume", "digest_tone", "digest_hours", "digest_topics"]
+    assert named == ["digest_volume", "digest_tone", "digest_hours"]
     last = crisis.volume.days[-1]
     assert f'<th scope="row">jeu. 19 nov.</th><td>{last.count} messages (attendu' in html
 
@@ -312,3 +314,53 @@ def test_saving_again_replaces_the_page(tmp_path: Path, crisis: Digest) -> None:
 def test_an_unknown_locale_is_named() -> None:
     with pytest.raises(ValueError, match="'de'"):
         wording.words("de", valmont.PARIS)
+
+
+def test_a_day_that_is_not_calm_names_its_first_story_above_all(crisis: Digest) -> None:
+    spoken = wording.words("fr", valmont.PARIS)
+    story = crisis.stories[0]
+    assert page.plain(story.headline) in page.lead(crisis, spoken)
+    assert spoken.count("messages", story.mention_count) in page.lead(crisis, spoken)
+    calm = replace(crisis, risk=replace(crisis.risk, level="vert"))
+    assert page.lead(calm, spoken) == ""
+    assert page.lead(replace(crisis, stories=()), spoken) == ""
+
+
+@pytest.mark.parametrize(("negative_count", "is_told"), [(30, True), (85, False)])
+def test_two_ways_of_counting_tone_that_disagree_are_both_told(
+    crisis: Digest, negative_count: int, is_told: bool
+) -> None:
+    tone = replace(
+        crisis.tone,
+        negative=Interval(count=92, total=100, share=0.92, low=0.84, high=1.0),
+        negative_count=negative_count,
+        text_count=100,
+        is_estimated=True,
+    )
+    spoken = wording.words("en", valmont.PARIS)
+    told = page.doubt(replace(crisis, tone=tone), spoken)
+    assert told == ("Judged one by one, 30% of the texts are: such a gap says that the model"
+                    " reads these texts badly." if is_told else "")  # fmt: skip
+
+
+def test_what_is_left_out_of_a_list_is_counted(crisis: Digest) -> None:
+    many = replace(crisis.alerts, incidents=crisis.alerts.incidents[:1] * 9)
+    letter = digest.render(replace(crisis, alerts=many), locale="en")
+    assert "and 3 more" in letter.text
+    assert "and 3 more" in letter.html
+
+
+def test_what_holds_for_all_claims_and_requests_is_said_once(crisis: Digest) -> None:
+    claims = tuple(replace(claim, answer=None) for claim in crisis.claims[:1] * 3)
+    asked = tuple(replace(each, answer=None) for each in crisis.asked[:1] * 3)
+    letter = digest.render(replace(crisis, claims=claims, asked=asked), locale="en")
+    for body in (letter.html, " ".join(letter.text.split())):
+        assert body.count("No answer of the institution to these claims") == 1
+        assert body.count("None of these questions has an answer on file") == 1
+        assert "No answer on file" not in body
+
+
+def test_own_posts_are_told_as_a_mean_beside_what_is_usual(crisis: Digest) -> None:
+    own = replace(crisis.own, post_count=4, reply_count=36, share_count=None, like_count=84)
+    spoken = wording.words("fr", valmont.PARIS)
+    assert page.own_parts(own, "each", spoken) == "9 commentaires et 21 mentions J’aime"

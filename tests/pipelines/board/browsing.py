@@ -51,6 +51,15 @@ def browser() -> Iterator[Any]:
             found.close()
 
 
+def complaints(page: Any) -> list[str]:
+    """What axe-core finds wrong with a page, by rule and place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {n['html'][:160]} {n['failureSummary'][:160]}"
+            for v in found for n in v["nodes"]]  # fmt: skip
+
+
 def log_in(page: Any, root: str, role: str) -> None:
     """Log in as a person does."""
     page.goto(f"{root}/board/login")

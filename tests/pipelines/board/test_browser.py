@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.board.access import ROLES, Role
-from tests.pipelines.board.browsing import browser, log_in, paths, served
+from tests.pipelines.board.browsing import browser, complaints, log_in, paths, served
 from tests.pipelines.board.town import Town, built
 
 pytestmark = pytest.mark.slow
@@ -33,15 +33,6 @@ def visited(chromium: Any, root: str, role: str, **given: Any) -> Any:
     page = chromium.new_context(**given).new_page()
     log_in(page, root, role)
     return page
-
-
-def complaints(page: Any) -> list[str]:
-    """What axe-core finds wrong with a page, by rule and place."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {n['html'][:160]} {n['failureSummary'][:160]}"
-            for v in found for n in v["nodes"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", MODES)
