@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -37,6 +37,9 @@ from pipelines.console import (
 )
 from pipelines.errors import SettingsError, VigieError
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.board.visit import End
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -605,8 +608,8 @@ def serve(
     settings = reading.read(home, environ=os.environ, source_options=kinds, needs_secrets=False)
     secrets, turn = reading.secrets_for(settings, os.environ), threading.Lock()
     environ = {"VIGIE_BOARD_URL": f"http://127.0.0.1:{port}", **os.environ}
-    behind = _behind(settings) if is_past else timedelta()
-    made = web.build(settings, secrets, environ, now=_now, turn=turn, behind=behind)
+    end = _end(settings) if is_past else None
+    made = web.build(settings, secrets, environ, now=_now, turn=turn, end=end)
     taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn)
     out.print(words(f"board: http://127.0.0.1:{port}{hooks.BOARD}/"))
     _print_nobody(settings)
@@ -630,13 +633,13 @@ def serve(
     )
 
 
-def _behind(settings: Settings) -> timedelta:
-    """How long ago the data of a home ended."""
+def _end(settings: Settings) -> End:
+    """Where the data of a home ended."""
     from pipelines import warehouse
     from pipelines.board import visit
 
     warehouse.prepare(settings)
-    return max(_now() - visit.ended_at(settings.home), timedelta())
+    return visit.end(settings.home, now=_now())
 
 
 def _print_nobody(settings: Settings) -> None:

@@ -19,7 +19,8 @@ def coverage(visit: Visit) -> Answer:
     """What was read and heard of the last day or week, and what was not, in plain words."""
     asked = visit.query.get("days", "1")
     span = SPANS.get(asked, SPANS["1"])
-    zone, now = visit.settings.institution.zone, visit.now
+    zone, end = visit.settings.institution.zone, visit.desk.end
+    now = end.read_until if end else visit.now
     since = now - span
     week = {"since": min(since, now - _RECALL), "until": now, "as_of": now}
     with ledger(visit.desk) as connection:

@@ -222,7 +222,7 @@ def frame(desk: Desk, guest: Guest, session: Session | None, page: str) -> dict[
         "may": lambda name: session is not None and access.may(session.role, name),
         "csrf": form_token(desk, session.token) if session else "",
         "languages": guest.languages(),
-        "page_time": desk.page_time if desk.behind else None,
+        "page_time": desk.page_time if desk.end else None,
     }
 
 

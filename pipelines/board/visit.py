@@ -63,12 +63,21 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of data that has ended: how far it lies `behind` the clock at which the board was
+    begun, and up to when anything was read, since what came later was not meant to be."""
+
+    behind: timedelta
+    read_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """One institution's board: its settings, secrets and environment, its clock, its one turn.
 
     `turn` is held while the warehouse is open: DuckDB opens a file one way only in a process.
-    `behind` is how far pages, and what is done on them, stand behind the clock: over data that has
-    ended. Sessions and the access log go by the clock itself.
+    Over data that has ended, pages and what is done on them go on from its `end`. Sessions and the
+    access log go by the clock itself.
     """
 
     settings: Settings
@@ -78,12 +87,12 @@ class Desk:
     now: Callable[[], datetime]
     turn: threading.Lock = field(default_factory=threading.Lock)
     findings: Findings = field(default_factory=Findings)
-    behind: timedelta = timedelta()
+    end: End | None = None
 
     @property
     def page_time(self) -> datetime:
         """What time it is on the pages."""
-        return self.now() - self.behind
+        return self.now() - (self.end.behind if self.end else timedelta())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,14 +171,14 @@ def published(desk: Desk) -> Iterator[Connection]:
             timer.cancel()
 
 
-def ended_at(home: Path) -> datetime:
-    """When the last thing that is stored was: WarehouseError where nothing is, or a run goes on."""
+def end(home: Path, *, now: datetime) -> End:
+    """Where the data of a home ended: WarehouseError where nothing was read, or a run goes on."""
     with warehouse.opened(home, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
-        found = warehouse.run(connection, "queries/board_end").fetchone()
-    if found is None or found[0] is None:
-        raise WarehouseError("nothing is stored yet: `vigie watch` first")
-    ended: datetime = found[0].astimezone(UTC)
-    return ended
+        ended_at, read_until = warehouse.run(connection, "queries/board_end").fetchone() or ("", "")
+    if not read_until:
+        raise WarehouseError("nothing has been read yet: `vigie watch` first")
+    behind = max(now - ended_at, timedelta())
+    return End(behind=behind, read_until=read_until.astimezone(UTC))
 
 
 def rows(connection: Connection, name: str, parameters: Mapping[str, Any]) -> list[Row]:

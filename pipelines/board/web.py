@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -37,7 +37,7 @@ from pipelines.board import (
 )
 from pipelines.board.access import PAGES, Page
 from pipelines.board.store import Access, Session
-from pipelines.board.visit import Answer, Desk, Stopped, Visit
+from pipelines.board.visit import Answer, Desk, End, Stopped, Visit
 from pipelines.errors import VigieError
 from pipelines.settings import Settings
 from pipelines.wording import plain
@@ -85,11 +85,11 @@ def build(
     *,
     now: Callable[[], datetime],
     turn: threading.Lock | None = None,
-    behind: timedelta = timedelta(),
+    end: End | None = None,
 ) -> FastAPI:
     """The board of one institution. `turn` is shared with whoever else opens its warehouse here.
 
-    `behind` is how far its pages stand behind `now`, over data that has ended.
+    Over data that has ended its pages stand at the `end`.
     VigieError where nobody could log in, or a secret is missing.
     """
     if not settings.board.local_accounts and settings.board.oidc is None:
@@ -109,7 +109,7 @@ def build(
         key=links.key(settings.home),
         now=now,
         turn=turn or threading.Lock(),
-        behind=behind,
+        end=end,
     )
     # An address with a slash too many is none: sent on, it would go where the Host header says.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)

@@ -1,9 +1,11 @@
--- Question: when is the last thing that is stored?
+-- Question: when is the last thing that is stored, and up to when was anything read?
 -- Purpose: the moment from which the board's clock goes on (`vigie serve --at-end`) over data that
---   has ended: a demo, a copy. Grain: one row, null where nothing is stored.
+--   has ended: a demo, a copy. Grain: one row, null where nothing is stored, or read.
 -- Reads: intake, mention, incident_event, digest, receipt, label_batch, label.
 -- Read by: pipelines/board/visit.py. Units: UTC.
-select max(moment) as ended_at
+select
+    max(moment) as ended_at,
+    (select max(intake.until_at) from intake) as read_until_at
 from (
     select max(until_at) as moment from intake
     union all
