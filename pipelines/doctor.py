@@ -809,12 +809,14 @@ def _unanswered(name: Said, is_exact: bool, error: SourceError) -> Check:
     if status is not None and not is_exact and status < 500:
         what = say("answers ({status} on its front page)", status=status)
         return Check(name=name, status="ok", what=what)
-    said = str(error).splitlines()[0]
+    said, told = str(error).splitlines()[0], error.args[0]
     remedy = say("check the address in vigie.toml, and the network of this machine")
     if isinstance(error, AddressRefused):  # says itself what to do
         said, _, own_remedy = said.partition(": ")
+        told = said
         remedy = Said(own_remedy)
-    return Check(name=name, status="error", what=Said(said[:300]), remedy=remedy)
+    what = told if isinstance(told, Said) and told.templates else Said(said[:300])
+    return Check(name=name, status="error", what=what, remedy=remedy)
 
 
 def _skew(date: str | None, now: datetime) -> timedelta | None:

@@ -44,6 +44,7 @@ import httpx
 
 from pipelines.budget import Budget, Call, Held, Ledger, Refusal, Told
 from pipelines.errors import AddressRefused, BudgetSpent, RateLimited, SourceError, StatusRefused
+from pipelines.said import say
 
 log = logging.getLogger(__name__)
 
@@ -913,15 +914,23 @@ def _broken(ask: _Ask, error: Exception) -> Exception:
         return _unsendable(ask)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return SourceError(
-            f"{shown(ask.url)} has a certificate that cannot be verified: if its authority is "
-            "your own, name its file in the environment variable SSL_CERT_FILE"
+            say(
+                "{url} has a certificate that cannot be verified: if its authority is your own, "
+                "name its file in the environment variable SSL_CERT_FILE",
+                url=shown(ask.url),
+            )
         )
     is_unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-    what = "took too long" if isinstance(error, httpx.TimeoutException) else "could not be read"
+    told = {"url": shown(ask.url), "why": type(error).__name__}
+    what = say("{url} could not be read ({why})", **told)
+    if isinstance(error, httpx.TimeoutException):
+        what = say("{url} took too long ({why})", **told)
     return _Unsettled(
         SourceError(
-            f"{shown(ask.url)} {what} ({type(error).__name__}): "
-            "the next run tries again; check the address and the network if it lasts"
+            say(
+                "{what}: the next run tries again; check the address and the network if it lasts",
+                what=what,
+            )
         ),
         wait=None,
         is_repeatable=ask.method == "GET" or is_unsent,
