@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +19,7 @@ import pytest
 from pipelines import accept as acceptance, detect, normalise, privacy, run, warehouse
 from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited, SourceError
 from pipelines.limits import Daily, Limit
+from pipelines.run import whole
 from pipelines.settings import Labels
 from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
@@ -194,6 +197,26 @@ def test_upkeep_may_be_the_first_thing_that_runs_in_a_home(tmp_path: Path) -> No
     house = _house(tmp_path, "http://127.0.0.1:9")
     run.expire(house, as_of=NOON)
     assert run.published(house, as_of=NOON).exists()
+
+
+def test_a_second_whole_run_waits_for_the_first(tmp_path: Path) -> None:
+    said: list[str] = []
+    went = threading.Event()
+
+    def second() -> None:
+        with whole._in_turn(tmp_path, said.append):
+            went.set()
+
+    other = threading.Thread(target=second)
+    with whole._in_turn(tmp_path, said.append):
+        assert said == []
+        other.start()
+        while not said:
+            time.sleep(0.01)
+        assert not went.is_set()
+    other.join(20)
+    assert went.is_set()
+    assert said == ["waiting for another run to end"]
 
 
 def test_messages_are_drawn_at_night_where_that_is_asked_for_and_people_keep_up(
