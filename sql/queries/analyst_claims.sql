@@ -12,7 +12,9 @@ select
     max(mention_public.published_at) as last_at,
     date_diff('hour', min(mention_public.published_at), max(mention_public.published_at)) as hours,
     sum(mention_public.share_count)::bigint as share_count,
-    arg_min(mention_public.mention_id, mention_public.published_at) as first_mention_id,
+    arg_min(
+        mention_public.mention_id, row(mention_public.published_at, mention_public.mention_id)
+    ) as first_mention_id,
     min(left(mention_public.text, 200)) as said
 from mention_public
 cross join about

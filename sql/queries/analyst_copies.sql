@@ -9,8 +9,10 @@ select
     count(distinct mention_public.network) as network_count,
     min(mention_public.published_at) as first_at,
     max(mention_public.published_at) as last_at,
-    any_value(left(mention_public.text, 200)) as said,
-    arg_min(mention_public.mention_id, mention_public.published_at) as first_mention_id
+    min(left(mention_public.text, 200)) as said,
+    arg_min(
+        mention_public.mention_id, row(mention_public.published_at, mention_public.mention_id)
+    ) as first_mention_id
 from mention_public
 cross join about
 where
@@ -19,5 +21,5 @@ where
     and (mention_public.text != '' or mention_public.is_text_expired)
 group by mention_public.text_hash
 having count(*) > 1
-order by copy_count desc, first_at asc
+order by copy_count desc, first_at asc, first_mention_id asc
 limit 50;

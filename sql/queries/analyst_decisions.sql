@@ -10,7 +10,9 @@ select
     count(distinct alert_change.incident_id) as alert_count,
     count(distinct alert_change.actor) as agent_count,
     max(alert_change.changed_at) as last_at,
-    arg_max(alert_change.reason, alert_change.changed_at) as last_reason
+    arg_max(
+        alert_change.reason, row(alert_change.changed_at, alert_change.incident_id)
+    ) as last_reason
 from alert_change
 cross join about
 where

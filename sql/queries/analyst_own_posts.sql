@@ -28,4 +28,5 @@ where
 order by
     mention_public.network asc,
     mention_public.reply_count desc nulls last,
-    mention_public.published_at desc;
+    mention_public.published_at desc,
+    mention_public.mention_id asc;

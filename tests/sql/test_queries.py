@@ -69,12 +69,6 @@ def test_a_question_is_asked_in_its_header_and_answered(
     assert _rows(analyst, name) is not None
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_has_one_order_of_rows(name: str, analyst: duckdb.DuckDBPyConnection) -> None:
-    assert _rows(analyst, name) == _rows(analyst, name)
-    assert "order by" in warehouse.sql(f"queries/{name}")
-
-
 def test_rising_topics_compares_two_weeks(analyst: duckdb.DuckDBPyConnection) -> None:
     (topic,) = _rows(analyst, "analyst_rising_topics")
     assert (topic["this_week_count"], topic["last_week_count"]) == (168, 84)

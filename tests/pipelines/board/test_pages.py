@@ -138,6 +138,43 @@ def test_an_alert_leads_those_who_may_search_to_what_was_said(town: Town) -> Non
     assert not link.search(director.text)
 
 
+def test_the_alerts_stand_critical_first_then_newest_then_those_that_ended(own_town: Town) -> None:
+    with warehouse.opened(own_town.settings.home) as connection:
+        connection.execute("delete from incident")
+        for name, severity, opened, ended in (
+            ("late", "warning", 1, None),
+            ("early", "warning", 5, None),
+            ("over", "critical", 2, 1),
+            ("grave", "critical", 9, None),
+        ):
+            connection.execute(
+                "insert into incident values (?, ?, 'volume_surge', '1', 'eau', ?, ?, ?, ?, ?, ?,"
+                " 3, 1, '{}')",
+                [name, name, name, severity, "resolved" if ended else "firing",
+                 AS_OF - HOUR * opened, AS_OF - HOUR * opened, ended and AS_OF - HOUR * ended],
+            )  # fmt: skip
+    page = own_town.visitor("moderator").get("/board/alerts").text
+    found = re.findall(r'href="/board/alerts/(\w+)"', page)
+    assert list(dict.fromkeys(found)) == ["grave", "late", "early", "over"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "why", "again"),
+    [
+        ("fr", "Afflux de mentions, critique, niveau 1,5", "premier message"),
+        ("en", "Surge in mentions, critical, level 1.5", "first message"),
+    ],
+)
+def test_the_reason_of_a_change_and_of_a_mail_is_in_the_visitors_language(
+    own_town: Town, lang: str, why: str, again: str
+) -> None:
+    client = own_town.visitor("moderator")
+    page = said(client.get(f"/board/alerts/{own_town.incident}?lang={lang}").text)
+    assert why in page
+    assert again in page
+    assert "volume_surge critical level=1.5" not in page
+
+
 def test_an_alert_is_taken_in_hand_once(own_town: Town) -> None:
     client = own_town.visitor("director")
     answer = act(client, own_town, "acknowledge")
@@ -335,10 +372,32 @@ def test_a_home_without_a_published_file_says_so(own_town: Town) -> None:
 # --- topics, sources
 
 
-def test_a_topic_shows_two_weeks_and_holds_few_people_back(town: Town) -> None:
+def _voices(people: int, count: int, *, days: int) -> list[Said]:
+    """So many messages on mobility by so many people, half of them negative, so many days ago."""
+    return [
+        Said(
+            at=AS_OF - 24 * HOUR * days - HOUR * n / 100,
+            text=f"Le tram {days} {n}",
+            author=f"{n % people:064x}",
+            sentiment="negative" if n % 2 else "neutral",
+            topics=("T09",),
+        )
+        for n in range(count)
+    ]
+
+
+def test_a_topic_shows_two_weeks_and_holds_few_people_back(tmp_path: Path) -> None:
+    """Ten people of a day are told; nine are not, however much they wrote."""
+    town = built(tmp_path, [*_voices(10, 26, days=1), *_voices(9, 44, days=2)])
     page = said(town.visitor("director").get("/board/topics/T09").text)
     assert "Mobilité et ZFE" in page
-    assert "jeu. 19 nov." in page
+    assert "jeu. 19 nov. 26 50 %" in page.replace("\xa0", " ").replace("\u202f", " ")
+    assert "mer. 18 nov. moins de 10 personnes –" in page
+    assert "44" not in page
+    assert "mar. 17 nov. 0 –" in page
+    lines = said(town.visitor("director").get("/board/topics").text)
+    assert "44" not in lines
+    assert "70" not in lines
     assert town.visitor("director").get("/board/topics/T99").status_code == 404
 
 
