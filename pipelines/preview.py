@@ -68,7 +68,7 @@ PLAYS: Mapping[str, Play] = {
     "reminder": Play(
         wanted="repeat", waves=(("water", 0, 400, 600),), ticks=(30, 60, 150, 270, 330, 395)
     ),
-    "resolved": Play(wanted="resolved", waves=(_WATER,), ticks=(30, *range(60, 540, 60))),
+    "resolved": Play(wanted="resolved", waves=(_WATER,), ticks=(30, *range(60, 540, 30))),
     "unstable": Play(
         wanted="unstable", at=time(7, 30),
         waves=tuple(("joy", start, 20, 40) for start in range(0, 9 * 60, 120)),
@@ -220,7 +220,7 @@ def _load(settings: Settings, play: Play, zero: datetime, midnight: datetime) ->
 def _evaluate(settings: Settings, at: datetime) -> None:
     """What a run does at the end of its window, but for sending."""
     with warehouse.opened(settings.home) as connection:
-        alerts = detect.detect(connection, settings=settings, as_of=at)
+        alerts = detect.detect(connection, settings=settings, as_of=at, keeps=True)
         notify.record(connection, alerts, settings=settings, as_of=at)
         handover.record(connection, settings=settings, as_of=at)
         warning_round.record(connection, settings=settings, as_of=at)

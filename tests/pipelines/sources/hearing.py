@@ -108,6 +108,14 @@ class Ear:
         parsed = [p for payload in payloads for p in self.source.parse(payload, options)]
         return Heard(payloads=payloads, checkpoint=items[-1], parsed=parsed, slept=sum(clock.slept))
 
+    def hear_twice(self, fault: Answer, *, at: range, terms: Terms = TERMS) -> tuple[Heard, Heard]:
+        """A run whose calls of these numbers fail, and the one five minutes later, as all work."""
+        self.trouble.update(dict.fromkeys(at, fault))
+        first = self.hear(terms=terms)
+        self.trouble.clear()
+        later = UNTIL + timedelta(minutes=5)
+        return first, self.hear(first.cursor, since=UNTIL, until=later, terms=terms)
+
     @property
     def paths(self) -> list[str]:
         """The paths that the peer was asked for, in order."""

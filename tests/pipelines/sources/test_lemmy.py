@@ -332,10 +332,7 @@ def test_a_lasting_fault_keeps_what_was_read_and_the_next_run_reads_the_rest(
     fault: Answer, tmp_path: Path
 ) -> None:
     with ear(Server(every(20, count=120)), tmp_path) as listener:
-        listener.trouble.update(dict.fromkeys(range(3, 7), fault))
-        first = listener.hear(terms=ONE)
-        listener.trouble.clear()
-        second = listener.hear(first.cursor, terms=ONE)
+        first, second = listener.hear_twice(fault, at=range(3, 7), terms=ONE)
     assert (len(first.ids), first.checkpoint.capped) == (50, True)
     assert len({*first.ids, *second.ids}) == len(first.ids + second.ids) == 120
 

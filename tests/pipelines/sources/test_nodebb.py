@@ -344,10 +344,7 @@ def test_a_lasting_fault_keeps_what_was_read_and_the_next_run_reads_the_rest(
     fault: Answer, tmp_path: Path
 ) -> None:
     with ear(Forum(every(20, count=60)), tmp_path) as listener:
-        listener.trouble.update(dict.fromkeys(range(2, 6), fault))
-        first = listener.hear()
-        listener.trouble.clear()
-        second = listener.hear(first.cursor, since=UNTIL, until=UNTIL + timedelta(minutes=5))
+        first, second = listener.hear_twice(fault, at=range(2, 6))
     assert (first.checkpoint.capped, len(first.ids)) == (True, 20)
     assert sorted(map(number, first.ids + second.ids)) == list(range(1, 61))
 
