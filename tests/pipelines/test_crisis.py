@@ -51,6 +51,12 @@ def test_a_report_counts_what_its_incident_is_about(
     assert sum(story.mention_count for story in report.stories) <= pace.mention_count
 
 
+def test_a_report_says_from_when_its_figures_are(report: Report) -> None:
+    begun = report.incident.opened_at - timedelta(days=1)
+    told = replace(report, incident=replace(report.incident, begun_at=begun))
+    assert f"{begun:%Y-%m-%d %H:%M}" in crisis.render(told, locale="fr").html
+
+
 def test_a_report_counts_from_the_window_in_which_the_rule_saw_it(
     town: duckdb.DuckDBPyConnection, report: Report
 ) -> None:
