@@ -54,6 +54,7 @@ _BANNERS = {
 }
 _SIGNS = ":;!?«»"
 _HELD = re.compile(r"[\u00a0\u202f][:;!?»]|«\u00a0")
+_EXPECTED = re.compile(r"\s\([^()]*\{expected\}\)")  # of a headline: "(expected {expected})"
 _ABOUT_TONE = ("volume_surge", "negative_surge")  # whose share is that of negative texts
 _TONES = ("negative", "neutral", "positive", "undetermined")
 
@@ -160,8 +161,11 @@ def _headline(occasion: Occasion, spoken: Words) -> str:
 
 
 def headline(alert: Alert, spoken: Words) -> str:
-    """The figures of a rule in one line, as its header words them."""
+    """The figures of a rule in one line, as its header words them; without what was to be expected
+    where nobody knows it yet."""
     template = _ruled(rules.read(alert.rule_id), "Headline", spoken)
+    if alert.expected is None:
+        template = _EXPECTED.sub("", template)
     return template.format(
         observed=spoken.number(alert.observed),
         expected=_number(alert.expected, spoken),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -425,6 +426,14 @@ def test_a_danger_asks_for_the_crisis_cell_and_a_legal_review() -> None:
     assert "Responsable proposé : direction." in made.text
     assert "Avis juridique requis." in made.text
     assert "cellule de crise" not in letter().text
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"), [("fr", "40 mentions en 1 h"), ("en", "40 mentions in 1 h")]
+)
+def test_a_headline_leaves_out_what_nobody_expects_yet(locale: str, told: str) -> None:
+    spoken = alert_letter.spoken(ZoneInfo("Europe/Paris"), locale)
+    assert alert_letter.headline(alert(expected=None), spoken).replace("\u00a0", " ") == told
 
 
 def test_while_warming_up_no_expectation_is_claimed() -> None:

@@ -44,7 +44,7 @@ def test_every_page_of_the_table_is_there_and_no_other() -> None:
 def test_a_role_opens_its_own_pages_and_no_others(
     town: Town, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.board.examining._examined", lambda _: ())
+    monkeypatch.setattr("pipelines.board.examining._examined", lambda *_: ())
     client = town.visitor(role)
     given = token(client.get(f"/board{access.home(role)}").text)
     for page in PAGES:
