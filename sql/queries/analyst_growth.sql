@@ -1,6 +1,7 @@
 -- Question: how fast does a message gather its reactions?
 -- Purpose: the part of its reactions that a message of thirty days had 1, 6, 24 and 72 hours after
---   publication. Grain: one row per network. Reads: engagement_history, mention_public, about.
+--   publication, ours and those of others apart. Grain: one row per network and `is_own`.
+-- Reads: engagement_history, mention_public, about.
 -- Read by: analysts. Units: shares 0..1 of the reactions at the last look, medians over messages.
 -- Caveat: what was counted at the last look before each hour: seldom looked at means too low. Only
 --   messages of four days and more with ten reactions or more.
@@ -14,6 +15,7 @@ counted as (
     select
         engagement_history.mention_id,
         mention_public.network,
+        mention_public.is_own,
         date_diff('minute', mention_public.published_at, engagement_history.counted_at) / 60
             as age_hours,
         coalesce(engagement_history.like_count, 0)
@@ -32,6 +34,7 @@ counted as (
 grown as (
     select
         counted.network,
+        counted.is_own,
         counted.mention_id,
         max(counted.reaction_count) as last_count,
         coalesce(max(counted.reaction_count) filter (where counted.age_hours <= 1), 0) as h1,
@@ -39,11 +42,12 @@ grown as (
         coalesce(max(counted.reaction_count) filter (where counted.age_hours <= 24), 0) as h24,
         coalesce(max(counted.reaction_count) filter (where counted.age_hours <= 72), 0) as h72
     from counted
-    group by counted.network, counted.mention_id
+    group by counted.network, counted.is_own, counted.mention_id
 )
 
 select
     grown.network,
+    grown.is_own,
     count(*) as message_count,
     round(median(grown.h1 / grown.last_count), 2) as after_1_hour,
     round(median(grown.h6 / grown.last_count), 2) as after_6_hours,
@@ -52,5 +56,5 @@ select
 from grown
 cross join thresholds
 where grown.last_count >= thresholds.least_count
-group by grown.network
-order by message_count desc, grown.network asc;
+group by grown.network, grown.is_own
+order by grown.is_own asc, message_count desc, grown.network asc;

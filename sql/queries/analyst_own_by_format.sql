@@ -2,33 +2,20 @@
 -- Purpose: engagement of own posts by format, over ninety days.
 -- Grain: one row per network and format. Reads: own_post, about. Read by: analysts.
 -- Units: medians of reactions (likes, replies, shares, quotes) and of reactions by view (0..1);
---   `usual_reactions` is the median of all own posts of that network.
--- Caveat: what draws reactions is not what is good: a bad day draws most. Fewer than five posts say
---   nothing, and are left out.
-with usual as (
-    select
-        own_post.network,
-        median(own_post.reaction_count) as reactions
-    from own_post
-    cross join about
-    where own_post.published_at >= about.made_at - interval '90 days'
-    group by own_post.network
-)
-
+--   `usual_reactions` is the median of all these posts of that network.
+-- Caveat: what draws reactions is not what is good: a bad day draws most. Replies of ours, and what
+--   fewer than five posts have, are left out.
 select
-    own_post.network,
-    own_post.format,
+    posted.network,
+    posted.format,
     count(*) as post_count,
-    median(own_post.reaction_count) as median_reactions,
-    any_value(usual.reactions) as usual_reactions,
-    round(median(own_post.reaction_count) / nullif(any_value(usual.reactions), 0), 2) as ratio,
-    round(median(own_post.engagement_rate), 4) as median_rate,
-    sum(own_post.reply_count)::bigint as reply_count,
-    sum(own_post.share_count)::bigint as share_count
-from own_post
-cross join about
-left join usual on own_post.network = usual.network
-where own_post.published_at >= about.made_at - interval '90 days'
-group by own_post.network, own_post.format
+    median(posted.reaction_count) as median_reactions,
+    any_value(posted.usual_reactions) as usual_reactions,
+    round(median(posted.reaction_count) / nullif(any_value(posted.usual_reactions), 0), 2) as ratio,
+    round(median(posted.engagement_rate), 4) as median_rate,
+    sum(posted.reply_count)::bigint as reply_count,
+    sum(posted.share_count)::bigint as share_count
+from posted(days := 90) as posted
+group by posted.network, posted.format
 having count(*) >= 5
-order by own_post.network asc, ratio desc nulls last, own_post.format asc;
+order by posted.network asc, ratio desc nulls last, posted.format asc;

@@ -58,7 +58,8 @@ def many(count: int, first: int = 0, **changes: Any) -> list[Row]:
 
 def posts(count: int, first: int, **changes: Any) -> list[Row]:
     """So many own posts alike, with reactions 0, 1, 2, …."""
-    values = {"network": "mastodon", "published_at": ago(3), "view_count": 100}
+    values = {"network": "mastodon", "content_type": "post", "published_at": ago(3)}
+    values |= {"view_count": 100}
     return [
         {
             "mention_id": f"o{first + n}",
@@ -138,6 +139,7 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
                 *posts(5, 10, format="text", reaction_count=8),
                 *posts(4, 20, format="link", reaction_count=0),
                 *posts(9, 30, format="video", published_at=ago(91)),
+                *posts(30, 50, format="text", content_type="reply", reaction_count=0),
             ]
         },
         [
@@ -408,21 +410,28 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
     ),
     "growth": (
         {
-            "mention_public": [said(1, published_at=ago(5)), said(2, published_at=ago(2))],
+            "mention_public": [
+                said(1, published_at=ago(5)),
+                said(2, published_at=ago(2)),
+                said(3, published_at=ago(5), is_own=True),
+            ],
             "engagement_history": [
                 {"mention_id": "m0001", "counted_at": ago(5, hours=-h), "like_count": n}
                 for h, n in ((1, 10), (6, 20), (24, 30), (100, 40))
             ]
-            + [{"mention_id": "m0002", "counted_at": ago(1), "like_count": 99}],
+            + [{"mention_id": "m0002", "counted_at": ago(1), "like_count": 99}]
+            + [{"mention_id": "m0003", "counted_at": ago(5, hours=-1), "like_count": 40}],
         },
         [
             {
+                "is_own": False,
                 "message_count": 1,
                 "after_1_hour": 0.25,
                 "after_6_hours": 0.5,
                 "after_24_hours": 0.75,
                 "after_72_hours": 0.75,
-            }
+            },
+            {"is_own": True, "message_count": 1, "after_1_hour": 1.0},
         ],
     ),
     "risk": (
