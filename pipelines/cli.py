@@ -429,23 +429,17 @@ def places(
 
 
 # What the operator asks of a source first, in the order of the view's columns named here.
-COVERAGE = {
-    "source_name": "name",
-    "source": "kind",
-    "last_status": "last run",
-    "behind_minutes": "behind (min)",
-    "is_silent": "silent",
-    "accepted_count": "kept, 24 h",
-    "rejected_count": "refused, 24 h",
-    "gap_minutes": "gaps, 7 d (min)",
-    "capped_count": "cut short, 7 d",
-}
+STANDING = (
+    *("source_name", "source", "last_status", "behind_minutes", "is_silent", "accepted_count"),
+    *("rejected_count", "gap_minutes", "capped_count"),
+)
 
 
 @app.command()
 def sources(
     home: Home = HERE,
     law: Annotated[bool, typer.Option("--law", help="By what right: each manifest.")] = False,
+    locale: Locale = None,
 ) -> None:
     """Where each source block stands, what it noted and refused, what is left of its budget."""
     from pipelines import coverage_commands, run, warehouse
@@ -457,20 +451,22 @@ def sources(
         return
     warehouse.prepare(house.settings)
     with warehouse.opened(house.home, read_only=True) as connection:
-        names = ", ".join(COVERAGE)
+        names = ", ".join(STANDING)
         rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
         troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
         notes = warehouse.run(connection, "queries/source_notes").fetchall()
         refusals = warehouse.run(connection, "queries/source_refusals").fetchall()
-    lines = [[("no", "yes")[v] if isinstance(v, bool) else v for v in row] for row in rows]
-    out.print(table(list(COVERAGE.values()), lines))
+    spoken = coverage_commands.words_of(house, locale)
+    out.print(coverage_commands.standing(rows, spoken))
     for name, status, note in troubles:
-        out.print(words(f"{name}: {status}: {note}"))
+        out.print(words(f"{name}: {coverage_commands.state(spoken, status)}: {note}"))
     for name, at, note in notes:
-        out.print(words(f"{name}: noted {at.astimezone(UTC):%H:%M} UTC: {note}"))
+        time = f"{at.astimezone(UTC):%H:%M}"
+        out.print(words(spoken.say("table.noted", name=name, time=time, note=note)))
     for name, reason, count, detail in refusals:
-        out.print(words(f"{name}: refused {count} ({reason}): {detail}"))
-    coverage_commands.budgets(house, now=datetime.now(UTC))
+        told = {"name": name, "count": str(count), "reason": reason, "detail": detail}
+        out.print(words(spoken.say("table.refused", **told)))
+    coverage_commands.budgets(house, spoken=spoken, now=datetime.now(UTC))
 
 
 @app.command()
@@ -484,12 +480,19 @@ def coverage(
         datetime | None, typer.Option(help="As it was known then (UTC). Default: now.")
     ] = None,
     by_hour: Annotated[bool, typer.Option("--by-hour", help="Every hour of every source.")] = False,
+    locale: Locale = None,
 ) -> None:
     """What was read and heard of a span, what was not, and what filled it. Default: 24 hours."""
     from pipelines import coverage_commands
 
     coverage_commands.show(
-        home, since=since, until=until, as_of=as_of, now=datetime.now(UTC), by_hour=by_hour
+        home,
+        since=since,
+        until=until,
+        as_of=as_of,
+        now=datetime.now(UTC),
+        by_hour=by_hour,
+        locale=locale,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -52,6 +53,7 @@ Locale = Annotated[
 HERE = Path(".vigie/home")
 _NAME, _FIGURE = 24, 9  # characters of a first column and of figures that are not folded
 _WORD = 14  # of a word of a head, likewise
+_ANY = 10_000  # wider than any table
 _NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
 _VALUES = 3  # of a column of languages, shown of those that are none
 APART = 10.0  # seconds between the lines of progress that are no bar
@@ -108,13 +110,30 @@ def named(value: str) -> str:
     return repr(own) if len(own) <= _NAMED else f"a value of {len(own)} characters"
 
 
+class _Folded(Table):
+    """A table whose narrow columns keep their width where the terminal cannot hold it all.
+
+    Rich takes from every column in turn, gives the narrow ones back their least width, and cuts
+    off on the right what is then too wide.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = self.__rich_measure__(console, options.update(width=_ANY)).maximum
+        if wide > options.max_width:
+            for column in self.columns:
+                widest = max((cell_len(str(cell)) for cell in column._cells), default=0)
+                if widest <= (column.min_width or 0):
+                    column.width = column.min_width
+        yield from super().__rich_console__(console, options)
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table that is folded and never cut where the terminal is narrow.
 
     Names of the first column, short figures and the words of heads are kept whole: the rest gives
     way.
     """
-    found = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    found = _Folded(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     told = [[e if isinstance(e, Text) else words(_blank(e)) for e in row] for row in rows]
     for at, head in enumerate(heads):
         widest = max((row[at].cell_len for row in told), default=0)

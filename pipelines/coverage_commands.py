@@ -26,11 +26,12 @@ from pipelines import (
 )
 from pipelines.budget import Standing
 from pipelines.canaries import Planting
-from pipelines.console import out, table, used, words
+from pipelines.console import chosen_locale, out, table, used, words
 from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.errors import VigieError
 from pipelines.gaps import Gap
 from pipelines.settings import Settings
+from pipelines.wording import Words
 
 RECALL = timedelta(days=7)  # a shorter span has too few posts in common
 
@@ -53,6 +54,7 @@ def show(
     as_of: datetime | None,
     now: datetime,
     by_hour: bool,
+    locale: str | None = None,
 ) -> None:
     """Print what was read and heard of a span, and what was not; of the last day by default."""
     house, at = run.house(home, needs_secrets=False), min(_utc(as_of) or now, now)
@@ -62,15 +64,33 @@ def show(
     warehouse.prepare(house.settings)
     with warehouse.opened(house.home, read_only=True) as connection:
         shown = _read(connection, house.settings, first, last, as_of=at, by_hour=by_hour)
-    out.print(f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, as known {at:%m-%d %H:%M}")
-    out.print(_sources(shown.coverage))
+    spoken = words_of(house, locale)
+    span = {"start": f"{first:%Y-%m-%d %H:%M}", "end": f"{last:%Y-%m-%d %H:%M}"}
+    out.print(words(spoken.say("table.span", **span, at=f"{at:%m-%d %H:%M}")))
+    out.print(_sources(shown.coverage, spoken))
     if any(source.gaps for source in shown.coverage.sources):
-        out.print("", _gaps(shown.coverage.sources), sep="\n")
+        out.print("", _gaps(shown.coverage.sources, spoken), sep="\n")
     if shown.hours:
-        out.print("", table(*used(_HOUR, shown.hours)), sep="\n")
+        out.print("", table(*used(heads(spoken, "hours"), shown.hours)), sep="\n")
     out.print()
-    for line in _lines(shown, house.settings):
+    for line in _lines(shown, spoken):
         out.print(words(line))
+
+
+def words_of(house: run.House, locale: str | None) -> Words:
+    """The words of coverage in the locale asked for, else the institution's."""
+    chosen = chosen_locale(house.home, locale)
+    return wording.words(chosen, house.settings.institution.zone, name="coverage")
+
+
+def heads(spoken: Words, name: str) -> list[str]:
+    """The heads of a table."""
+    return spoken.text(f"table.{name}").split(" | ")
+
+
+def state(spoken: Words, name: str) -> str:
+    """What people call the state of a source or the cause of a gap; as it stands if it has none."""
+    return spoken.text(f"state.{name}") if spoken.has(f"state.{name}") else name
 
 
 def _read(
@@ -92,10 +112,9 @@ def _read(
     )
 
 
-def _lines(shown: _Shown, settings: Settings) -> list[str]:
-    """The same in plain words of the institution's language."""
-    found, who = shown.coverage, settings.institution
-    spoken = wording.words(who.locale, who.zone, name="coverage")
+def _lines(shown: _Shown, spoken: Words) -> list[str]:
+    """The same in plain words."""
+    found = shown.coverage
     lines = [coverage_words.headline(found, spoken), coverage_words.effect(found, spoken)]
     lines += [t for s in found.sources for t in coverage_words.troubles(s, found, spoken)]
     lines += [coverage_words.lateness(found, spoken)]
@@ -134,7 +153,20 @@ def fill(
     out.print("`vigie coverage` shows which gaps are filled.")
 
 
-def budgets(house: run.House, *, now: datetime) -> None:
+def standing(rows: Sequence[Sequence[object]], spoken: Words) -> Table:
+    """Where each source stands: its name and kind, the status of its last run, then figures."""
+    signs = (spoken.text("table.no"), spoken.text("table.yes"))
+    lines = [
+        [
+            *(name, kind, state(spoken, str(status))),
+            *(signs[value] if isinstance(value, bool) else value for value in figures),
+        ]
+        for name, kind, status, *figures in rows
+    ]
+    return table(heads(spoken, "standing"), lines)
+
+
+def budgets(house: run.House, *, spoken: Words, now: datetime) -> None:
     """Print how far each limit and each cap of money is used, where there is one."""
     if not (house.home / budget.FILE).exists() and not _is_priced(house):
         return
@@ -142,23 +174,22 @@ def budgets(house: run.House, *, now: datetime) -> None:
         found = [s for each in run.budgets(house, ledger) for s in each.standings(now=now)]
     standings = list(dict.fromkeys(found))  # blocks of one kind share what a host counts
     if standings:
-        rows = [_standing(standing) for standing in standings]
-        heads = ("limit of", "what", "at", "used", "left", "free again (UTC)")
-        out.print("", table(heads, rows), sep="\n")
+        rows = [_standing(standing, spoken) for standing in standings]
+        out.print("", table(heads(spoken, "budgets"), rows), sep="\n")
 
 
 def _is_priced(house: run.House) -> bool:
     return any(run.is_priced(block) for block in house.settings.sources)
 
 
-def _standing(standing: Standing) -> list[object]:
+def _standing(standing: Standing, spoken: Words) -> list[object]:
     is_money = standing.unit in ("EUR", "USD")
     amount = budget.money if is_money else str
-    most = f" of {amount(standing.most)}" if standing.most is not None else ""
-    told = ", as the service says" if standing.is_told else ""
+    most = f" / {amount(standing.most)}" if standing.most is not None else ""
+    told = spoken.text("table.told") if standing.is_told else ""
     resets_at = standing.resets_at
     return [
-        standing.block or "all sources",
+        standing.block or spoken.text("table.every_source"),
         standing.name,
         standing.host,
         f"{amount(standing.used)}{most} {standing.unit}{told}",
@@ -179,20 +210,16 @@ def _check(since: datetime, until: datetime) -> None:
         )
 
 
-_SOURCE = ("source", "state", "read", "unread", "failed", "put off", "cut", "heard", "p50", "p95")
-_GAP = ("source", "from (UTC)", "to", "why", "filled by", "filled at")
-_HOUR = ("source", "hour (UTC)", "read", "failed", "put off", "cut", "gap", "filled", "p50", "p95")
-
-
-def _sources(found: Coverage) -> Table:
+def _sources(found: Coverage, spoken: Words) -> Table:
     """One row a source; lateness and what is unread in minutes."""
-    return table(*used(_SOURCE, ([*_counts(source)] for source in found.sources)))
+    rows = ([*_counts(source, spoken)] for source in found.sources)
+    return table(*used(heads(spoken, "sources"), rows))
 
 
-def _counts(source: SourceCover) -> Iterable[object]:
+def _counts(source: SourceCover, spoken: Words) -> Iterable[object]:
     unread = sum((end - start).total_seconds() for start, end in source.unread) / 60
     share = source.read_share
-    yield from (source.name, source.state, "–" if share is None else f"{share:.0%}")
+    yield from (source.name, state(spoken, source.state), "–" if share is None else f"{share:.0%}")
     yield _minutes(unread or None)
     yield from (source.failed_count, source.waiting_count, source.capped_count)
     yield source.mention_count
@@ -207,17 +234,18 @@ def _minutes(value: float | None) -> str:
     return f"{hours} h {minutes:02}" if hours > 1 else f"{value:.0f} min"
 
 
-def _gaps(found: Sequence[SourceCover]) -> Table:
-    return table(_GAP, (_gap(gap) for source in found for gap in source.gaps))
+def _gaps(found: Sequence[SourceCover], spoken: Words) -> Table:
+    rows = (_gap(gap, spoken) for source in found for gap in source.gaps)
+    return table(heads(spoken, "gaps"), rows)
 
 
-def _gap(gap: Gap) -> list[object]:
+def _gap(gap: Gap, spoken: Words) -> list[object]:
     return [
         gap.source_name,
         f"{gap.since_at:%m-%d %H:%M}",
         f"{gap.until_at:%m-%d %H:%M}",
-        gap.reason,
-        gap.filled_by or "open",
+        state(spoken, gap.reason),
+        gap.filled_by or spoken.text("table.open"),
         f"{gap.filled_at:%m-%d %H:%M}" if gap.filled_at else "",
     ]
 

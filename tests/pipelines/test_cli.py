@@ -188,9 +188,9 @@ def test_sources_tells_how_far_each_budget_is_used(
         mine.answered(held, status=200, found={}, told=told, now=now)
     _run(["sources", "--home", str(tmp_path)], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "exports search api.example 1 of 100 calls a day 99" in printed
-    assert "exports money this month 0.005 of 2.00 EUR 1.995" in printed
-    assert "19 of 60 calls, as the service says 41" in printed
+    assert "exports search api.example 1 / 100 calls a day 99" in printed
+    assert "exports money this month 0.005 / 2.00 EUR 1.995" in printed
+    assert "19 / 60 calls, dit le service 41" in printed
 
 
 @pytest.mark.parametrize(
@@ -243,8 +243,16 @@ def test_sources_tells_what_a_run_noted_and_refused(
     run.watch(run.house(tmp_path, environ={}), since=now - timedelta(minutes=5), until=now, now=now)
     _run(["sources", "--home", str(tmp_path)], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
+    assert "UTC : export.csv: 1 rows read as generic" in printed
+    assert "exports : 1 refusés (broken_row) : export.csv row 3: 5 cells" in printed
+    assert "dernier relevé" in printed
+    _run(["sources", "--home", str(tmp_path), "--locale", "en"], monkeypatch)
+    printed = " ".join(capsys.readouterr().out.split())
     assert "UTC: export.csv: 1 rows read as generic" in printed
-    assert "exports: refused 1 (broken_row): export.csv row 3: 5 cells" in printed
+    assert "last run" in printed
+    for locale, shown in (("fr", "état"), ("en", "state")):
+        _run(["coverage", "--home", str(tmp_path), "--locale", locale], monkeypatch)
+        assert shown in capsys.readouterr().out
 
 
 def test_the_heads_of_a_table_are_folded_between_words() -> None:
@@ -252,6 +260,18 @@ def test_the_heads_of_a_table_are_folded_between_words() -> None:
     shown = Console(width=30, record=True, file=StringIO())
     shown.print(console.table(heads, [("exports", 1, 2, "a long reason " * 4)]))
     assert "refused," in shown.export_text()
+
+
+@pytest.mark.parametrize("width", [70, 80, 90, 120])
+def test_nothing_of_a_table_is_cut_where_the_terminal_is_narrow(width: int) -> None:
+    heads = ("rule", "version", "label", "severity", "window", "told to")
+    row = ("engagement_surge", "1", "Appel à se rassembler", "warning, critical")
+    shown = Console(width=width, record=True, file=StringIO())
+    shown.print(console.table(heads, [(*row, "60 minutes or 6 hours of one call", "operators")]))
+    text = shown.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    for word in ("engagement_surge", "version", "label", "severity", "window", "told", "operators"):
+        assert word in text
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,21 @@ def asked(*words: str) -> Result:
     return CliRunner().invoke(cli.app, ["rules", *words])
 
 
-@pytest.mark.parametrize("locale", ["fr", "en"])
-def test_list_names_every_rule_in_the_language_asked_for(locale: str) -> None:
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ("fr", ("règle", "intitulé", "dite à", "critique", "astreinte", "exploitant")),
+        ("en", ("rule", "label", "told to", "critical", "on call", "operators")),
+    ],
+)
+def test_list_names_every_rule_in_the_language_asked_for(
+    locale: str, shown: tuple[str, ...]
+) -> None:
     result = asked("list", "--locale", locale)
     assert result.exit_code == 0
     assert all(name in result.output for name in rules.names())
     assert rules.read("volume_surge").say("Label", locale) in result.output
+    assert [word for word in shown if word not in result.output] == []
 
 
 def test_list_refuses_a_language_that_there_is_not() -> None:
