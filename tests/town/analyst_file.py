@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,9 +37,10 @@ def home() -> Path:
     return HOME
 
 
-def make(folder: Path) -> Path:
-    """Make the town's warehouse and published file in `folder`; the path of that file."""
-    told, _ = two_weeks()
+def make(folder: Path, *, kept: Callable[[Told], bool] = lambda _told: True) -> Path:
+    """Make the town's warehouse and published file in `folder`, of the posts that are `kept`; the
+    path of that file."""
+    told = [each for each in two_weeks()[0] if kept(each)]
     answers = {number: told.index(own) for number, own in _answered(told)}
     mentions = [_mention(number, each, answers) for number, each in enumerate(told)]
     scores = [staged.score(of, **row) for of, row in zip(mentions, _scores(told), strict=True)]
