@@ -365,7 +365,7 @@ def _two_days(connection: duckdb.DuckDBPyConnection) -> None:
 def _replayed(town: Settings, *, until: int) -> list[tuple[str, bytes]]:
     connection = empty()
     _two_days(connection)
-    for minutes in range(0, until + 1, 5):
+    for minutes in range(0, until + 1, 10):
         at = AS_OF + minutes * MINUTE
         recorded(connection, town, detect.detect(connection, settings=town, as_of=at), at)
     rows: list[tuple[str, bytes]] = connection.execute(
