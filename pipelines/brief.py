@@ -204,6 +204,9 @@ class Own:
     reply_count: int | None
     share_count: int | None
     like_count: int | None
+    mean_reply: float | None
+    mean_share: float | None
+    mean_like: float | None
     rate: float | None
     usual_reply: float | None
     usual_share: float | None

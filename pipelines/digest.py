@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import duckdb
@@ -534,6 +534,9 @@ def _own(reader: Reader) -> tuple[Own, list[Answer]]:
         reply_count=_total(today, "reply_count"),
         share_count=_total(today, "share_count"),
         like_count=_total(today, "like_count"),
+        mean_reply=_mean(today, "reply_count"),
+        mean_share=_mean(today, "share_count"),
+        mean_like=_mean(today, "like_count"),
         rate=_rate(today),
         usual_reply=_usual(past, "reply_count"),
         usual_share=_usual(past, "share_count"),
@@ -576,6 +579,12 @@ def _reactions(row: Row) -> int:
 def _total(rows: Rows, name: str) -> int | None:
     known = [row[name] for row in rows if row[name] is not None]
     return sum(known) if known else None
+
+
+def _mean(rows: Rows, name: str) -> float | None:
+    """The mean over the posts whose count is known: where a network gives none, it is not 0."""
+    known = [row[name] for row in rows if row[name] is not None]
+    return mean(known) if known else None
 
 
 def _usual(rows: Rows, name: str) -> float | None:

@@ -628,14 +628,12 @@ def own_parts(own: Own, kind: str, spoken: Words) -> str:
 
     `kind`: "day" for all of the day, "each" for one post of it as a mean, "usual" for one post.
     """
-    prefix = "usual_" if kind == "usual" else ""
-    suffix = "" if kind == "usual" else "_count"
-    divisor = own.post_count if kind == "each" else 1
+    named = {"day": "{}_count", "each": "mean_{}", "usual": "usual_{}"}[kind]
     known = [
-        (noun, getattr(own, f"{prefix}{name}{suffix}"))
+        (noun, getattr(own, named.format(name)))
         for noun, name in (("replies", "reply"), ("shares", "share"), ("likes", "like"))
     ]
-    return spoken.listed([spoken.count(noun, n / divisor) for noun, n in known if n is not None])
+    return spoken.listed([spoken.count(noun, n) for noun, n in known if n is not None])
 
 
 def fare_name(line: FareLine, spoken: Words) -> str:

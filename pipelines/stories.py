@@ -32,6 +32,7 @@ STORY_COUNT = 3
 LEAST_MENTIONS = 5  # of a story
 LEAST_COPIES = 5  # of a text that is a story, or a claim, by itself
 LEAST_ASKED = 3
+MOST_CLAIMS = 100  # that are compared with each other; the digest shows five
 LEAST_TONE = 10  # distinct texts below which a share of negative ones is not shown
 UNUSUAL = 1.5  # times a word's usual share
 SURE = 16.0  # G-squared of a word's two counts; chance gives it 1 in 16,000
@@ -104,6 +105,17 @@ class Bundle:
     def lead(self) -> Message:
         """The form in which it was said most."""
         return self.messages[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What a text says without what people put around it: its words, and whether it denies.
+
+    Worked out once a text: each claim is compared with a hundred others.
+    """
+
+    words: str  # with a space before and after each
+    denies: bool
 
 
 @dataclass(slots=True)
@@ -373,9 +385,11 @@ def _typical(parts: Sequence[Bundle], words: Sequence[str]) -> list[Bundle]:
     makes a text no more typical.
     """
     held = Counter(word for bundle in parts for word in terms(bundle.lead.text))
-    held.update({word: held[word] for word in words})
+    others = {word: count - 1 for word, count in held.items()}
+    others |= {word: 2 * others[word] for word in words if word in others}
     weights = {
-        bundle.lead.mention_id: sum(held[word] - 1 for word in mine) / sqrt(max(len(mine), _SHORT))
+        bundle.lead.mention_id: sum(others.get(word, 0) for word in mine)
+        / sqrt(max(len(mine), _SHORT))
         for bundle in parts
         for mine in [terms(headline(bundle.lead))]
     }
@@ -411,13 +425,14 @@ def _topics(messages: Sequence[Message]) -> tuple[str, ...]:
 
 def _examples(parts: Sequence[Bundle], words: Sequence[str]) -> tuple[Said, ...]:
     """Up to three messages that differ: the most copied, then the most typical ones."""
-    chosen: list[Bundle] = []
+    chosen: list[tuple[_Core, Bundle]] = []
     for bundle in sorted(_typical(parts, words), key=lambda b: -b.count):
-        if not any(_says_as_much(bundle, other) for other in chosen):
-            chosen.append(bundle)
+        core = _core(bundle)
+        if not any(_says_as_much(core, other) for other, _ in chosen):
+            chosen.append((core, bundle))
         if len(chosen) == _EXAMPLES:
             break
-    return tuple(said(bundle) for bundle in chosen)
+    return tuple(said(bundle) for _, bundle in chosen)
 
 
 def _actions(parts: Sequence[Bundle]) -> tuple[Action, ...]:
@@ -468,7 +483,7 @@ def _is_spread_claim(bundle: Bundle) -> bool:
 
 def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> tuple[Claim, ...]:
     """Texts with the signs of a claim that spread in copies; relays report and are left out."""
-    spread = _once([bundle for bundle in found if _is_spread_claim(bundle)][:SEEDS])[:most]
+    spread = _once([bundle for bundle in found if _is_spread_claim(bundle)][:MOST_CLAIMS])[:most]
     lower = [bundle.lead.text.lower() for bundle in found] if spread else []
     return tuple(
         Claim(
@@ -481,26 +496,31 @@ def claims(found: Sequence[Bundle], own: Sequence[Answer], *, most: int = 5) -> 
 
 
 def _once(spread: Sequence[Bundle]) -> list[Bundle]:
-    """The bundles without those that say what another does: their messages join it."""
-    made: list[list[Bundle]] = []
+    """The bundles without those that say what another does, whose messages join it; the largest
+    first."""
+    made: list[tuple[_Core, list[Bundle]]] = []
     for bundle in spread:
-        home = next((each for each in made if _says_as_much(bundle, each[0])), None)
+        core = _core(bundle)
+        home = next((parts for other, parts in made if _says_as_much(core, other)), None)
         if home is None:
-            made.append([bundle])
+            made.append((core, [bundle]))
         else:
             home.append(bundle)
-    return [_merged(parts) for parts in made]
+    return sorted((_merged(parts) for _, parts in made), key=lambda b: -b.count)
 
 
-def _says_as_much(one: Bundle, other: Bundle) -> bool:
+def _core(bundle: Bundle) -> _Core:
+    text = bundle.lead.text
+    return _Core(f" {' '.join(copies.words(copies.told(text)))} ", _denies(text))
+
+
+def _says_as_much(one: _Core, other: _Core) -> bool:
     """Whether a text holds the other word for word, but for what people put around it.
 
     "Ma voisine dit que X" says as much as "Pour info, X"; "C'est faux : X" denies it.
     """
-    mine, theirs = (f" {' '.join(copies.words(copies.told(b.lead.text)))} " for b in (one, other))
-    if not (mine in theirs or theirs in mine):
-        return False
-    return _denies(one.lead.text) == _denies(other.lead.text)
+    is_held = one.words in other.words or other.words in one.words
+    return is_held and one.denies == other.denies
 
 
 def _merged(parts: Sequence[Bundle]) -> Bundle:

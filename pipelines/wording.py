@@ -59,8 +59,8 @@ class Words:
         return self.text(key).format(**values)
 
     def count(self, key: str, number: float) -> str:
-        """A number with its noun in the right plural: `counts.<key>`."""
-        form = Locale.parse(self._cldr).plural_form(number)
+        """A number, as a whole one, with its noun in the right plural: `counts.<key>`."""
+        form = Locale.parse(self._cldr).plural_form(round(number))
         forms = self.texts["counts"][key]
         return str(forms.get(form, forms["other"])).format(n=self.number(number))
 
@@ -103,12 +103,13 @@ class Words:
 
     def between(self, first: date, last: date) -> dict[str, str]:
         """The ends of a span, what they share told once: "21" and "27 septembre 2026"."""
-        shared = "d" if (first.year, first.month) == (last.year, last.month) else "MMMMd"
-        begin = shared if first.year == last.year else "yMMMMd"
-        return {
-            "first": dated(first, begin, locale=self.locale),
-            "last": dated(last, "yMMMMd", locale=self.locale),
-        }
+        whole = "d MMMM y"
+        shared = "d" if first.month == last.month else "d MMMM"
+        begin = shared if first.year == last.year else whole
+        return {"first": self._written(first, begin), "last": self._written(last, whole)}
+
+    def _written(self, day: date, pattern: str) -> str:
+        return _first(str(format_date(day, format=pattern, locale=self._cldr)), day, self.locale)
 
     def month(self, day: date) -> str:
         """A month with its year: "novembre 2026"."""

@@ -60,7 +60,7 @@ def test_a_week_is_as_grave_as_its_worst_day_and_tells_each(week: Digest) -> Non
     told = [each.level for each in week.levels]
     assert told == ["vert", "jaune", "vert", "rouge", None, None, None]
     text = " ".join(digest.render(week, locale="fr").text.split())
-    assert "Digest de la semaine du 16 au 22 nov. 2026" in text
+    assert "Digest de la semaine du 16 au 22 novembre 2026" in text
     assert "Le jour le plus tendu, jeu. 19 nov." in text
     assert "sam. 21 nov. sans digest" in text
     assert "la veille" not in text

@@ -361,6 +361,6 @@ def test_what_holds_for_all_claims_and_requests_is_said_once(crisis: Digest) -> 
 
 
 def test_own_posts_are_told_as_a_mean_beside_what_is_usual(crisis: Digest) -> None:
-    own = replace(crisis.own, post_count=4, reply_count=36, share_count=None, like_count=84)
+    own = replace(crisis.own, mean_reply=9.0, mean_share=None, mean_like=21.2)
     spoken = wording.words("fr", valmont.PARIS)
     assert page.own_parts(own, "each", spoken) == "9 commentaires et 21 mentions J’aime"

@@ -160,6 +160,10 @@ def test_own_posts(made: Digest, ask: Any) -> None:
     total = "count(*), sum(reply_count), sum(share_count), sum(like_count)"
     rate = "sum(reply_count + share_count + like_count) / sum(view_count)"
     usual = "median(reply_count), median(share_count), median(like_count)"
+    each = "avg(reply_count), avg(share_count), avg(like_count)"
+    assert ask(f"select {each} from mention where {own}") == [
+        (made.own.mean_reply, made.own.mean_share, made.own.mean_like)
+    ]
     assert ask(f"select {total}, {rate} from mention where {own}") == [
         (made.own.post_count, made.own.reply_count, made.own.share_count, made.own.like_count,
          pytest.approx(made.own.rate)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -196,6 +197,31 @@ def test_a_claim_with_other_words_before_or_after_is_listed_once(again: str) -> 
     told = [_message(WATER, 1, count=9), _message(again, 2, count=6)]
     (found,) = stories.claims(stories.bundles(told), ())
     assert (found.said.message.text, found.said.copy_count) == (WATER, 14)
+
+
+def test_claims_that_are_joined_are_ordered_by_the_copies_of_all() -> None:
+    casino = "Il paraît que la passerelle va être vendue à un casino, on nous cache tout"
+    told = [_message(casino, 1, count=10), _message(WATER, 2, count=8)]
+    told.append(_message(f"{WATER}. Partagez.", 3, count=7))
+    found = stories.claims(stories.bundles(told), ())
+    assert [claim.said.message.text for claim in found] == [WATER, casino]
+
+
+def test_a_hundred_long_claims_are_compared_at_once() -> None:
+    """Each text is read once, not once for each other: that took half a minute."""
+    words = [" ".join(f"mot{n}x{word}" for word in range(600)) for n in range(100)]
+    told = [_message(f"On nous cache tout {text}", n, count=5) for n, text in enumerate(words)]
+    bundles = [stories.Bundle(messages=(each,), count=5) for each in told]
+    begun = time.process_time()
+    assert len(stories._once(bundles)) == 100
+    assert time.process_time() - begun < 5
+
+
+def test_what_nobody_else_says_makes_no_text_typical_however_unusual() -> None:
+    told = [_message(text, n) for n, text in enumerate(
+        ("Incendie zeppelin", "Incendie fumée", "Incendie fumée dense"))]  # fmt: skip
+    found = stories._typical(stories.bundles(told), ["incendie", "zeppelin"])
+    assert [bundle.lead.text for bundle in found][-1] == "Incendie zeppelin"
 
 
 def test_the_examples_of_a_story_differ_by_more_than_a_greeting() -> None:

@@ -63,6 +63,26 @@ def test_english_numbers_have_a_comma_and_a_point() -> None:
     assert english.rate(0.0234) == "2.3%"
 
 
+@pytest.mark.parametrize(
+    ("number", "told"), [(1.4, "1 commentaire"), (1.6, "2 commentaires"), (0.4, "0 commentaire")]
+)
+def test_a_mean_has_the_plural_of_the_number_that_is_shown(number: float, told: str) -> None:
+    assert wording.words("fr", UTC).count("replies", number).replace("\xa0", " ") == told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        (date(2026, 9, 21), date(2026, 9, 27), "21 au 27 septembre 2026"),
+        (date(2026, 9, 28), date(2026, 10, 4), "28 septembre au 4 octobre 2026"),
+        (date(2026, 12, 28), date(2027, 1, 3), "28 décembre 2026 au 3 janvier 2027"),
+        (date(2026, 6, 1), date(2026, 6, 7), "1er au 7 juin 2026"),
+    ],
+)
+def test_a_span_tells_its_months_in_full_and_once(first: date, last: date, told: str) -> None:
+    assert "{first} au {last}".format(**wording.words("fr", UTC).between(first, last)) == told
+
+
 def test_nought_is_singular_in_french_and_plural_in_english() -> None:
     assert wording.words("fr", PARIS).count("messages", 0) == "0 message"
     assert wording.words("en", PARIS).count("messages", 0) == "0 messages"
