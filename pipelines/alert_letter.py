@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipelines import charts, coverage_words, links, rules, scopes
 from pipelines.alert import Alert
@@ -32,7 +31,7 @@ from pipelines.incidents import (
 from pipelines.letter import Letter
 from pipelines.settings import QUIET_UNTIL, Recipient, Settings
 from pipelines.templating import template
-from pipelines.wording import Words, plain, typeset, words
+from pipelines.wording import Words, plain, safe_link, typeset, words
 
 log = logging.getLogger(__name__)
 
@@ -477,18 +476,6 @@ def network(name: str, spoken: Words) -> str:
 
 def _short(name: str) -> str:
     return shortened(plain(name), NAME_LIMIT)
-
-
-def safe_link(url: str | None) -> str | None:
-    """`url` when a reader may follow it: http or https, with a host and nothing hidden in it."""
-    if not url or not url.isprintable() or any(c.isspace() for c in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return None
-    return url if parts.scheme in ("http", "https") and host and "@" not in parts.netloc else None
 
 
 def _terms(evidence: Evidence, spoken: Words) -> list[str]:

@@ -23,7 +23,7 @@ from pipelines.backtest_mentions import Opening, Quoted
 from pipelines.backtest_told import Told, Trial
 from pipelines.settings import Settings
 from pipelines.templating import template
-from pipelines.wording import Words, plain
+from pipelines.wording import Words, plain, safe_link
 
 MOST_CURVES = 6  # subjects drawn: those with most openings
 MOST_SHOWN = 100  # openings told one by one, of each kind
@@ -171,7 +171,7 @@ def alert_words(settings: Settings, spoken: Words) -> Words:
 
 
 def _message(message: Quoted, spoken: Words) -> dict[str, Any]:
-    url = alert_letter.safe_link(message.url)
+    url = safe_link(message.url)
     return {
         "quote": alert_letter.shortened(plain(message.text), alert_letter.QUOTE_LIMIT),
         "network": plain(message.network),

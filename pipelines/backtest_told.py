@@ -10,7 +10,7 @@ from pipelines import alert_letter, backtest_mentions, rules, warehouse
 from pipelines.backtest_compare import Compared, Worth
 from pipelines.backtest_mentions import Opening, Replayed
 from pipelines.settings import Settings
-from pipelines.wording import Words, plain
+from pipelines.wording import Words, plain, safe_link
 
 _A_MINUTE = timedelta(minutes=1)
 
@@ -150,5 +150,5 @@ def links(openings: Sequence[Opening]) -> Iterator[str]:
     """The permalinks of messages that may be followed."""
     for opening in openings:
         for message in opening.messages:
-            if link := alert_letter.safe_link(message.url):
+            if link := safe_link(message.url):
                 yield link

@@ -28,6 +28,7 @@ from pipelines.digest import (
     background,
     known_words,
     messages,
+    relays,
 )
 from pipelines.errors import VigieError
 from pipelines.faq import Entry
@@ -145,7 +146,7 @@ def build(
         claims=stories.claims(found, own),
         asked=asked.asked(found, known=known, faq=faq),
         own=tuple(own[:3]),
-        relays=_relays(reader, settings),
+        relays=relays(reader, settings),
         coverage=coverage.between(
             connection,
             since=begun(incident),
@@ -187,15 +188,6 @@ def _stories(
         if author_count(reader, each.text_hashes) >= LEAST_AUTHORS
         else replace(each, negative=None)
         for each in stories.stories(found, background(reader), known=known)
-    )
-
-
-def _relays(reader: Reader, settings: Settings) -> tuple[RelayLine, ...]:
-    allowed = {relay.id: relay for relay in settings.relays}
-    return tuple(
-        RelayLine(label=allowed[row["relay_id"]].label, kind=allowed[row["relay_id"]].kind, **row)
-        for row in reader.rows("digest_relays")
-        if row["relay_id"] in allowed
     )
 
 

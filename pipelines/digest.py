@@ -254,7 +254,7 @@ def _digest(
         topics=_topics(reader, past),
         own=own,
         engagement=_engagement(reader, settings),
-        relays=_relays(reader, settings),
+        relays=relays(reader, settings),
         alerts=alerts,
         sources=sources,
         coverage=covered,
@@ -599,7 +599,7 @@ def _rate(rows: Rows) -> float | None:
     return sum(_reactions(row) for row in seen) / views if views else None
 
 
-def _relays(reader: Reader, settings: Settings) -> tuple[RelayLine, ...]:
+def relays(reader: Reader, settings: Settings) -> tuple[RelayLine, ...]:
     """Those of the allow-list as it is now; whoever has left it is not shown."""
     allowed = {relay.id: relay for relay in settings.relays}
     return tuple(

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -38,7 +37,7 @@ from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Level, Signals, change
 from pipelines.stories import LEAST_COPIES, shortened
-from pipelines.wording import Words, plain, words
+from pipelines.wording import Words, plain, safe_link, words
 
 if TYPE_CHECKING:
     from pipelines.crisis import Report
@@ -483,18 +482,6 @@ def _wrapped(line: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     ) or [""]
-
-
-def safe_link(url: str | None) -> str | None:
-    """`url` when a reader may follow it: http or https, a host, no space or control character."""
-    if not url or any(c.isspace() or not c.isprintable() for c in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return None
-    return url if parts.scheme in {"http", "https"} and host and "@" not in parts.netloc else None
 
 
 def network(origin: str, spoken: Words) -> str:

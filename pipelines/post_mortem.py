@@ -23,7 +23,7 @@ from pipelines import alert_letter, rules, warehouse
 from pipelines.alert import Alert
 from pipelines.settings import Settings
 from pipelines.templating import template
-from pipelines.wording import Words, plain, typeset, words
+from pipelines.wording import Words, plain, safe_link, typeset, words
 
 Row = dict[str, Any]
 _MOMENT = timedelta(microseconds=1)
@@ -204,7 +204,7 @@ def _headline(alert: Alert, settings: Settings) -> str:
 def _message(
     kept: Mapping[str, Any], text: Row | None, spoken: Words, told: Words
 ) -> dict[str, Any]:
-    url = alert_letter.safe_link(text["url"]) if text else None
+    url = safe_link(text["url"]) if text else None
     said = " — ".join(filter(None, (text["title"], text["text"]))) if text else ""
     return {
         "quote": alert_letter.shortened(plain(said), alert_letter.QUOTE_LIMIT),

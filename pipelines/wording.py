@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
@@ -193,6 +194,18 @@ def plain(text: str) -> str:
     """A person's text on one line, without control characters or marks that turn reading round."""
     kept = "".join(c if c.isprintable() or c.isspace() else "" for c in text)
     return " ".join("".join(c for c in _unstacked(kept) if ord(c) not in _BIDI).split())
+
+
+def safe_link(url: str | None) -> str | None:
+    """`url` when a reader may follow it: http or https, a host, nothing hidden in it."""
+    if not url or not url.isprintable() or any(c.isspace() for c in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and host and "@" not in parts.netloc else None
 
 
 def _unstacked(text: str) -> Iterator[str]:

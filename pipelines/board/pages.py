@@ -16,8 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
-from pipelines.alert_letter import safe_link
-from pipelines.wording import LOCALES, plain
+from pipelines.wording import LOCALES, plain, safe_link
 
 SHEET = files("pipelines") / "templates" / "board" / "board.css"
 _HEADERS = {

@@ -270,12 +270,12 @@ def test_a_picture_is_put_only_where_the_template_asks_for_one(
 
 @pytest.mark.parametrize("url", BAD_LINKS)
 def test_a_bad_address_has_no_link(url: str) -> None:
-    assert page.safe_link(url) is None
+    assert wording.safe_link(url) is None
 
 
 def test_a_plain_address_keeps_its_link() -> None:
     url = "https://mastodon.example/@valmont/11?a=b&c=d#e"
-    assert page.safe_link(url) == url
+    assert wording.safe_link(url) == url
 
 
 def test_the_page_is_one_file_that_needs_no_other(tmp_path: Path, crisis: Digest) -> None:
