@@ -220,4 +220,5 @@ def _leftovers(home: Path) -> Iterator[Path]:
     """What killed steps left aside: half-written files, and what DuckDB had spilled."""
     yield from home.glob("published/.*.part*")  # `publish` works in a folder of that name
     yield from home.glob("digests/.*.part")
+    yield from home.glob(f".{typed.FILE}.*.part")
     yield from home.glob(f"{warehouse.WAREHOUSE}.tmp/*")

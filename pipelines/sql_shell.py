@@ -140,7 +140,7 @@ def show(result: duckdb.DuckDBPyConnection) -> None:
     heads = [column[0] for column in result.description or ()]
     found = result.fetchmany(SHOWN + 1)
     rows = [[_short(value) for value in row] for row in found[:SHOWN]]
-    if _least_width(heads, rows) > out.width:
+    if rows and _least_width(heads, rows) > out.width:
         for row in rows:
             out.print(table(("", ""), zip(heads, row, strict=True)))
     else:
@@ -210,7 +210,8 @@ def follow(shell: Shell, lines: Iterable[str]) -> None:
 def _told(error: Exception) -> str:
     """An error with what to do next; the system's own words have none."""
     if isinstance(error, OSError):
-        return f"{error.strerror}: {error.filename}: name another file"
+        told = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        return f"{told}: name another file"
     return str(error)
 
 

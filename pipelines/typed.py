@@ -23,14 +23,18 @@ _ENTRY = re.compile(r"^# ([\d-]+ [\d:.]+)$", re.MULTILINE)
 
 
 def history(home: Path) -> History:
-    """The queries typed before; in memory alone where the home is another account's."""
+    """The queries typed before; in memory alone where the home is another account's, or cannot
+    be written."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     path = home / FILE
     if not home.is_dir() or home.stat().st_uid != os.geteuid():
         return InMemoryHistory()
-    path.touch(mode=0o600)
-    path.chmod(0o600)
+    try:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError:  # a disk mounted to be read: asking works, keeping does not
+        return InMemoryHistory()
     return FileHistory(str(path))
 
 
@@ -42,11 +46,19 @@ def forget(home: Path, *, before: datetime) -> int:
     path = home / FILE
     if not path.exists():
         return 0
-    _, *parts = _ENTRY.split(path.read_text(encoding="utf-8", errors="replace"))
+    loose, *parts = _ENTRY.split(path.read_text(encoding="utf-8", errors="replace"))
     entries = list(zip(parts[::2], parts[1::2], strict=True))
-    kept = [each for each in entries if datetime.fromisoformat(each[0]).astimezone() >= before]
-    if len(kept) < len(entries) or not entries:
+    kept = [each for each in entries if _is_since(before, each[0])]
+    if len(kept) < len(entries) or loose.strip():
         with written_aside(path) as aside:
             aside.touch(mode=0o600)
             aside.write_text("".join(f"\n# {at}{lines}" for at, lines in kept), encoding="utf-8")
     return len(entries) - len(kept)
+
+
+def _is_since(before: datetime, at: str) -> bool:
+    """Whether a local time is not before a moment; one that is none, is."""
+    try:
+        return datetime.fromisoformat(at).astimezone() >= before
+    except (ValueError, OverflowError):
+        return False

@@ -121,9 +121,25 @@ def test_what_people_put_around_a_message_is_told_apart(text: str, core: str) ->
     assert copies.told(text) == core
 
 
-@given(st.text(max_size=200))
-def test_what_is_told_is_part_of_the_text(text: str) -> None:
-    assert copies.told(text) in " ".join([copies._TAG.sub(" ", copies._LINK.sub(" ", text))])
+@given(
+    st.sampled_from(["", "Pour info, ", "Bonjour !", "Bon… ", "Merci. "]),
+    st.text(max_size=200),
+    st.sampled_from(["", " Partagez.", ", merci !", "… À suivre", " Bonjour."]),
+)
+def test_what_is_told_is_part_of_the_text(opening: str, text: str, closing: str) -> None:
+    whole = f"{opening}{text}{closing}"
+    assert copies.told(whole) in copies._TAG.sub(" ", copies._LINK.sub(" ", whole))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["@a " * 33_000, "RT " * 33_000, "- " * 50_000, "\n" * 100_000 + "x", ", merci" * 14_000,
+     "merci" + "!" * 100_000, "[a" * 50_000, "bonjour" + " " * 100_000, ". " * 50_000],
+)  # fmt: skip
+def test_a_hostile_text_is_read_in_a_time_that_grows_with_its_length(hostile: str) -> None:
+    begun = time.process_time()
+    copies.told(hostile)
+    assert time.process_time() - begun < 2
 
 
 def test_another_name_in_a_short_text_is_another_message() -> None:

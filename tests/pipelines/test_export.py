@@ -380,6 +380,14 @@ def test_no_word_of_a_head_is_cut(
     assert max(map(len, said.splitlines())) <= width
 
 
+def test_an_answer_without_rows_shows_its_heads_however_narrow(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "_width", 20)
+    said = _said(home, ["select 1 as first_number, 2 as second_number limit 0;"], capsys)
+    assert "second" in said
+
+
 @pytest.mark.parametrize(
     "query",
     [

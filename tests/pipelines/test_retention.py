@@ -331,6 +331,7 @@ def test_leftovers_of_killed_steps_are_removed(home: Path) -> None:
         _file(home / "published" / ".copy-ab12.part" / "warehouse.duckdb"),
         _file(home / "published" / ".analyst.duckdb.12.part.wal"),
         _file(home / "digests" / ".2026-11-20.fr.html.12.part"),
+        _file(home / "..sql_history.12.part"),
         _file(home / "warehouse.duckdb.tmp" / "duckdb_temp_block-1.block"),
         _file(home / "staging" / "rescore-20261120T101500Z" / "mentions.parquet"),
         _file(home / "staging" / "not a run"),

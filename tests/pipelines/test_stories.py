@@ -150,6 +150,23 @@ def test_a_word_half_as_frequent_again_names_a_story_only_if_it_is_sure() -> Non
     assert not named(40, 1_000, 10)  # a third more is as usual
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "@a " * 33_000,
+        "RT " * 33_000,
+        "RT @a " * 16_000,
+        "- " * 50_000,
+        "@" * 100_000,
+        ". " * 50_000,
+    ],
+)
+def test_a_headline_of_a_hostile_text_takes_a_time_that_grows_with_its_length(hostile: str) -> None:
+    begun = time.process_time()
+    stories.headline(_message(hostile, 1))
+    assert time.process_time() - begun < 2
+
+
 @given(st.text(max_size=400))
 @settings(max_examples=200)
 def test_a_headline_is_always_part_of_its_message(text: str) -> None:

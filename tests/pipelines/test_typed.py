@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,32 @@ def test_the_times_are_those_that_the_shell_writes(tmp_path: Path) -> None:
     typed.history(tmp_path).append_string("select 1")
     assert typed.forget(tmp_path, before=datetime.now(UTC) - timedelta(hours=1)) == 0
     assert typed.forget(tmp_path, before=datetime.now(UTC) + timedelta(hours=1)) == 1
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", refused)
+    typed.history(tmp_path).append_string("select 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [
+        "select 'Jeanne'\n",
+        "\n# 2026-13-40 99:99\n+select 'Jeanne'\n",
+        "\n# 0001-01-01 0\n+Jeanne\n",
+    ],
+)
+def test_what_has_no_time_of_its_own_goes(tmp_path: Path, loose: str) -> None:
+    kept = _entry(NOW + timedelta(days=1), "select 2")
+    (tmp_path / typed.FILE).write_text(loose + kept, encoding="utf-8")
+    typed.forget(tmp_path, before=NOW)
+    assert (tmp_path / typed.FILE).read_text(encoding="utf-8") == kept
 
 
 def test_a_file_of_another_form_is_emptied(tmp_path: Path) -> None:
