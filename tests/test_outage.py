@@ -49,7 +49,7 @@ def _printed(home: Home, as_of: datetime, capsys: pytest.CaptureFixture[str]) ->
     span = {"since": _at(10), "until": min(as_of, _at(22)), "as_of": as_of, "now": as_of}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coverage_commands, "out", wide)
-        coverage_commands.show(home.path, **span, by_hour=False)  # type: ignore[arg-type]
+        coverage_commands.show(home.path, **span, by_hour=False, locale="en")  # type: ignore[arg-type]
     return _flat(capsys.readouterr().out)
 
 
@@ -114,5 +114,5 @@ def test_an_outage_and_a_cut_search_are_told_filled_and_told_as_filled(
     assert "Tout ce qui devait être lu l’a été (4 sources)." in filled
     assert "minimum" not in filled
     printed = _printed(town, NIGHT[1] + timedelta(minutes=1), capsys)
-    assert "told backfill-20261002T051000Z 10-02 05:10" in printed
+    assert "not given backfill-20261002T051000Z 10-02 05:10" in printed
     assert "failed 20261001T173000Z 10-01 17:30" in printed

@@ -189,5 +189,5 @@ def test_the_page_shows_the_answer_its_link_or_that_there_is_none() -> None:
         }
     assert "&lt;b&gt;analyses&lt;/b&gt;" in texts["some"]
     assert 'href="https://www.valmont.example/eau?q=1&amp;b=2"' in texts["some"]
-    assert "Aucune réponse au dossier" in texts["none"]
+    assert "Aucune de ces questions n’a de réponse au dossier" in texts["none"]
     assert "faq.toml ne peut pas être lu" in texts["broken"]
