@@ -2,7 +2,8 @@
 -- Grain: one row per window (15, 60, 1440 minutes), subject and scope ('all' or one of `scopes`) in
 --   which anything was said. `is_judged`: often enough in a day for a rule to speak of it; a scope
 --   that is not has no row.
--- Reads: mention_scored, mention (only the last day of each). Read by: pipelines/baseline.py.
+-- Reads: mention_scored, mention (only the last day of each). Read by: pipelines/baseline.py, part
+--   by part: subjects whose hash is $part of $parts, so that memory does not grow with the day.
 -- Units: `mention_count` is raw; `text_count` counts copies (same text_hash) once, and so do the
 --   counts of tone. `author_count` is distinct pseudonyms, for a medium its site.
 -- Caveat: a post dated to the day only counts in the window of a day. Authors are counted per
@@ -63,6 +64,7 @@ per_scope as (
         is_timed,
         unnest(scopes) as scope
     from per_subject
+    where hash(subject_id) % $parts = $part
 ),
 
 lengths as (

@@ -308,3 +308,17 @@ def test_nothing_published_later_changes_what_a_moment_says() -> None:
         "insert into hourly values ($at, 'eau', 'all', 900, 0, 0, 0, 1)", {"at": later}
     )
     assert signals(connection) == before
+
+
+def test_counting_some_subjects_at_a_time_counts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = empty()
+    for subject in ("eau", "ecole", "voirie", "ville"):
+        said = [
+            Said(at=AS_OF - timedelta(minutes=7 * n), subject=subject, text=f"{subject} {n}")
+            for n in range(12)
+        ]
+        say(connection, said)
+    whole = signals(connection)
+    monkeypatch.setattr(baseline, "AT_ONCE", 7)
+    assert signals(connection) == whole
+    assert len({row["subject_id"] for row in whole}) == 4
