@@ -168,17 +168,18 @@ def _messages(
 
     Where those are all that the rule counted (one claim, one call), nothing else is shown.
     """
-    rows = _rows(connection, "signals/evidence_texts", {**window, "most": MOST_TEXTS})
+    asked = {**window, "most": MOST_TEXTS, "named": list(alert.message_ids)}
+    rows = _rows(connection, "signals/evidence_texts", asked)
     groups = [[rows[n] for n in g.members] for g in copies.groups([row["text"] for row in rows])]
-    named = [group for group in groups if _is_named(group, alert)]
+    named = [group for group in groups if _is_named(group)]
     is_all = alert.text_count is not None and 0 < alert.text_count <= sum(map(len, named))
-    rest = [] if is_all else [group for group in groups if not _is_named(group, alert)]
+    rest = [] if is_all else [group for group in groups if not _is_named(group)]
     told = [*_most_told(named), *_most_told(rest)]
     return tuple(told[:TOP_MESSAGES])
 
 
-def _is_named(group: Sequence[Mapping[str, Any]], alert: Alert) -> bool:
-    return not {row["mention_id"] for row in group}.isdisjoint(alert.message_ids)
+def _is_named(group: Sequence[Mapping[str, Any]]) -> bool:
+    return any(row["is_named"] for row in group)
 
 
 def _most_told(groups: Sequence[Sequence[Mapping[str, Any]]]) -> list[Message]:

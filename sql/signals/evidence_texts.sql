@@ -1,5 +1,6 @@
 -- Purpose: what was said in a window about a subject and scope, for the mail that tells of it.
--- Grain: one row per distinct text, those with most copies first, at most $most.
+-- Grain: one row per distinct text, those of which the rule names a mention ($named) first, then
+--   those with most copies, at most $most.
 -- Reads: mention_scored. Read by: pipelines/evidence.py.
 -- Units: `copy_count` is mentions of exactly this text in the window; `lang` and `topics` are those
 --   of the first of them.
@@ -18,6 +19,7 @@ with spoken as (
         lang,
         coalesce(topics, []) as topics,
         coalesce(sentiment, 'undetermined') as sentiment,
+        list_contains(cast($named as varchar[]), mention_id) as is_named,
         coalesce(like_count, 0) + coalesce(reply_count, 0) + coalesce(share_count, 0) as engagement
     from mention_scored
     where
@@ -41,8 +43,9 @@ select
     min(published_at) as published_at,
     any_value(sentiment) as sentiment,
     count(*) as copy_count,
-    list(distinct coalesce(source_instance, network)) as origins
+    list(distinct coalesce(source_instance, network)) as origins,
+    bool_or(is_named) as is_named
 from spoken
 group by text_hash
-order by copy_count desc, engagement desc, mention_id asc
+order by is_named desc, copy_count desc, engagement desc, mention_id asc
 limit $most;

@@ -85,6 +85,31 @@ def test_messages_that_the_rule_names_come_first(connection: duckdb.DuckDBPyConn
     assert len(more) == 2
 
 
+def test_a_text_is_named_by_any_of_its_copies(connection: duckdb.DuckDBPyConnection) -> None:
+    """A threat is named by its last three, and a text by whom it was said first."""
+    say(connection, crowd(9, text="Merci aux agents pour leur travail"))
+    say(connection, crowd(3, text="La facture est une honte", network="bluesky"))
+    [last] = connection.execute(
+        "select arg_max(mention_id, (published_at, mention_id)) from mention"
+        " where network = 'bluesky'"
+    ).fetchall()
+    found = gathered(connection, message_ids=last, text_count=1).messages
+    assert [message.text for message in found] == ["La facture est une honte"]
+
+
+def test_what_the_rule_names_is_shown_among_however_many_texts(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "MOST_TEXTS", 1)
+    say(connection, crowd(9, text="Merci aux agents pour leur travail"))
+    say(connection, crowd(1, text="La facture est une honte", network="bluesky"))
+    [named] = connection.execute(
+        "select mention_id from mention where network = 'bluesky'"
+    ).fetchall()
+    [message] = gathered(connection, message_ids=named).messages
+    assert message.text == "La facture est une honte"
+
+
 def test_a_word_above_its_usual_is_told_and_one_that_is_usual_is_not(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
