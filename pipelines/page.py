@@ -36,7 +36,7 @@ from pipelines.engagement import Fare, FareLine
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Level, Signals, change
-from pipelines.stories import LEAST_COPIES, shortened
+from pipelines.stories import LEAST_COPIES, shortened, unaddressed
 from pipelines.wording import Words, plain, safe_link, words
 
 if TYPE_CHECKING:
@@ -154,11 +154,16 @@ def lead(digest: Digest, spoken: Words) -> str:
 
 
 def doubt(digest: Digest, spoken: Words) -> str:
-    """The share of texts judged negative one by one, where it is far outside what is estimated."""
+    """The share of texts judged negative one by one, where it is far outside what is estimated.
+
+    Of the texts that were judged: those that wait for a score, or of a day of too few authors, are
+    of no tone yet.
+    """
     tone = digest.tone
-    if tone.negative is None or not tone.is_estimated or not tone.text_count:
+    judged = sum(getattr(tone, f"{kind}_count") for kind in _TONE_KINDS)
+    if tone.negative is None or not tone.is_estimated or not judged:
         return ""
-    share = tone.negative_count / tone.text_count
+    share = tone.negative_count / judged
     if tone.negative.low - _FAR < share < tone.negative.high + _FAR:
         return ""
     return spoken.say("changed.doubt", share=spoken.percent(share))
@@ -409,9 +414,10 @@ def examples(story: Story) -> list[tuple[Said, str]]:
 def _beyond(story: Story, said: Said) -> str:
     """What a message says beyond the headline, all of it where the headline is another's."""
     text, shown = _quoted(said.message.text), plain(story.headline).removesuffix("…")
-    if said.message.mention_id != story.headline_id or not text.startswith(shown):
+    bare = unaddressed(text)  # as the headline is
+    if said.message.mention_id != story.headline_id or not bare.startswith(shown):
         return text
-    rest = text.removeprefix(shown).strip()
+    rest = bare.removeprefix(shown).strip()
     says = any(sign.isalnum() for sign in copies.told(f". {rest}"))  # "Partagez." says nothing
     return f"… {rest}" if says else ""
 

@@ -398,8 +398,7 @@ def _typical(parts: Sequence[Bundle], words: Sequence[str]) -> list[Bundle]:
 
 def headline(message: Message) -> str:
     """The title of a message, or its first sentence, cut at a word; whom it is sent to left out."""
-    bare = " ".join(_LINK.sub(" ", message.title or message.text).split())
-    text = _ADDRESSED.sub("", bare) or bare
+    text = unaddressed(" ".join(_LINK.sub(" ", message.title or message.text).split()))
     sentences = _SENTENCE.split(text)
     first = sentences[0]
     for more in sentences[1:]:
@@ -407,6 +406,11 @@ def headline(message: Message) -> str:
             break
         first = f"{first} {more}"
     return shortened(first or text, _HEADLINE)
+
+
+def unaddressed(text: str) -> str:
+    """A text without whom it is sent to; whole where it says nothing else."""
+    return _ADDRESSED.sub("", text) or text
 
 
 def shortened(text: str, limit: int) -> str:

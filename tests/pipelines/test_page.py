@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import digest, page, wording
+from pipelines import digest, page, stories, wording
 from pipelines.brief import Digest
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
@@ -326,21 +326,49 @@ def test_a_day_that_is_not_calm_names_its_first_story_above_all(crisis: Digest) 
     assert page.lead(replace(crisis, stories=()), spoken) == ""
 
 
-@pytest.mark.parametrize(("negative_count", "is_told"), [(30, True), (85, False)])
+@pytest.mark.parametrize(
+    ("negative_count", "waiting", "is_told"), [(30, 0, True), (85, 0, False), (85, 100, False)]
+)
 def test_two_ways_of_counting_tone_that_disagree_are_both_told(
-    crisis: Digest, negative_count: int, is_told: bool
+    crisis: Digest, negative_count: int, waiting: int, is_told: bool
 ) -> None:
+    """Texts that wait for a score, half of them here, say nothing of how the others were judged."""
     tone = replace(
         crisis.tone,
         negative=Interval(count=92, total=100, share=0.92, low=0.84, high=1.0),
         negative_count=negative_count,
-        text_count=100,
+        neutral_count=90 - negative_count,
+        positive_count=0,
+        undetermined_count=10,
+        unscored_count=waiting,
+        text_count=100 + waiting,
         is_estimated=True,
     )
     spoken = wording.words("en", valmont.PARIS)
     told = page.doubt(replace(crisis, tone=tone), spoken)
     assert told == ("Judged one by one, 30% of the texts are: such a gap says that the model"
                     " reads these texts badly." if is_told else "")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("@… Le pont de la gare est fermé depuis ce matin.", ""),
+        ("@… Le pont de la gare est fermé depuis ce matin. Qui a une solution pour demain ?",
+         "… Qui a une solution pour demain ?"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_not_quoted_again_below_its_own_headline(
+    crisis: Digest, text: str, rest: str
+) -> None:
+    shown = crisis.stories[0].examples[0]
+    own = replace(shown, message=replace(shown.message, text=text, title=None))
+    headline = stories.headline(own.message)
+    assert headline == "Le pont de la gare est fermé depuis ce matin."
+    story = replace(
+        crisis.stories[0], headline=headline, headline_id=own.message.mention_id, examples=(own,)
+    )
+    assert page.examples(story) == ([(own, rest)] if rest else [])
 
 
 def test_what_is_left_out_of_a_list_is_counted(crisis: Digest) -> None:
