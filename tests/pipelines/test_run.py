@@ -17,12 +17,14 @@ import duckdb
 import pytest
 
 from pipelines import accept as acceptance, detect, normalise, privacy, run, warehouse
+from pipelines.alert import Alert
 from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited, SourceError
 from pipelines.limits import Daily, Limit
 from pipelines.run import whole
 from pipelines.settings import Labels
 from pipelines.sources import Checkpoint, Payload, feed
 from tests.pipelines.loopback import NOON, Answer, Asked, serving
+from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import Said, say
 
 TOML = """
@@ -389,6 +391,30 @@ def test_a_territory_that_is_no_place_is_told_with_the_setting_to_mend(tmp_path:
     (tmp_path / "vigie.toml").write_text(toml.format(url="http://127.0.0.1:9"), encoding="utf-8")
     with pytest.raises(PlaceUnknown, match="territory: 'commune:99999' is no place"):
         run.house(tmp_path, environ={})
+
+
+def test_a_run_counts_the_alerts_that_are_open_as_the_list_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    warehouse.prepare(house.settings)
+    told: list[Alert] = []
+    monkeypatch.setattr(detect, "detect", lambda *_, **__: told)
+
+    def counted(minutes: int, *alerts: Alert) -> tuple[int, int]:
+        told[:] = alerts
+        as_of = NOON + timedelta(minutes=minutes)
+        count = run.alert(house, as_of=as_of)["alerts"]
+        with warehouse.opened(tmp_path, read_only=True) as connection:
+            asked = {"since": as_of, "as_of": as_of, "incident_id": None}
+            listed = warehouse.run(connection, "queries/alerts_list", asked).to_arrow_table()
+        return count, sum(row["resolved_at"] is None for row in listed.to_pylist())
+
+    grave, other = (alert(1.5, subject_id="ville", scope=scope) for scope in ("all", "T09"))
+    assert counted(0, grave, other) == (2, 2)
+    assert counted(15, grave, other) == (2, 2)
+    assert counted(30, grave) == (2, 2)  # what no rule speaks of any more is open for an hour
+    assert counted(120, grave) == (1, 1)
 
 
 def test_a_back_fill_of_the_past_wakes_nobody(
