@@ -181,13 +181,12 @@ def _split(reader: pc.CSVStreamingReader) -> Iterator[pa.Table]:
 
 def _from_lines(source: Path, leave: Leave | None) -> Read:
     """JSON lines: the columns are those of any of the first rows, and each keeps its type."""
-    first = next(_line_groups(source, leave and _untold), [])
+    faults: list[VigieError] = []  # told when these rows are read again
+    first = next(_line_groups(source, leave and faults.append), [])
+    if faults and not first:
+        raise faults[0]
     schema = pa.Table.from_pylist(_widest(first)).schema if first else pa.schema([])
     return schema, _lines(source, schema, leave), None
-
-
-def _untold(_: VigieError) -> None:
-    """The first rows are read twice, and what is left out of them is told once."""
 
 
 def _lines(source: Path, schema: pa.Schema, leave: Leave | None) -> Iterator[pa.Table]:

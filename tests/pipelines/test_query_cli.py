@@ -102,6 +102,15 @@ def test_of_many_bad_lines_the_first_are_named_and_all_are_counted(tmp_path: Pat
     assert "40 lines in all were left out" in shown
 
 
+def test_a_file_without_a_line_that_can_be_read_says_what_is_wrong_with_the_first(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "posts.jsonl").write_text("oops\n" * 3)
+    on = ("--on", str(tmp_path / "posts.jsonl"), "--home", str(tmp_path))
+    with pytest.raises(VigieError, match="line 1 of posts"):
+        said("test", "tram OR Tours", *on)
+
+
 def test_what_may_surprise_is_told_in_the_language_asked_for(tmp_path: Path) -> None:
     words = ("explain", "tram AND place:commune:37999", "--home", str(tmp_path))
     assert "is no code of today" in " ".join(said(*words).stdout.split())
