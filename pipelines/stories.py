@@ -7,7 +7,8 @@ to. Its headline is cut out of one of its own messages; nothing is written for i
 linear in the number of texts.
 
 Known gaps: a story without any unusual word or copy is none; French and English stop words only;
-without two weeks of background every frequent word may name a story.
+without two weeks of background every frequent word may name a story, alone if twenty messages
+hold it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ STORY_COUNT = 3
 LEAST_MENTIONS = 5  # of a story
 LEAST_COPIES = 5  # of a text that is a story, or a claim, by itself
 LEAST_ASKED = 3
+LEAST_HELD = 6  # words of a text that is held in a longer one, for both to say the same
 MOST_CLAIMS = 100  # that are compared with each other; the digest shows five
 LEAST_TONE = 10  # distinct texts below which a share of negative ones is not shown
 UNUSUAL = 1.5  # times a word's usual share
@@ -521,10 +523,12 @@ def _core(bundle: Bundle) -> _Core:
 def _says_as_much(one: _Core, other: _Core) -> bool:
     """Whether a text holds the other word for word, but for what people put around it.
 
-    "Ma voisine dit que X" says as much as "Pour info, X"; "C'est faux : X" denies it.
+    "Ma voisine dit que X" says as much as "Pour info, X"; "C'est faux : X" denies it. A few words
+    that many texts hold ("on nous ment") are none of them.
     """
-    is_held = one.words in other.words or other.words in one.words
-    return is_held and one.denies == other.denies
+    shorter, longer = sorted((one.words, other.words), key=len)
+    is_held = shorter in longer and shorter.count(" ") > LEAST_HELD
+    return (is_held or shorter == longer) and one.denies == other.denies
 
 
 def _merged(parts: Sequence[Bundle]) -> Bundle:

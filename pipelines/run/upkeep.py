@@ -30,10 +30,10 @@ def published(house: House, *, as_of: datetime) -> Path:
 
 
 def drawn(house: House, *, as_of: datetime) -> str | None:
-    """Draw the day's messages to label, where `[labels]` asks for some; the draw.
+    """Draw the day's messages to label, where `[labels]` asks for some; the draw, if it is new.
 
     None where as many still wait for an answer, so that nothing piles up where nobody labels, or
-    where nothing new is there. At most one a day, whoever draws first.
+    where nothing new is there. At most one a day; what people draw by hand comes besides.
     """
     count, zone = house.settings.labels.daily_count, house.settings.institution.zone
     if not count:
@@ -53,7 +53,7 @@ def drawn(house: House, *, as_of: datetime) -> str | None:
     except labelling.LabelError as error:
         log.info("labels.not_drawn day=%s why=%s", day, error)
         return None
-    return made.batch_id
+    return made.batch_id if made.is_new else None
 
 
 def docs(house: House, *, as_of: datetime) -> Path | None:

@@ -216,6 +216,13 @@ def test_a_claim_with_other_words_before_or_after_is_listed_once(again: str) -> 
     assert (found.said.message.text, found.said.copy_count) == (WATER, 14)
 
 
+def test_a_few_words_that_many_claims_hold_are_none_of_them() -> None:
+    texts = (WATER, "on nous cache quelque chose", f"Il paraît que le pont ferme, {WATER[-29:]}")
+    told = [_message(text, n, count=9 - n) for n, text in enumerate(texts)]
+    found = stories.claims(stories.bundles(told), ())
+    assert [claim.said.copy_count for claim in found] == [8, 7, 6]
+
+
 def test_claims_that_are_joined_are_ordered_by_the_copies_of_all() -> None:
     casino = "Il paraît que la passerelle va être vendue à un casino, on nous cache tout"
     told = [_message(casino, 1, count=10), _message(WATER, 2, count=8)]
