@@ -9,6 +9,7 @@ each letter.
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 
 from pipelines import load, score, warehouse
 from pipelines.mention import MENTION_SCHEMA, Mention, mention_id, text_hash, to_table
-from pipelines.settings import Settings, SourceBlock
+from pipelines.settings import Institution, Settings, SourceBlock
 
 DAYS = 28  # of quiet before; what a baseline learns from
 SOURCES = (
@@ -36,6 +37,7 @@ _NETWORKS = (("mastodon", "mastodon", 45), ("bluesky", "bluesky", 45), ("presse"
 _HOURS = (1, 1, 1, 1, 1, 2, 4, 7, 9, 8, 7, 7, 9, 8, 6, 6, 7, 9, 11, 12, 10, 8, 5, 3)
 _A_DAY = 150
 _DAY = timedelta(days=1)
+_OFFICE = re.compile(r"^(?:ville|commune|mairie)\s+(?:de\s+|d['’])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def begin(settings: Settings, *, midnight: datetime) -> None:
     """
     warehouse.prepare(settings)
     dice = random.Random(7)  # noqa: S311 - the same month every time
-    town = settings.institution.place or settings.institution.name
+    town = _town(settings.institution)
     days = [midnight + ago * _DAY for ago in range(-DAYS, 2)]
     quiet = [said for day in days for said in _day(dice, town, day)]
     windows = [(name, day, day + _DAY) for day in days if day < midnight for name in _names()]
@@ -75,6 +77,11 @@ def begin(settings: Settings, *, midnight: datetime) -> None:
 
 def _names() -> list[str]:
     return [block.name for block in SOURCES]
+
+
+def _town(who: Institution) -> str:
+    """What people call the place: "Vendôme", where the institution is "Ville de Vendôme"."""
+    return who.place or _OFFICE.sub("", who.name)
 
 
 def _day(dice: random.Random, town: str, day: datetime) -> Iterator[Said]:
@@ -87,7 +94,7 @@ def _day(dice: random.Random, town: str, day: datetime) -> Iterator[Said]:
 def waves(given: Iterable[Wave], settings: Settings) -> list[Said]:
     """The messages of some waves, the same every time."""
     dice = random.Random(11)  # noqa: S311 - the same wave every time
-    town = settings.institution.place or settings.institution.name
+    town = _town(settings.institution)
     return [
         Said(
             text=_text(dice, wave.theme, town),

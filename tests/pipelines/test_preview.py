@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import preview
+from pipelines import preview, rehearsal
 from pipelines.alerts_cli import write_page
 from pipelines.settings import Institution, Settings, Subject
 
@@ -48,6 +48,12 @@ def body(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     assert part is not None
     return str(part.get_content())
+
+
+@pytest.mark.parametrize("name", ["Ville de Vendôme", "Commune de Vendôme", "Vendôme"])
+def test_a_town_without_a_place_is_called_as_people_call_it(name: str) -> None:
+    who = TOWN.institution.model_copy(update={"name": name, "place": None})
+    assert rehearsal._town(who) == "Vendôme"
 
 
 @pytest.mark.slow
