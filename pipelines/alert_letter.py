@@ -427,23 +427,32 @@ def counted(alert: Alert, mentions: Mapping[str, int], spoken: Words) -> str:
 
 
 def _message(message: Message, spoken: Words) -> dict[str, Any]:
-    copied = None
-    if message.copy_count > 1:
-        copied = spoken.say(
-            "messages.copies",
-            copies=spoken.count("copies", message.copy_count),
-            origins=spoken.count("origins", message.origin_count),
-        )
     told = f"{message.title} — {message.text}" if message.title else message.text
     return {
         "quote": shortened(plain(told), QUOTE_LIMIT),
         "network": network(message.network, spoken),
         "moment": spoken.moment(message.published_at),
-        "copied": copied,
+        "copied": repeated(message.copy_count, message.origin_count, spoken)
+        if message.copy_count > 1
+        else None,
         "tone": message.sentiment,
         "reasons": _reasons(message, spoken),
         "url": safe_link(message.url),
     }
+
+
+def repeated(copy_count: int, origin_count: int, spoken: Words) -> str:
+    """How often a text was said again, and on how many networks or sites; `copy_count` is of all.
+
+    The first to say it repeats nothing.
+    """
+    if copy_count < 2:
+        return spoken.text("messages.once")
+    return spoken.say(
+        "messages.copies",
+        copies=spoken.count("copies", copy_count - 1),
+        origins=spoken.count("origins", origin_count),
+    )
 
 
 def _reasons(message: Message, spoken: Words) -> str | None:

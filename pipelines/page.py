@@ -508,17 +508,19 @@ def origins(found: Mapping[str, int], spoken: Words) -> str:
 
 
 def what(story: Story, spoken: Words) -> str:
-    """How many messages a story has, its copies counted once beside them."""
+    """How many messages a story has in how many texts, and how often the largest was repeated."""
+    is_near = story.largest.text_count > 1  # not word for word
     values = {
         "messages": spoken.count("messages", story.mention_count),
         "texts": spoken.count("texts", story.text_count),
+        "near": spoken.count("texts", story.largest.text_count),
         "copies": spoken.count("copies", story.largest.copy_count),
         "origins": spoken.count("origins", len(story.largest.origins)),
     }
     if story.text_count == 1:
-        return spoken.say("stories.only_copies", **values)
+        return spoken.say("stories.only_near" if is_near else "stories.only_copies", **values)
     if story.largest.copy_count + 1 >= LEAST_COPIES:
-        return spoken.say("stories.what_copies", **values)
+        return spoken.say("stories.what_near" if is_near else "stories.what_copies", **values)
     return spoken.say("stories.what", **values)
 
 

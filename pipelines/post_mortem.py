@@ -210,17 +210,10 @@ def _message(
         "quote": alert_letter.shortened(plain(said), alert_letter.QUOTE_LIMIT),
         "network": alert_letter.network(kept["network"], told),
         "moment": spoken.moment(datetime.fromisoformat(kept["published_at"])),
-        "copied": _copied(kept, told),
+        "copied": alert_letter.repeated(kept["copy_count"], kept["origin_count"], told),
         "url": url,
         "host": urlsplit(url).hostname if url else None,
     }
-
-
-def _copied(kept: Mapping[str, Any], told: Words) -> str:
-    copies = told.count("copies", kept["copy_count"])
-    return told.say(
-        "messages.copies", copies=copies, origins=told.count("origins", kept["origin_count"])
-    )
 
 
 def _figures(alert: Alert, spoken: Words) -> list[tuple[str, str]]:

@@ -160,7 +160,7 @@ EVERYTHING = {
     "place": "Valmorin (38)",
     "time": "de 10:25 à 11:25 (1 h)",
     "a message": "Toujours pas d'eau aux Tilleuls",
-    "its copies": "1 message, 480 copies, 3 origines",
+    "its copies": "repris 479 fois, sur 3 sources",
     "a term": "canalisation (51 %, d’habitude 1 %)",
     "sources": "Mastodon",
     "share of tone": "50 % de textes négatifs (entre 40 % et 60 %), d’habitude 25 %.",

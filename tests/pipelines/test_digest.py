@@ -54,7 +54,8 @@ def test_a_crisis_is_one_story_with_its_copies_counted_once(crisis: Digest) -> N
     assert set(story.largest.origins) == {"x", "mastodon", "bluesky"}
     assert [action.kind for action in story.actions] == ["crisis", "claim", "gathering"]
     text = digest.render(crisis, locale="fr").text
-    assert f"1 message, {story.largest.copy_count} copies, 3 origines" in text
+    assert f"{story.mention_count} messages" in text
+    assert f"{story.largest.copy_count} fois, sur 3 sources" in text
 
 
 def test_a_headline_is_cut_out_of_one_of_the_storys_own_messages(crisis: Digest) -> None:

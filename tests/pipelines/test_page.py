@@ -371,6 +371,25 @@ def test_an_answer_is_not_quoted_again_below_its_own_headline(
     assert page.examples(story) == ([(own, rest)] if rest else [])
 
 
+@pytest.mark.parametrize(
+    ("texts", "near", "told"),
+    [
+        (1, 1, "161 messages : un même texte repris 160 fois, sur 5 sources."),
+        (1, 12, "161 messages : 12 textes voisins, sur 5 sources."),
+        (9, 1, "161 messages, 9 textes différents. Le plus repris : 160 fois, sur 5 sources."),
+        (9, 12, "161 messages. Le plus repris, en 12 textes voisins : 160 fois, sur 5 sources."),
+    ],
+)  # fmt: skip
+def test_a_story_tells_all_its_messages_and_how_often_a_text_was_repeated(
+    crisis: Digest, texts: int, near: int, told: str
+) -> None:
+    origins = {f"site{n}.example": 1 for n in range(5)}
+    largest = replace(crisis.stories[0].largest, copy_count=160, text_count=near, origins=origins)
+    story = replace(crisis.stories[0], mention_count=161, text_count=texts, largest=largest)
+    said = page.what(story, wording.words("fr", valmont.PARIS))
+    assert said.replace("\u00a0", " ").replace("\u202f", " ") == told
+
+
 def test_what_is_left_out_of_a_list_is_counted(crisis: Digest) -> None:
     many = replace(crisis.alerts, incidents=crisis.alerts.incidents[:1] * 9)
     letter = digest.render(replace(crisis, alerts=many), locale="en")

@@ -101,7 +101,7 @@ def evidence_of(html: str) -> list[str]:
         r"\d+ mentions (?:en|in) 1 h \([^)]*\)",
         r"(?:à cette heure, d’habitude|usual at this hour:) \d+ (?:à|to) \d+",
         r"\d+ mentions, \d+ [^,]+, \d+ (?:auteurs|authors)",
-        r"1 message, \d+ \w+, \d+ \w+",
+        r"(?:repris|repeated) \d+ \w+, (?:sur|on) \d+ \w+",
         r"(?:négatif|negative) \d+ · neutr\w+ \d+ · posit\w+ \d+ · \w+ \d+",
         r"(?:Mastodon|Bluesky) \d+ · \d+ ?%",
     )
