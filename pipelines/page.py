@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _QUERIES = "<!-- queries -->"  # no text of a person can hold it: all are escaped
 _QUOTE = 280
+_LEAST_QUOTED = 4  # words beyond a headline, for a message to be quoted a second time
 _SUBJECT = 120
 _TOPIC_LINES = 10
 _ALSO = 3
@@ -418,7 +419,8 @@ def _beyond(story: Story, said: Said) -> str:
     if said.message.mention_id != story.headline_id or not bare.startswith(shown):
         return text
     rest = bare.removeprefix(shown).strip()
-    says = any(sign.isalnum() for sign in copies.told(f". {rest}"))  # "Partagez." says nothing
+    # "Partagez.", "#Vendome" and "Voilà." say nothing.
+    says = len(re.findall(r"\w+", copies.told(f". {rest}"))) >= _LEAST_QUOTED
     return f"… {rest}" if says else ""
 
 

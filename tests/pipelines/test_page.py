@@ -356,6 +356,8 @@ def test_two_ways_of_counting_tone_that_disagree_are_both_told(
         ("@… Le pont de la gare est fermé depuis ce matin.", ""),
         ("@… Le pont de la gare est fermé depuis ce matin. Qui a une solution pour demain ?",
          "… Qui a une solution pour demain ?"),
+        ("Le pont de la gare est fermé depuis ce matin. #Vendome", ""),
+        ("Le pont de la gare est fermé depuis ce matin. Voilà.", ""),
     ],
 )  # fmt: skip
 def test_an_answer_is_not_quoted_again_below_its_own_headline(
