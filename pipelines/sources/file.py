@@ -72,6 +72,10 @@ MANIFEST = Manifest(
 
 _SHORT_ID = 9  # digits; a shorter one may be the row number of any other export
 _KEPT_FILES = 5_000
+_CLOCK_NAME = re.compile(r"\b(?:heures?|horaire|hours?|time|clock|horodatage)\b")
+_CLOCK = re.compile(r"(\d{1,2})\s*(?:[h:]\s*(\d{2})?)?", re.IGNORECASE)
+_MIDNIGHT = re.compile(r"[T ]0?0[:h]00(?:[:m]00(?:\.0+)?)?$")
+_NAME_LIMIT = 60  # characters of a column's name that a note shows
 _WORD_LIMIT = 200  # characters of a network or type that are read, and remembered
 
 
@@ -266,17 +270,45 @@ def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Colle
         return f"{_tables.name_of(path)}: empty"
     taking = _taking(table, request, place=_tables.name_of(path), made_at=made_at)
     row_count = left_out = 0
+    has_clock = False
     for row in table.rows(taking.read):
         payload = _payload(row, taking)
         if payload is None:
             left_out += 1
         else:
             row_count += payload.kind == "row"
+            has_clock = has_clock or _has_clock(payload, options)
             yield payload
     preset = taking.said["preset"]
     log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, preset)
     left = f", {left_out} left out" if taking.wanted else ""
-    return f"{_tables.name_of(path)}: {row_count} rows read as {preset}{left}"
+    clock = "" if has_clock or not row_count else _without_clock(table.columns, taking.read)
+    return f"{_tables.name_of(path)}: {row_count} rows read as {preset}{left}{clock}"
+
+
+def _has_clock(payload: Payload, options: Options) -> bool:
+    """Whether a row tells the hour of its post: a time of the zone's midnight is a day alone."""
+    if payload.kind != "row":
+        return False
+    of, cells = payload.data["of"], payload.data["cells"]
+    reading = _reading(options, of["preset"], of["day_first"], tuple(cells))
+    moment = _moment(*_time_cells(cells, reading), reading.clock)
+    if moment is None or moment.precision == "day":
+        return False
+    local = moment.at.astimezone(reading.clock.zone)
+    return (local.hour, local.minute, local.second) != (0, 0, 0)
+
+
+def _without_clock(columns: Sequence[str], read: Sequence[str]) -> str:
+    """What the note says of a file whose posts are all of midnight: no rule sees their hours."""
+    unread = [c for c in columns if c not in read and _CLOCK_NAME.search(_presets.key(c))]
+    remedy = (
+        f"if {unread[0]!r} is the clock, write in vigie.toml "
+        f"columns = {{ published_time = {unread[0]!r} }}"
+        if unread and len(unread[0]) <= _NAME_LIMIT
+        else "export it with the time of each post"
+    )
+    return f"; no clock: every post counts as of 00:00, and alerts come late or not ({remedy})"
 
 
 def _taking(table: _tables.Table, request: Request, *, place: str, made_at: datetime) -> _Taking:
@@ -468,7 +500,7 @@ def _post(
     text, title = _text(cells, reading)
     if not text:
         return Rejection(source="file", native_id=raw_id, reason="empty_text", detail=place)
-    moment = _moment(cell("published_at"), cell("published_time"), reading.clock)
+    moment = _moment(*_time_cells(cells, reading), reading.clock)
     if moment is None:
         shown = _cells.safe(cell("published_at"))
         detail = f"{place}: {shown} is not a time; see date_format and day_first in vigie.toml"
@@ -507,10 +539,23 @@ def _text(cells: Mapping[str, Any], reading: _Reading) -> tuple[str, str | None]
 
 def _moment(day: Any, hour: Any, clock: _cells.Clock) -> _cells.Moment | None:
     """The time of a post, its clock in a cell of its own or not."""
-    apart = _cells.text_of(hour)
-    if apart and (found := _cells.time_of(f"{_cells.text_of(day)} {apart}", clock)):
+    apart = _clock_of(_cells.text_of(hour)[:_NAME_LIMIT])
+    alone = _MIDNIGHT.sub("", _cells.text_of(day))  # a spreadsheet writes a day with its midnight
+    if apart and (found := _cells.time_of(f"{alone} {apart}", clock)):
         return found
     return _cells.time_of(day, clock)
+
+
+def _clock_of(text: str) -> str:
+    """A clock as ISO 8601 writes it, where it is one of those that French people write: 8 h 05."""
+    found = _CLOCK.fullmatch(text)
+    return f"{found[1]:0>2}:{found[2] or '00'}" if found else text
+
+
+def _time_cells(cells: Mapping[str, Any], reading: _Reading) -> tuple[Any, Any]:
+    """The cell of the day (or of the whole time), and that of a clock of its own, None if none."""
+    day, hour = (reading.one.get(name) for name in ("published_at", "published_time"))
+    return cells.get(day or ""), cells.get(hour or "") if hour != day else None
 
 
 def _network(cell: Any, reading: _Reading, url: str | None) -> str:

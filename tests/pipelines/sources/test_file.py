@@ -339,6 +339,42 @@ def test_the_same_content_under_another_name_is_not_read_twice(tmp_path: Path) -
     )
 
 
+@pytest.mark.parametrize(
+    ("day", "hour"),
+    [
+        *(("26/11/2026", hour) for hour in ("8h05", "8 h 05", "08:05", "08:05:00", "8:05 AM")),
+        *(("2026-11-26", hour) for hour in ("8h05", "8:05", "08:05:00")),
+        ("26/11/2026 00:00", "8h05"),
+        ("2026-11-26T00:00:00", "08:05:00"),
+        ("26 novembre 2026", "8 H 05"),
+    ],
+)
+def test_a_clock_in_a_column_of_its_own_is_the_time_of_the_post(
+    tmp_path: Path, day: str, hour: str
+) -> None:
+    head = ["Date", "Heure", "Réseau", "Auteur", "Message", "Lien", "J'aime", "Partages"]
+    rows = [head, [day, hour, "Facebook", "Léa", LEA, "https://example.org/1", "3", "0"]]
+    (inbox(tmp_path) / "a.csv").write_bytes(as_csv(rows, ";").encode("cp1252"))
+    (found,) = posts(request(tmp_path))
+    assert found.published_at == datetime(2026, 11, 26, 7, 5, tzinfo=UTC)
+    assert last(file.collect(request(tmp_path))).note == "a.csv: 1 rows read as generic"
+
+
+def test_a_file_whose_times_are_all_midnight_says_so(tmp_path: Path) -> None:
+    rows = [["date", "Heure de saisie", "text"], ["26/11/2026", "8h05", LEA]]
+    (inbox(tmp_path) / "a.csv").write_text(as_csv(rows))
+    note = last(file.collect(request(tmp_path))).note
+    assert note is not None
+    assert "no clock: every post counts as of 00:00" in note
+    assert "published_time = 'Heure de saisie'" in note
+    mapped = request(tmp_path, columns={"published_time": "Heure de saisie"})
+    assert last(file.collect(mapped)).note == "a.csv: 1 rows read as generic"
+    (inbox(tmp_path) / "a.csv").write_text(as_csv([["date", "text"], ["2026-11-26 00:00", LEA]]))
+    note = last(file.collect(request(tmp_path))).note
+    assert note is not None
+    assert note.endswith("(export it with the time of each post)")
+
+
 def test_each_file_ends_with_its_own_checkpoint(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (inbox(tmp_path) / name).write_text(as_csv([HEADER, [name, *ROWS[0][1:]]]))
@@ -426,7 +462,7 @@ def test_where_keeps_the_rows_asked_for(tmp_path: Path) -> None:
     (inbox(tmp_path) / "a.csv").write_text(as_csv([["id", "date", "text", "brand"], *rows]))
     assert [p.text for p in posts(request(tmp_path, where={"Brand": "United"}))] == ["un"]
     done = last(file.collect(request(tmp_path, where={"brand": ("United", "Delta")})))
-    assert done.note == "a.csv: 2 rows read as generic, 0 left out"
+    assert done.note.startswith("a.csv: 2 rows read as generic, 0 left out; no clock: ")
     with pytest.raises(SourceError, match="did you mean 'brand'"):
         list(file.collect(request(tmp_path, where={"brands": "United"})))
 
