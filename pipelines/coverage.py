@@ -223,6 +223,8 @@ def _source(reader: _Reader, row: Row) -> SourceCover:
     windows = [w for w in reader.windows if w["source_name"] == name]
     told = [g for g in reader.gaps if g.source_name == name]
     state, since_at = _state(row, reader.as_of)
+    if since_at is not None and since_at >= reader.span[1]:
+        state = "ok"  # a trouble of today is none of a span that was over before
     due = _due(row, state, reader.span)
     unread = spans.without(due, gaps.read_spans(windows, told))
     unread = [span for span in unread if span[1] - span[0] >= _SLIVER]

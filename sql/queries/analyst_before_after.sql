@@ -7,7 +7,7 @@
 --   `days` of the answer is fewer where the decision is younger.
 -- Caveat: after is not because of. Days that were held back count as nothing on both sides. The
 --   day itself counts as after, the file's own day not at all. Intervals that overlap are no
---   change.
+--   change; where one side has no message with a tone, nothing tells (null).
 with asked as (
     select
         timezone(about.time_zone, about.made_at)::date as made_on,
@@ -75,11 +75,8 @@ select
     round(counted.after_k / nullif(counted.after_n, 0), 3) as after_negative,
     round(share_low(counted.after_k, counted.after_n), 3) as after_low,
     round(share_high(counted.after_k, counted.after_n), 3) as after_high,
-    coalesce(
-        share_low(counted.after_k, counted.after_n) > share_high(counted.before_k, counted.before_n)
-        or share_high(counted.after_k, counted.after_n)
-        < share_low(counted.before_k, counted.before_n),
-        false
-    ) as has_tone_changed
+    share_low(counted.after_k, counted.after_n) > share_high(counted.before_k, counted.before_n)
+    or share_high(counted.after_k, counted.after_n)
+    < share_low(counted.before_k, counted.before_n) as has_tone_changed
 from counted
 order by counted.subject_id asc, counted.topic_id = 'all' desc, counted.topic_id asc;

@@ -1,6 +1,7 @@
 -- Purpose: how each source block of the settings stands: last read, last answer, newest post.
 -- Grain: one row per source block, sources never read too (all null).
--- Reads: source_block, intake (four weeks), source_start. Read by: pipelines/coverage.py.
+-- Reads: source_block, intake (from four weeks before the span), source_start.
+-- Read by: pipelines/coverage.py.
 -- Units: times are UTC; `read_at` is the end of the last window that was read well by `$as_of`.
 -- Caveat: a back-fill reads the past, so it says nothing of how a source stands now.
 with recent as (
@@ -12,7 +13,7 @@ with recent as (
         min(intake.since_at) as asked_at
     from intake
     where
-        intake.until_at > cast($as_of as timestamptz) - interval '28 days'
+        intake.until_at > cast($since as timestamptz) - interval '28 days'
         and intake.finished_at <= cast($as_of as timestamptz)
         and not starts_with(intake.run_id, 'backfill')
     group by intake.source_name

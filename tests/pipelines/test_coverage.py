@@ -119,6 +119,13 @@ def test_a_day_of_the_past_is_judged_by_its_own_readings(town: Town) -> None:
     assert coverage_words.troubles(_masto(found), found, spoken) == []
 
 
+def test_a_day_long_ago_is_not_judged_by_the_weeks_since(town: Town) -> None:
+    found = _between(town, NOON - timedelta(days=1), NOON, NOON + timedelta(days=60))
+    assert (_masto(found).state, _masto(found).read_share) == ("ok", 1)
+    spoken = wording.words("fr", PARIS, name="coverage")
+    assert coverage_words.troubles(_masto(found), found, spoken) == []
+
+
 def test_before_a_source_was_set_up_nothing_was_due(town: Town) -> None:
     start = NOON - timedelta(days=10)
     found = _masto(_between(town, start - timedelta(days=1), start, NOON))
