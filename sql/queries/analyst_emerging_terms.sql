@@ -3,14 +3,48 @@
 -- Grain: one row per word. Reads: mention_public, about. Read by: analysts.
 -- Units: counts of distinct texts; `score` is the log-likelihood ratio (T. Dunning, Computational
 --   Linguistics 19, 1993, p. 61), 10.8 is one chance in a thousand.
--- Caveat: copies count once. Of many messages a part is read, at most some 50,000 of each span,
---   chosen by the hash of the text. Words of fewer than ten texts are left out: they may name one
---   person. A name can still stand here: do not publish the list as it is.
+-- Caveat: words end at an apostrophe ("l'eau" is "eau"); French and English words that say
+--   nothing by themselves ("toujours", "after") are none. Copies count once. Of many messages a
+--   part is read, at most some 50,000 of each span, chosen by the hash of the text. Words of
+--   fewer than ten texts are left out: they may name one person. A name can still stand here:
+--   do not publish the list as it is.
 with thresholds as (
     select
         10 as least_texts,
         50000 as most_texts,
-        4 as least_letters
+        3 as least_letters
+),
+
+function_words as (
+    select
+        string_split(concat_ws(
+            ' ',
+            'about after again against ainsi ais ait all aller allez allons alors also always and',
+            'ans any anyone anything apres après are assez aucun aucune aujourd aura auraient',
+            'aurait auront aussi autant autre autres aux avaient avais avait avant avec avez',
+            'avoir avons ayant back beaucoup because been before being ben between bien bon but',
+            'can car ceci cela celle celles celui cependant certains ces cet cette ceux chaque',
+            'chez comme comment contre could dans day deja depuis des devant devrait did dirait',
+            'dire dit does doing doit don donc dont down during dès déjà each elle elles encore',
+            'enfin entre envers est etaient etait etre eux even ever every everybody everyone eût',
+            'faire fait faites faut fin fois font for from further fut get going got had has have',
+            'having her here him his hop how hui ici ils into ira its itself jai jamais jusqu',
+            'jusque just juste laquelle lequel les lesquelles lesquels let leur leurs like lol',
+            'lors lorsqu lorsque lui maintenant mais make mal malgré may mdr meme mes mieux moi',
+            'moins mon more most much même mêmes never new non nos not notre nous now off one',
+            'only ont other ouais oui our ours out over own par parce parfois parmi part pas',
+            'pendant peu peut peuvent peux plus plusieurs plutôt pour pourquoi pourra pourraient',
+            'pourrait pourtant pouvoir presqu presque puis puisqu puisque quand que quel quelle',
+            'quelles quelqu quelque quelques quels qui quoi quoique really rien sait same sans',
+            'sauf say see selon sera serais serait seront ses seul seulement she should sinon soi',
+            'soit some someone something sommes son sont sous souvent still such suis sur surtout',
+            'svp tant tellement tes than that the their them then there these they this those',
+            'through toi ton too toujours tous tout toute toutes tres trop trouve très two tôt',
+            'under une until use vais vas vers very veulent veut veux via vient voi voici voilà',
+            'voir vois vont vos votre vous vrai vraiment want was way were what when where which',
+            'while who whom why will with would yes you your étaient étais était étant été êtes',
+            'être'
+        ), ' ') as words
 ),
 
 spans as (
@@ -50,7 +84,7 @@ said as (
     select
         chosen.is_new,
         chosen.text_count,
-        unnest(list_distinct(regexp_extract_all(lower(chosen.text), '\p{L}[\p{L}''’-]+'))) as word
+        unnest(list_distinct(regexp_extract_all(lower(chosen.text), '\p{L}[\p{L}-]+'))) as word
     from chosen
 ),
 
@@ -68,7 +102,10 @@ counted as (
         count(*) filter (where not said.is_new) as old_count
     from said
     cross join thresholds
-    where length(said.word) >= thresholds.least_letters
+    cross join function_words
+    where
+        length(said.word) >= thresholds.least_letters
+        and not list_contains(function_words.words, said.word)
     group by said.word
     having count(*) filter (where said.is_new) >= any_value(thresholds.least_texts)
 ),

@@ -225,7 +225,7 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
                 "after_negative": 0.6,
                 "has_tone_changed": True,
             },
-            {"topic_id": "T09", "before_count": None, "after_count": 7, "has_tone_changed": False},
+            {"topic_id": "T09", "before_count": None, "after_count": 7, "has_tone_changed": None},
         ],
     ),
     "source_bias": (
@@ -804,6 +804,16 @@ def test_of_many_texts_no_more_are_read_than_said(analyst: duckdb.DuckDBPyConnec
     (row,) = analyst.execute(few).fetchall()
     assert row[0] == "piscine"
     assert 50 < row[1] < 140
+
+
+def test_a_term_ends_at_an_apostrophe_and_is_no_function_word(
+    analyst: duckdb.DuckDBPyConnection,
+) -> None:
+    texts = ["l'eau coupée", "d’eau toujours aucune", "L'EAU avoir est les"]
+    give(analyst, {"mention_public": [said(n, text=f"{texts[n % 3]} {n}") for n in range(60)]})
+    sql = warehouse.sql("queries/analyst_emerging_terms")
+    every = sql.replace("expected.new_count > expected.new_expected", "true")
+    assert [row[:2] for row in analyst.execute(every).fetchall()] == [("coupée", 20), ("eau", 60)]
 
 
 def test_each_question_is_asked_in_french_too() -> None:
