@@ -196,7 +196,7 @@ def digest(
     """Make the digest of a day, a week or a month, keep its page and mail it to its readers."""
     from pipelines import run
 
-    house = run.house(home)
+    house = run.house(home, needs_secrets=False)
     now = _utc(as_of)
     today = _today(house.settings.institution.time_zone, now)
     chosen: date = day.date() if day else _ended(edition, today)
@@ -229,7 +229,8 @@ def crisis_report(
     """Write the report on one incident as it stands now; nobody gets a mail."""
     from pipelines import run
 
-    page = run.crisis_report(run.house(home), incident, as_of=_past(as_of, "--as-of"))
+    house = run.house(home, needs_secrets=False)
+    page = run.crisis_report(house, incident, as_of=_past(as_of, "--as-of"))
     out.print(words(f"{page} is written. Open it in a browser."))
 
 
@@ -247,7 +248,7 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
     """
     from pipelines import run
 
-    house, now = run.house(home), _past(as_of, "--as-of")
+    house, now = run.house(home, needs_secrets=False), _past(as_of, "--as-of")
     receipt = run.expire(house, as_of=now)
     out.print("expired", words(json.dumps(receipt, default=str)))
     out.print("published", words(str(run.published(house, as_of=now))))
@@ -327,7 +328,7 @@ def rescore(
     from pipelines import run
 
     _check_order(_utc(since), _utc(until))
-    house = run.house(home)
+    house = run.house(home, needs_secrets=False)
     with out.status("export") as status:
         name = run.export(house, since=since, until=until, as_of=datetime.now(UTC))
         status.update("score")
@@ -422,7 +423,8 @@ def places(
     from pipelines.vigie_toml import FILE
 
     has_home = (home / FILE).exists()
-    territory = run.house(home).settings.institution.territory if has_home else ()
+    house = run.house(home, needs_secrets=False) if has_home else None
+    territory = house.settings.institution.territory if house else ()
     found = explained.explain_places(text, territory=territory, is_about=about)
     rows = [(line.what, line.says, line.words) for line in found]
     out.print(table(("name", "place", "why"), rows) if rows else "No name in it is a place's.")
@@ -444,7 +446,7 @@ def sources(
     """Where each source block stands, what it noted and refused, what is left of its budget."""
     from pipelines import coverage_commands, run, warehouse
 
-    house = run.house(home)
+    house = run.house(home, needs_secrets=False)
     if law:
         for block in house.settings.sources:
             _print_manifest(block.name, block.kind)
@@ -538,7 +540,7 @@ def erase(
     """Erase a post or a person's posts from every store, and block their return."""
     from pipelines import erasure, privacy, run
 
-    house = run.house(home)
+    house = run.house(home, needs_secrets=False)
     receipt = erasure.erase(
         house.settings,
         as_of=datetime.now(UTC),

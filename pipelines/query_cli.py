@@ -66,7 +66,7 @@ def _parsed(text: str, home: Path) -> Node:
     if text in [subject.get("id") for _, subject in subjects]:
         from pipelines import run
 
-        watches = run.watched(run.house(home))
+        watches = run.watched(run.house(home, needs_secrets=False))
         return next(watch.tree for watch in watches if watch.subject.id == text)
     return query.parse(text, allowed=_allowed(home)).tree
 
@@ -131,7 +131,9 @@ def _finder(home: Path) -> Finder:
     from pipelines import places, run
 
     has_home = (home / vigie_toml.FILE).is_file()
-    return places.finder(run.house(home).settings.institution.territory if has_home else ())
+    return places.finder(
+        run.house(home, needs_secrets=False).settings.institution.territory if has_home else ()
+    )
 
 
 def _read_further(documents: list[Document], finder: Finder) -> Iterator[Document]:
@@ -320,7 +322,7 @@ def rerun(
     """
     from pipelines import run
 
-    house, now = run.house(home), datetime.now(UTC)
+    house, now = run.house(home, needs_secrets=False), datetime.now(UTC)
     zone = house.settings.institution.zone
     start = since.replace(tzinfo=zone) if since else datetime(2000, 1, 1, tzinfo=UTC)
     end = until.replace(tzinfo=zone) if until else datetime(9999, 1, 1, tzinfo=UTC)
@@ -352,7 +354,7 @@ def rerun(
 def _reread(home: Path, since: datetime, until: datetime, now: datetime) -> None:
     from pipelines import run
 
-    house = run.house(home)
+    house = run.house(home, needs_secrets=False)
     paths = run.landed(house, since=since, until=until)
     if not paths:
         out.print("No payloads of that span are left: they expire after some days.")
@@ -367,7 +369,7 @@ def versions(home: Home = HERE) -> None:
     """The versions of each subject's query, when each was used, and how many mentions it found."""
     from pipelines import run, warehouse
 
-    house = run.house(home)
+    house = run.house(home, needs_secrets=False)
     warehouse.prepare(house.settings)
     now = {watch.version for watch in run.watched(house)}
     with warehouse.opened(house.home, read_only=True) as connection:
