@@ -18,6 +18,7 @@ import json
 import math
 import re
 import struct
+import textwrap
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from pipelines.wording import clock, dated
 FONT = "Liberation Sans"
 WIDTH, HEIGHT, LOW = 270, 130, 100  # of the plot; about 330 wide with its axis: a telephone's
 WIDE = 380  # of the plot in an alert's mail
+_ASIDE = 50  # px beside the plot: the names of its counts and the margins
 SCALE = 2.5  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
@@ -45,7 +47,7 @@ _GROUNDLESS = {
     GREY: "#6b7885",
     GRID: "rgba(127,140,153,0.3)",
     CARD: "rgba(0,0,0,0)",
-    BAND: "#00aaff",
+    BAND: "#4a8cff",  # blue also where it is thin
     f'"opacity": {_BAND_OPACITY}': '"opacity": 0.4',
     TONES[1]: "#8c98a4",
     TONES[3]: "rgba(140,152,164,0.4)",
@@ -61,6 +63,8 @@ _DAY_MINUTES = 1440
 _TICKS = 5
 _DAY_TICKS = 4  # a day's name is longer than an hour's
 _TITLE_LIMIT = 120
+_LETTER = 8.2  # px, what one of a title takes: Liberation Sans, bold, of 15
+_TITLE_LINES = 2
 _TOLD_Y = 20  # of the first line told, within the plot, which would else grow
 
 Told = tuple[str, str]  # of a day or an hour: what it is, and its figures in words
@@ -508,9 +512,17 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def _in_lines(title: str, *, width: int) -> str | list[str]:
+    """A title in as many lines as it needs in `width` px, two at most; whole where one will do."""
+    lines = textwrap.wrap(
+        title, int(width / _LETTER), max_lines=_TITLE_LINES, placeholder="…", break_on_hyphens=False
+    )
+    return lines if len(lines) > 1 else title
+
+
 def _card(chart: Any, *, title: str, note: str | None, width: int, height: int) -> Any:
     heading = alt.TitleParams(
-        text=drawable(title),
+        text=_in_lines(drawable(title), width=width + _ASIDE),
         subtitle=note or "",
         anchor="start",
         frame="bounds",
@@ -518,7 +530,7 @@ def _card(chart: Any, *, title: str, note: str | None, width: int, height: int) 
         subtitleFontSize=13,
         color=INK,
         subtitleColor=GREY,
-        limit=width + 50,
+        limit=width + _ASIDE,
         offset=8,
     )
     return (

@@ -43,6 +43,18 @@ def test_curve_draws_one_point_and_a_mark(locale: str) -> None:
     assert _size(chart)[0] > 300
 
 
+def test_a_title_that_one_line_cannot_hold_stands_in_two() -> None:
+    title = "La Ville et ses services : Crise et sécurité civile · mentions des dernières 24 heures"
+    for width in (charts.WIDTH, charts.WIDE):
+        chart = charts.curve(HOURS, range(24), title=title, locale="fr", zone=PARIS, width=width)
+        lines = chart.spec["title"]["text"]
+        assert len(lines) == 2
+        assert all(len(line) * 8 <= width + 50 for line in lines)
+    assert " ".join(lines) == title
+    short = charts.curve(HOURS, range(24), title="Eau", locale="fr", zone=PARIS)
+    assert short.spec["title"]["text"] == "Eau"
+
+
 def test_curve_draws_a_hostile_title_as_text() -> None:
     title = "<script>alert(1)</script> '+datum+' \u202e \x00 " * 20
     chart = charts.curve(HOURS, range(24), title=title, locale="fr", zone=PARIS)
