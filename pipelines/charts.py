@@ -40,15 +40,17 @@ SCALE = 2.5  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
 BLUE, BAND, MARK = "#0072B2", "#c6dbec", "#D55E00"
 TONES = ("#D55E00", "#aab4bf", "#0072B2", "#e1e5e9")  # negative, neutral, positive, undetermined
-_BAND_OPACITY = 0.9
+_BAND_OPACITY, _GROUNDLESS_OPACITY = 0.9, 0.4
 # What a picture has in the place of the shades that need a white ground.
 _GROUNDLESS = {
     INK: "#6b7885",
     GREY: "#6b7885",
     GRID: "rgba(127,140,153,0.3)",
     CARD: "rgba(0,0,0,0)",
-    BAND: "#4a8cff",  # blue also where it is thin
-    f'"opacity": {_BAND_OPACITY}': '"opacity": 0.4',
+    # vl-convert 1.9 cuts what is half seen to its opacity in each of red, green and blue (0.4 of
+    # 255 is 102): a lighter blue comes out teal.
+    BAND: "#003c66",
+    f'"opacity": {_BAND_OPACITY}': f'"opacity": {_GROUNDLESS_OPACITY}',
     TONES[1]: "#8c98a4",
     TONES[3]: "rgba(140,152,164,0.4)",
 }

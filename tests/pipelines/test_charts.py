@@ -150,6 +150,14 @@ def test_tone_is_drawn() -> None:
     assert _size(charts.tone_bars(days, parts, title="Ton", locale="fr"))[0] > 700
 
 
+def test_the_band_of_a_picture_is_as_blue_as_its_words_say() -> None:
+    """vl-convert 1.9 cuts each part of a colour to its opacity: more of it would turn teal."""
+    band = charts._GROUNDLESS[charts.BAND]
+    red, green, blue = (int(band[n : n + 2], 16) for n in (1, 3, 5))
+    assert red < green < 0.6 * blue + 1
+    assert blue <= 255 * charts._GROUNDLESS_OPACITY
+
+
 def test_a_picture_has_no_ground_of_its_own() -> None:
     kind = charts.png(charts.curve(HOURS, range(24), title="x", locale="fr", zone=PARIS))[25]
     assert kind == 6  # colour with transparency (RFC 2083, 4.1.1)
