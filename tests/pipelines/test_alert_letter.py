@@ -143,7 +143,7 @@ def test_the_subject_alone_tells_how_bad_what_how_much_and_whose() -> None:
     assert letter(locale="en").subject == (
         "[Vigie] CRITICAL · Eau · 134 mentions in 1 h (expected 18) · Valmorin"
     )
-    assert letter(severity="warning").subject.startswith("[Vigie] Attention · Eau · ")
+    assert letter(severity="warning").subject.startswith("[Vigie] Avertissement · Eau · ")
 
 
 def test_the_subject_does_not_name_the_institution_twice() -> None:

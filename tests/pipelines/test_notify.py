@@ -263,7 +263,7 @@ def test_a_silent_source_is_told_to_the_operators(
     [(_, mail)] = mails(connection)
     assert mail["To"] == "exploitation@valmorin.example"
     assert mail["Subject"] == (
-        "[Vigie] Attention · Source mastodon · rien depuis 4 h (toléré 3 h) · Valmorin"
+        "[Vigie] Avertissement · Source mastodon · rien depuis 4 h (toléré 3 h) · Valmorin"
     )
 
 

@@ -56,7 +56,7 @@ def answering(status: int = 200, body: bytes = b"{}") -> Iterator[tuple[int, lis
         server.server_close()
 
 
-def message(text: str = "Bonjour", subject: str = "[Vigie] Attention · Eau") -> bytes:
+def message(text: str = "Bonjour", subject: str = "[Vigie] Avertissement · Eau") -> bytes:
     """A message of the outbox as a channel gets it."""
     return email.build(
         Letter(subject=subject, text=f"{text}\n", html=""),

@@ -14,7 +14,7 @@ from tests.pipelines.watched import settings
 
 
 def message(text: str) -> bytes:
-    letter = Letter(subject="[Vigie] Attention · Eau", text=text, html="<p>non</p>")
+    letter = Letter(subject="[Vigie] Avertissement · Eau", text=text, html="<p>non</p>")
     return email.build(
         letter,
         sender="vigie@valmorin.example",
@@ -29,7 +29,7 @@ def test_the_plain_text_is_printed_under_its_subject() -> None:
     console.show(message("Deux lignes\nici\n"), recipient="a@valmorin.example", out=out)
     assert out.getvalue().splitlines() == [
         "To: a@valmorin.example",
-        "Subject: [Vigie] Attention · Eau",
+        "Subject: [Vigie] Avertissement · Eau",
         "",
         "Deux lignes",
         "ici",

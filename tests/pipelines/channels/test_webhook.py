@@ -43,7 +43,7 @@ def test_the_message_arrives_signed_with_the_id_of_the_message(tmp_path: Path) -
     found = json.loads(one.body)
     assert found["type"] == "vigie.message"
     assert found["data"] == {
-        "subject": "[Vigie] Attention · Eau",
+        "subject": "[Vigie] Avertissement · Eau",
         "text": "Bonjour",
         "thread_id": "<m1@valmorin.example>",
     }
