@@ -382,6 +382,7 @@ def _shared(spoken: Words, references: _References, *, is_html: bool) -> dict[st
         "w": spoken,
         "network": lambda origin: network(origin, spoken),
         "what": lambda story: what(story, spoken),
+        "proposal": lambda kind, story, told: proposal(kind, story, told, spoken),
         "utc": lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
         "say": _sayer(spoken, is_html=is_html),
         "fig": _figure(is_html=is_html),
@@ -608,6 +609,15 @@ def proposed(digest: Digest, spoken: Words) -> str:
         kinds.add("claim")
     ordered = [kind for kind in get_args(ActionKind) if kind in kinds]
     return " · ".join(spoken.text(f"short_actions.{kind}") for kind in ordered)
+
+
+def proposal(kind: ActionKind, story: Story, told: Sequence[Story], spoken: Words) -> str:
+    """What is proposed for a story; one crisis cell serves all that call for it."""
+    having = [n for n, each in enumerate(told, 1) if any(a.kind == kind for a in each.actions)]
+    first = having[0] if having else 0
+    if kind == "crisis" and first and told[first - 1] is not story:
+        return spoken.say("actions.crisis_again", n=spoken.number(first))
+    return spoken.text(f"actions.{kind}")
 
 
 def is_quiet(digest: Digest) -> bool:

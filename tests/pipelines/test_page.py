@@ -392,6 +392,14 @@ def test_a_story_tells_all_its_messages_and_how_often_a_text_was_repeated(
     assert said.replace("\u00a0", " ").replace("\u202f", " ") == told
 
 
+def test_one_crisis_cell_is_proposed_however_many_stories_call_for_it(crisis: Digest) -> None:
+    again = replace(crisis.stories[0], headline="Fuite de gaz place Vendôme")
+    letter = digest.render(replace(crisis, stories=(crisis.stories[0], again)), locale="fr")
+    text = letter.text.replace("\u00a0", " ").replace("\u202f", " ")
+    assert text.count("points à H+1, H+2 et J+1") == 1
+    assert text.count("Cellule de crise : la même que pour l’histoire 1.") == 1
+
+
 def test_what_is_left_out_of_a_list_is_counted(crisis: Digest) -> None:
     many = replace(crisis.alerts, incidents=crisis.alerts.incidents[:1] * 9)
     letter = digest.render(replace(crisis, alerts=many), locale="en")
