@@ -36,13 +36,15 @@ class PostMortem:
     """What the warehouse holds of an incident: rows of sql/queries/alert_*.sql.
 
     `texts` has the messages that may still be shown, by mention id; `seen` is what the rule last
-    saw, None where another version of Vigie wrote it.
+    saw, None where another version of Vigie wrote it. `company` has the mails about other
+    incidents in which this one stood.
     """
 
     mails: Sequence[Row]
     letters: Sequence[Row]
     texts: Mapping[str, Row]
     seen: Row | None = None
+    company: Sequence[Row] = ()
 
 
 def gather(connection: duckdb.DuckDBPyConnection, incident_id: str) -> PostMortem:
@@ -55,6 +57,7 @@ def gather(connection: duckdb.DuckDBPyConnection, incident_id: str) -> PostMorte
         letters=letters,
         texts=_texts(connection, [m for row in letters for m in row["messages"]]),
         seen=last_seen(connection, incident_id),
+        company=_rows(connection, "alert_company", incident_id=incident_id),
     )
 
 
@@ -108,7 +111,8 @@ def page(
         facts=facts,
         changes=changes,
         mails=[mail(row, settings, spoken) for row in found.mails],
-        letters=[letter(row, found.texts, settings, spoken) for row in found.letters],
+        letters=[letter(row, found, settings, spoken) for row in found.letters],
+        named=named_in(found, settings, spoken),
         footer=spoken.say("page.footer", moment=moment, institution=plain(who.name)),
     )
 
@@ -167,13 +171,36 @@ def sight(seen: Row, settings: Settings, spoken: Words) -> dict[str, Any]:
     }
 
 
-def letter(row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words) -> dict[str, Any]:
-    """What one letter showed, in the words of `spoken`; of `PostMortem.letters`."""
+def named_in(found: PostMortem, settings: Settings, spoken: Words) -> dict[str, str] | None:
+    """Of an incident without a letter: the first mail about another that named it, if any did."""
+    rows = [] if found.letters or found.mails else found.company[:1]
+    return next((_beside(row, settings, spoken) for row in rows), None)
+
+
+def _beside(row: Row, settings: Settings, spoken: Words) -> dict[str, str]:
+    """In whose mail an incident stood, as a sentence, and the id of that other one."""
+    who = settings.institution
+    mails = words(who.locale, who.zone, name="alert")
+    severity = spoken.text(f"severity.{row['severity']}").upper()
+    where = alert_letter.about(row["subject_id"], row["scope"], settings, mails)
+    lead = f"{severity} · {_label(row['rule_id'], spoken)} · {where}"
+    key = "page.joined" if row["is_joined"] else "page.named"
+    told = spoken.say(key, lead=lead, moment=spoken.moment(row["made_at"]))
+    return {"said": told, "incident_id": row["incident_id"]}
+
+
+def letter(row: Row, found: PostMortem, settings: Settings, spoken: Words) -> dict[str, Any]:
+    """What one letter showed, in the words of `spoken`; of `PostMortem.letters`.
+
+    `beside` says whose letter it was where this incident only stood in it.
+    """
     alert = msgspec.json.decode(row["alert"], type=Alert)
     sha, who = row["rule_sha256"], settings.institution
     told = words(who.locale, who.zone, name="alert")
     rule = spoken.say("page.rule", rule=alert.rule_id, version=alert.rule_version, sha=sha[:16])
+    lead = [r for r in found.company if r["is_joined"] and r["made_at"] == row["made_at"]]
     return {
+        "beside": _beside(lead[0], settings, spoken) if lead else None,
         "number": row["sequence"],
         "moment": spoken.moment(row["made_at"]),
         "headline": _headline(alert, settings),
@@ -184,7 +211,7 @@ def letter(row: Row, texts: Mapping[str, Row], settings: Settings, spoken: Words
         "tone": alert_letter.tone(row["tone"], alert, told),
         "picture": b64encode(row["picture"]).decode() if row["picture"] else None,
         "messages": [
-            _message(m, texts.get(m["mention_id"]), spoken, told) for m in row["messages"]
+            _message(m, found.texts.get(m["mention_id"]), spoken, told) for m in row["messages"]
         ],
         "rule": rule,
         "figures": _figures(alert, spoken),

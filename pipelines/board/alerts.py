@@ -51,15 +51,14 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         found = post_mortem.gather(connection, name)
     told = _words(visit)
     settings = _in_the_visitors_words(visit)
-    letters = [
-        _letter(visit, post_mortem.letter(r, found.texts, settings, told)) for r in found.letters
-    ]
+    letters = [_letter(visit, post_mortem.letter(r, found, settings, told)) for r in found.letters]
     values: dict[str, Any] = {
         "a": told,
         "alert": _line(visit, row) | {"incident_id": name},
         "changes": [_change(told, change) for change in changes],
         "mails": [post_mortem.mail(r, settings, told) for r in found.mails],
         "letters": letters,
+        "named": post_mortem.named_in(found, settings, told),
         "seen": post_mortem.sight(found.seen, settings, told) if found.seen else None,
         "messages": _messages(visit, row),
         "problem": problem,

@@ -54,6 +54,11 @@ def page(connection: duckdb.DuckDBPyConnection, incident_id: str) -> str:
     )
 
 
+def plainly(html: str) -> str:
+    """A page with plain spaces."""
+    return html.replace("\u00a0", " ").replace("\u202f", " ")
+
+
 def test_the_rule_is_kept_to_the_letter_and_the_picture_byte_for_byte(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -112,6 +117,29 @@ def test_a_post_that_was_deleted_is_not_shown(connection: duckdb.DuckDBPyConnect
     incident_id = told(connection)
     connection.execute("update mention set deleted_at = now()")
     assert "coupée" not in page(connection, incident_id)
+
+
+def test_an_alert_told_in_the_mail_of_another_says_so(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    both = [
+        replace(alert(2.0), severity="critical"),
+        replace(alert(1.5, rule_id="claim_spreads"), severity="critical"),
+        alert(1.2, rule_id="negative_surge"),
+    ]
+    recorded = notify.record(connection, both, settings=TOWN, as_of=AS_OF)
+    assert recorded.letter_count == 1
+    named, lead, joined = (each.incident_id for each in recorded.incidents)
+    assert "même courriel" not in page(connection, lead)
+    html = plainly(page(connection, joined))
+    assert "Cette alerte accompagnait « CRITIQUE · Affirmation qui se propage" in html
+    assert "Pas de courbe" not in html
+    assert "Aucun message n’est plus" not in html
+    assert "Rien n’a été envoyé" in page(connection, named)  # it was still to be confirmed
+    connection.execute("update incident_event set state_to = 'firing'")
+    html = plainly(page(connection, named))
+    assert "Pas de courriel à part : celui de « CRITIQUE · Affirmation qui se propage" in html
+    assert "Rien n’a été envoyé" not in html
 
 
 def test_an_incident_without_a_letter_has_a_page(connection: duckdb.DuckDBPyConnection) -> None:

@@ -128,6 +128,17 @@ def test_a_warehouse_of_before_an_update_says_what_is_to_be_done(own_town: Town)
     assert "« vigie watch » en lance un maintenant" in said(answer.text)
 
 
+def test_an_alert_without_a_mail_leads_to_the_one_whose_mail_named_it(own_town: Town) -> None:
+    with warehouse.opened(own_town.settings.home) as connection:
+        connection.execute("update incident_event set state_to = 'firing'")
+    town = own_town
+    [(name,)] = town.rows("select incident_id from incident where rule_id = 'negative_surge'")
+    html = town.visitor("director").get(f"/board/alerts/{name}").text
+    assert "Rien n’a été envoyé" not in html
+    assert "la nommait" in html
+    assert f'href="/board/alerts/{town.incident}">Voir l’autre alerte' in html
+
+
 def test_an_alert_leads_those_who_may_search_to_what_was_said(town: Town) -> None:
     link = re.compile(r'href="(/board/search[^"]*)"')
     client = town.visitor("moderator")
