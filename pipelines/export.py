@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -34,6 +35,9 @@ ROWS = 20_000  # of one piece
 SHEET_ROWS = 1_048_576  # of a sheet, its head counted (Microsoft, Excel specifications and limits)
 SHEET_COLUMNS = 16_384
 CELL_LETTERS = 32_767
+WIDEST = 60  # letters of a column; a longer text is folded within it
+_LOOKED = 1_000  # rows from which the width of a column is taken
+_UTC_TIME = 'yyyy-mm-dd hh:mm:ss "UTC"'
 _EXACT = 10**15  # a spreadsheet keeps 15 digits of a number
 
 
@@ -207,28 +211,57 @@ def _xlsx(answer: Answer, to: Path, _separator: str, sheet_rows: int) -> int:
 
 def _fill(book: Any, answer: Answer, sheet_rows: int) -> int:
     """Append the rows to as many sheets as they need, each with the heads; their number."""
-    names = answer.schema.names
-    sheet, count, left = _sheet(book, names), 0, sheet_rows - 1
+    names, widths = answer.schema.names, None
+    count, left = 0, 0
     for piece in _pieces(answer):
+        if widths is None:
+            widths = _widths(piece)
+            sheet, left = _sheet(book, names, widths), sheet_rows - 1
         for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):
             if left == 0:
-                sheet, left = _sheet(book, names), sheet_rows - 1
+                sheet, left = _sheet(book, names, widths), sheet_rows - 1
             sheet.append([_cell(sheet, v, name) for v, name in zip(row, names, strict=True)])
             count, left = count + 1, left - 1
     return count
 
 
-def _sheet(book: Any, names: list[str]) -> Any:
+def _widths(piece: pa.Table) -> list[int]:
+    """Letters that each column is wide: as its head and its first values, at most `WIDEST`."""
+    first = piece.slice(0, _LOOKED)
+    return [
+        min(WIDEST, max(len(name), *map(_length, column.to_pylist()), 0) + 2)
+        for name, column in zip(first.schema.names, first.columns, strict=True)
+    ]
+
+
+def _length(value: object) -> int:
+    """Letters of a value as a cell shows it; a moment with its zone."""
+    if isinstance(value, datetime):
+        return len(_UTC_TIME)
+    return 0 if value is None else len(str(_plain(value)))
+
+
+def _sheet(book: Any, names: list[str], widths: Sequence[int]) -> Any:
     number = len(book.worksheets) + 1
     sheet = book.create_sheet("data" if number == 1 else f"data {number}")
     sheet.freeze_panes = "A2"
+    _set_widths(sheet, widths)
     sheet.append([_cell(sheet, name, name) for name in names])
     return sheet
+
+
+def _set_widths(sheet: Any, widths: Sequence[int]) -> None:
+    """Before the first row: a sheet that is written row by row has its columns at its head."""
+    from openpyxl.utils import get_column_letter
+
+    for number, width in enumerate(widths, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = width
 
 
 def _tell(book: Any, answer: Answer, count: int) -> None:
     """The sheet `about`: what the rows rest on, and what their columns mean."""
     sheet = book.create_sheet("about")
+    _set_widths(sheet, (24, 2 * WIDEST))
     rows = {**answer.told, "rows": str(count), "sheets": str(len(book.worksheets) - 1)}
     for key, value in rows.items():
         lines = value.split("\n") or [""]
@@ -246,7 +279,10 @@ def _cell(sheet: Any, value: object, title: str) -> Any:
 
     known = _plain(value)
     if not isinstance(known, str):
-        return WriteOnlyCell(sheet, value=known)
+        cell = WriteOnlyCell(sheet, value=known)
+        if isinstance(value, datetime) and value.tzinfo:
+            cell.number_format = _UTC_TIME  # it stays a moment, and shows whose
+        return cell
     text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", known)
     if len(text.encode("utf-16-le")) // 2 > CELL_LETTERS:
         raise VigieError(
@@ -256,7 +292,17 @@ def _cell(sheet: Any, value: object, title: str) -> Any:
     cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"  # openpyxl takes '=…' for a formula and '#N/A' for an error
     cell.quotePrefix = True  # a person who edits the cell makes no formula of it either
+    if len(text) > WIDEST - 2:
+        cell.alignment = _folded()
     return cell
+
+
+@cache
+def _folded() -> Any:
+    """Folded within the column, from the top."""
+    from openpyxl.styles import Alignment
+
+    return Alignment(wrap_text=True, vertical="top")
 
 
 def _plain(value: object) -> object:

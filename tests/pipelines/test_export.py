@@ -141,6 +141,23 @@ def test_an_xlsx_holds_texts_as_texts_and_numbers_as_numbers(
     assert about["rows"] == str(len(HOSTILE))
 
 
+def test_a_sheet_shows_its_moments_whole_with_their_zone_and_folds_long_texts(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    to = tmp_path / "a.xlsx"
+    query = "select published_at, day_on, repeat('le pont ', 40) as text from mention_public"
+    _written(connection, to, query)
+    sheet = openpyxl.load_workbook(to)["data"]
+    assert sheet.freeze_panes == "A2"
+    widths = [sheet.column_dimensions[letter].width for letter in "ABC"]
+    assert widths[0] >= len("2026-11-20 10:15:00 UTC")
+    assert widths[1] >= len("2026-11-20")
+    assert widths[2] == export.WIDEST
+    at, day, text = sheet[2]
+    assert (at.number_format, at.is_date, day.is_date) == ('yyyy-mm-dd hh:mm:ss "UTC"', True, True)
+    assert text.alignment.wrap_text
+
+
 def test_rows_past_the_end_of_a_sheet_go_to_the_next(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
