@@ -53,9 +53,10 @@ def test_a_crisis_is_one_story_with_its_copies_counted_once(crisis: Digest) -> N
     assert story.largest.copy_count >= 255
     assert set(story.largest.origins) == {"x", "mastodon", "bluesky"}
     assert [action.kind for action in story.actions] == ["crisis", "claim", "gathering"]
-    text = digest.render(crisis, locale="fr").text
+    text = " ".join(digest.render(crisis, locale="fr").text.split())
     assert f"{story.mention_count} messages" in text
-    assert f"{story.largest.copy_count} fois, sur 3 sources" in text
+    assert f"Le plus repris, en {story.largest.text_count} textes voisins" in text
+    assert f"{story.largest.copy_count} fois, sur 3 sources." in text
 
 
 def test_a_headline_is_cut_out_of_one_of_the_storys_own_messages(crisis: Digest) -> None:
