@@ -56,6 +56,7 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         "a": told,
         "alert": _line(visit, row) | {"incident_id": name},
         "changes": [_change(told, change) for change in changes],
+        "judged_false": [_who_when(told, c) for c in changes if c["state_to"] == "false"],
         "mails": [post_mortem.mail(r, settings, told) for r in found.mails],
         "letters": letters,
         "named": post_mortem.named_in(found, settings, told),
@@ -155,6 +156,10 @@ def _change(told: Words, row: Row) -> tuple[str, ...]:
     )
 
 
+def _who_when(told: Words, row: Row) -> str:
+    return told.say("show.by", who=plain(row["actor"]), moment=told.moment(row["changed_at"]))
+
+
 def _letter(visit: Visit, letter: Row) -> Row:
     """A letter with its networks as people call them; addresses are for moderators."""
     mails = alert_letter.spoken(visit.settings.institution.zone, visit.w.locale)
@@ -222,6 +227,9 @@ def judge(visit: Visit) -> Answer:
         verdict = next((v for v in VERDICTS if v == visit.form.get("verdict")), None)
         if verdict is None:
             raise ActionError(visit.w.text("alert.problem_verdict"))
+        if problem := _contradiction(visit, verdict):
+            raise ActionError(visit.w.text(f"alert.{problem}"))
+        _check_judged(connection, visit, verdict)
         return alert_actions.judge(
             connection,
             name,
@@ -233,6 +241,25 @@ def judge(visit: Visit) -> Answer:
         )
 
     return _acted(visit, "judged", act)
+
+
+def _contradiction(visit: Visit, verdict: Verdict) -> str | None:
+    """Which sentence says what is wrong with a judgement: its other fields must be about it."""
+    tone, topic = visit.form.get("tone", ""), visit.form.get("topic", "")
+    wants = {"false_alarm": (False, False), "wrong_tone": (True, False)}
+    is_known = verdict == "false_alarm" or _better(visit, verdict) is not None
+    if is_known and (bool(tone), bool(topic)) == wants.get(verdict, (False, True)):
+        return None
+    return f"problem_{verdict}"
+
+
+def _check_judged(connection: Connection, visit: Visit, verdict: Verdict) -> None:
+    """ActionError where a false alarm is also called wrong in its tone or topic, or the reverse."""
+    changes = rows(connection, "alerts_changes", {"incident_id": visit.path["incident_id"]})
+    said = {change["state_to"] for change in changes}
+    others = {"wrong_tone", "wrong_topic"} if verdict == "false_alarm" else {"false"}
+    if said & others:
+        raise ActionError(visit.w.text("alert.problem_judged"))
 
 
 def _better(visit: Visit, verdict: Verdict) -> str | None:

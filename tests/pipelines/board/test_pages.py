@@ -217,14 +217,41 @@ def test_a_silence_has_an_end_and_a_reason(own_town: Town) -> None:
     ("form", "kept"),
     [
         ({"verdict": "false_alarm"}, ("false_alarm", None)),
-        ({"verdict": "wrong_tone", "tone": "positive", "topic": "T01"}, ("wrong_tone", "positive")),
+        ({"verdict": "wrong_tone", "tone": "positive"}, ("wrong_tone", "positive")),
         ({"verdict": "wrong_topic", "topic": "T01"}, ("wrong_topic", "T01")),
-        ({"verdict": "wrong_topic", "topic": "'; drop"}, ("wrong_topic", None)),
     ],
 )
 def test_a_judgement_is_a_label(own_town: Town, form: dict[str, str], kept: Any) -> None:
     assert act(own_town.visitor("moderator"), own_town, "judge", **form).status_code == 303
     assert own_town.rows("select verdict, better from alert_label") == [kept]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"verdict": "wrong_tone", "tone": "positive", "topic": "T01"},
+        {"verdict": "wrong_tone", "topic": "T01"},
+        {"verdict": "wrong_topic"},
+        {"verdict": "wrong_topic", "topic": "'; drop"},
+        {"verdict": "false_alarm", "tone": "neutral"},
+    ],
+)
+def test_a_judgement_that_contradicts_itself_is_refused(
+    own_town: Town, form: dict[str, str]
+) -> None:
+    answer = act(own_town.visitor("moderator"), own_town, "judge", **form)
+    assert answer.status_code == 422
+    assert "vide" in said(answer.text)
+    assert own_town.rows("from alert_label") == []
+
+
+def test_a_false_alarm_is_shown_and_has_no_tone_to_put_right(own_town: Town) -> None:
+    client = own_town.visitor("moderator")
+    done = act(client, own_town, "judge", verdict="false_alarm")
+    assert "Jugée fausse alerte" in said(client.get(done.headers["location"]).text)
+    answer = act(client, own_town, "judge", verdict="wrong_tone", tone="positive")
+    assert "Un avis contraire" in said(answer.text)
+    assert own_town.rows("select verdict from alert_label") == [("false_alarm",)]
 
 
 def test_a_judgement_of_nothing_is_told_so(own_town: Town) -> None:
