@@ -12,7 +12,7 @@ import binascii
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ PAGE = 25
 DAYS = 7  # of a search that names no days
 MOST_EXPORTED = 100_000  # rows; more is for the file itself
 LONGEST = 2_000  # characters of a query on the board
+MOST_COUNTED = 1_000  # messages; beyond, a search says that there are more
 QUOTE = 600  # characters of a message in a list; the rest is in the export
 TONES = ("negative", "neutral", "positive", "undetermined")
 _COLUMNS = (
@@ -78,6 +79,7 @@ def found(visit: Visit) -> Answer:
         asked = _asked(visit, made_at)
         problem, tree = _read(visit, asked)
         rows = [] if problem else _rows(connection, visit, asked, tree, limit=PAGE + 1)
+        total = 0 if problem else _total(connection, visit, asked, tree)
     more = _cursor(rows[PAGE - 1]) if len(rows) > PAGE else None
     rows = rows[:PAGE]
     values: dict[str, Any] = {
@@ -85,6 +87,7 @@ def found(visit: Visit) -> Answer:
         "problem": problem,
         "rows": [_shown(visit, row) for row in rows],
         "more": asked.values() | {"after": more} if more else None,
+        "total": _said(visit, total),
         "made_at": visit.w.moment(made_at),
         "export": asked.values(),
         "quote": QUOTE,
@@ -214,6 +217,22 @@ def _rows(
 ) -> list[Row]:
     statement, bound = _statement(visit, asked, tree, limit=limit)
     return as_rows(connection.execute(statement, bound))
+
+
+def _total(connection: Connection, visit: Visit, asked: Asked, tree: Node | None) -> int:
+    """How many messages a search finds on all of its pages, MOST_COUNTED + 1 at most."""
+    whole = replace(asked, after=None)
+    statement, bound = _statement(visit, whole, tree, limit=MOST_COUNTED + 1)
+    count = f"select count(*) from ({statement})"  # noqa: S608 - our own statement, values bound
+    (found,) = connection.execute(count, bound).fetchone() or (0,)
+    return int(found)
+
+
+def _said(visit: Visit, total: int) -> str:
+    """A total as a page says it: "312 messages", "plus de 1 000 messages"."""
+    if total <= MOST_COUNTED:
+        return visit.w.count("shown", total)
+    return visit.w.say("search.more_than", n=visit.w.count("shown", MOST_COUNTED))
 
 
 def _statement(

@@ -359,6 +359,13 @@ def test_a_wrong_query_is_shown_where_it_breaks_off(town: Town) -> None:
     assert "jamais fermée" in said(answer.text)
 
 
+def test_a_search_says_how_many_there_are(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = town.visitor("analyst")
+    assert "60 messages en tout" in said(found(client, q="trouble").text)
+    monkeypatch.setattr("pipelines.board.search.MOST_COUNTED", 30)
+    assert "plus de 30 messages en tout" in said(found(client, q="trouble").text)
+
+
 def test_one_person_is_not_searched_for(town: Town) -> None:
     answer = found(town.visitor("analyst"), q="author:@quidam")
     assert answer.status_code == 422
