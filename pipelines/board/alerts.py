@@ -61,7 +61,7 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         "letters": letters,
         "named": post_mortem.named_in(found, settings, told),
         "seen": post_mortem.sight(found.seen, settings, told) if found.seen else None,
-        "messages": _messages(visit, row),
+        "messages": _messages(visit, row, found.seen),
         "problem": problem,
         "form": form or {},
         "hours": HOURS,
@@ -121,14 +121,18 @@ def _line(visit: Visit, row: Row) -> Row:
     }
 
 
-def _messages(visit: Visit, row: Row) -> dict[str, str] | None:
-    """The search that finds what was said while the alert lasted; None where it has no subject."""
+def _messages(visit: Visit, row: Row, seen: Row | None) -> dict[str, str] | None:
+    """The search that finds what was said while the alert lasted, to the minute, from the start of
+    the window in which its rule counts; None where it has no subject."""
     if row["subject_id"] is None:
         return None
     zone = visit.settings.institution.zone
     ends = row["resolved_at"] or visit.now
-    days = (at.astimezone(zone).date().isoformat() for at in (row["opened_at"], ends))
-    found = dict(zip(("since", "until"), days, strict=True)) | {"subject": row["subject_id"]}
+    window = timedelta(minutes=seen["alert"].window_minutes if seen else 60)
+    first, last = (at.astimezone(zone) for at in (row["opened_at"] - window, ends))
+    found = {"since": f"{first:%Y-%m-%d}", "until": f"{last:%Y-%m-%d}"}
+    found |= {"from": f"{first:%H:%M}", "to": f"{last:%H:%M}", "subject": row["subject_id"]}
+    found |= {"tone": "negative"} if row["rule_id"] == "negative_surge" else {}
     is_topic = row["scope"] in dict(_topic_labels(visit.w.locale))
     return found | ({"topic": row["scope"]} if is_topic else {})
 

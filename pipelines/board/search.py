@@ -39,7 +39,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A search as its form gives it; empty values ask for everything."""
+    """A search as its form gives it; empty values ask for everything.
+
+    `begins` and `ends` are minutes of the first and last day, both within; None is all of the day.
+    """
 
     q: str
     since: date
@@ -49,6 +52,8 @@ class Asked:
     source: str
     subject: str
     own: bool
+    begins: time | None
+    ends: time | None
     after: tuple[datetime, str] | None
 
     def values(self) -> dict[str, str]:
@@ -56,6 +61,7 @@ class Asked:
         told = {"q": self.q, "since": self.since.isoformat(), "until": self.until.isoformat()}
         told |= {"topic": self.topic, "tone": self.tone, "source": self.source}
         told |= {"subject": self.subject, "own": "1" if self.own else ""}
+        told |= {"from": _clock(self.begins), "to": _clock(self.ends)}
         return {name: value for name, value in told.items() if value}
 
 
@@ -156,12 +162,26 @@ def _asked(visit: Visit, made_at: datetime) -> Asked:
         source=_one(given.get("source", ""), offered["sources"]),
         subject=_one(given.get("subject", ""), subjects),
         own=given.get("own") == "1",
+        begins=_minute(given.get("from", "")),
+        ends=_minute(given.get("to", "")),
         after=_after(given.get("after", "")),
     )
 
 
 def _one(value: str, known: Sequence[str]) -> str:
     return value if value in known else ""
+
+
+def _clock(at: time | None) -> str:
+    return f"{at:%H:%M}" if at else ""
+
+
+def _minute(text: str) -> time | None:
+    """A time of day such as 09:40; None for anything else."""
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day alone
+    except ValueError:
+        return None
 
 
 def _day(text: str) -> date | None:
@@ -257,8 +277,11 @@ def _statement(
 
 def _filters(visit: Visit, asked: Asked) -> tuple[list[str], dict[str, Any]]:
     zone = visit.settings.institution.zone
-    start = datetime.combine(asked.since, time.min, tzinfo=zone).astimezone(UTC)
+    start = datetime.combine(asked.since, asked.begins or time.min, tzinfo=zone).astimezone(UTC)
     end = datetime.combine(asked.until + timedelta(days=1), time.min, tzinfo=zone).astimezone(UTC)
+    if asked.ends is not None:
+        last = datetime.combine(asked.until, asked.ends, tzinfo=zone).astimezone(UTC)
+        end = last + timedelta(minutes=1)
     bound: dict[str, Any] = {"since": start, "until": end}
     filters = ["published_at >= $since", "published_at < $until"]
     if not asked.own:

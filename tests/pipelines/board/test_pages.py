@@ -140,11 +140,15 @@ def test_an_alert_without_a_mail_leads_to_the_one_whose_mail_named_it(own_town: 
 
 
 def test_an_alert_leads_those_who_may_search_to_what_was_said(town: Town) -> None:
-    link = re.compile(r'href="(/board/search[^"]*)"')
+    link = re.compile(r'href="(/board/search\?[^"]*)"')
     client = town.visitor("moderator")
     found = link.search(client.get(f"/board/alerts/{town.incident}").text)
     assert found is not None
-    assert "Aucun message" not in said(client.get(unescape(found[1])).text)
+    assert "from=10%3A25" in found[1]  # an hour before it began, in Paris
+    assert "to=11%3A25" in found[1]
+    html = client.get(unescape(found[1])).text
+    assert html.count('class="said"') == 2
+    assert "2 messages en tout" in said(html)
     director = town.visitor("director").get(f"/board/alerts/{town.incident}")
     assert not link.search(director.text)
 
