@@ -609,6 +609,7 @@ def serve(
     from pipelines import hooks, settings as reading, sources as catalogue
     from pipelines.board import web
 
+    orchestrator.check_port(port)
     kinds = catalogue.options_by_kind()
     settings = reading.read(home, environ=os.environ, source_options=kinds, needs_secrets=False)
     secrets, turn = reading.secrets_for(settings, os.environ), threading.Lock()

@@ -212,21 +212,26 @@ def alone(home: Path, *, port: int) -> Iterator[None]:
     """
     root = home.resolve() / "airflow"
     root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock, socket.socket() as probe:
+    with (root / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise VigieError(f"Airflow runs on {home} already: stop that `vigie up`") from None
+        check_port(port)
+        yield
+
+
+def check_port(port: int, *, how: str = "--port") -> None:
+    """VigieError where something listens on this port of loopback; `how` another is chosen."""
+    with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise VigieError(
                 f"port {port} of 127.0.0.1 is taken: stop what listens there, or choose another "
-                "with --port"
+                f"with {how}"
             ) from None
-        probe.close()
-        yield
 
 
 def _stopping_signals() -> list[signal.Signals]:

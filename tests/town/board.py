@@ -9,26 +9,38 @@ import os
 import secrets
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
-from pipelines import cli
+from pipelines import cli, orchestrator
 from pipelines.board import passwords, store
 from pipelines.board.access import ROLES
-from tests.town.demo import HOME, out
+from pipelines.errors import VigieError
+from tests.town.demo import HOME, in_use, out
 from tests.town.server import APP_PASSWORD
 
 
 def main() -> None:
-    """Make the accounts anew, say how to log in, and serve until Ctrl-C."""
-    home = HOME.resolve()
+    """The board until Ctrl-C, on the port that PORT names (8090); nothing where it is taken."""
+    home, port = HOME.resolve(), int(os.environ.get("PORT") or 8090)
     if not (home / "published" / "analyst.duckdb").exists():
         sys.exit("There is no demo yet: run `make demo` first.")
+    try:  # before the accounts: a board that is open keeps its own
+        orchestrator.check_port(port, how=f"`make board PORT={port + 1}`")
+    except VigieError as error:
+        sys.exit(str(error))
+    with in_use(home):
+        _serve(home, port)
+
+
+def _serve(home: Path, port: int) -> None:
+    """Make the accounts anew, and open the board."""
     os.environ["VIGIE_DEMO_BLUESKY"] = APP_PASSWORD
     password = secrets.token_urlsafe(12)
     kept, now = passwords.made(password), datetime.now(UTC)
     for role in ROLES:
         store.put_account(home, role, role, kept, at=now, is_new=store.account(home, role) is None)
     out.print(f"Log in as {', '.join(ROLES)}; password of this run: {password}", soft_wrap=True)
-    cli.serve(home=home, port=8090, is_past=True)
+    cli.serve(home=home, port=port, is_past=True)
 
 
 if __name__ == "__main__":

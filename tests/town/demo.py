@@ -7,6 +7,7 @@ and prints what to open.
 
 from __future__ import annotations
 
+import fcntl
 import mailbox
 import os
 import shutil
@@ -55,6 +56,18 @@ TIMES = (
     ("upkeep", _at(2, 5, 30)),
 )
 out = Console(highlight=False)
+
+
+@contextmanager
+def in_use(home: Path) -> Iterator[None]:
+    """The demo's home for one program alone: the demo deletes what an open board has."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / f"{home.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("The demo or its board is open: stop that `make demo` or `make board` first.")
+        yield
 
 
 def write_home(home: Path, *, url: str, smtp_port: int) -> None:
@@ -145,8 +158,14 @@ def _inlined(letter: EmailMessage, html: str) -> str:
 
 def main() -> None:
     """The whole demo; a second call begins again with an empty home."""
-    started = time.monotonic()
     home = HOME.resolve()
+    with in_use(home):
+        run(home)
+
+
+def run(home: Path) -> None:
+    """The demo, in a home that is emptied first."""
+    started = time.monotonic()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     mails = home / "maildir"
