@@ -616,7 +616,8 @@ def serve(
     environ = {"VIGIE_BOARD_URL": f"http://127.0.0.1:{port}", **os.environ}
     end = _end(settings) if is_past else None
     made = web.build(settings, secrets, environ, now=_now, turn=turn, end=end)
-    taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn)
+    behind = end.behind if end else timedelta()
+    taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn, behind=behind)
     out.print(words(f"board: http://127.0.0.1:{port}{hooks.BOARD}/"))
     _print_nobody(settings)
     for block in settings.sources:

@@ -25,7 +25,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -84,10 +84,12 @@ def app(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     board: ASGIApp | None = None,
     turn: threading.Lock | None = None,
+    behind: timedelta = timedelta(),
 ) -> Starlette:
     """The application that takes the messages of every source of kind `webhook`, and shows pages.
 
     A `board` is mounted under BOARD, and `turn` is the lock under which both open the warehouse.
+    Over data that has ended, links of mails hold as they did then, so far `behind` the clock.
     VigieError when there is nothing to serve, or the secret of a source is missing or weak.
     """
     doors = {
@@ -100,7 +102,7 @@ def app(
         for block in settings.sources
         if block.kind == webhook.MANIFEST.name
     }
-    pages = link_pages.routes(settings, now=now, turn=turn)
+    pages = link_pages.routes(settings, now=lambda: now() - behind, turn=turn)
     if not doors and not pages and board is None:
         raise VigieError(
             'vigie.toml has no source of kind "webhook", and no url in [web]: add one of the two '
