@@ -29,7 +29,7 @@ from pipelines import (
     wording,
 )
 from pipelines.alert_actions import Done
-from pipelines.console import HERE, Home, Locale, chosen_locale, out, table, waiting, words
+from pipelines.console import HERE, Home, Locale, chosen_locale, moment, out, table, waiting, words
 from pipelines.errors import VigieError
 from pipelines.quality import Judged
 from pipelines.settings import Settings
@@ -348,7 +348,8 @@ def silence(
     reason: Annotated[str, typer.Option("--reason", help="Why nobody need be told.")],
     home: Home = HERE,
     until: Annotated[
-        datetime | None, typer.Option(help="End, by the institution's clock; 7 days off at most.")
+        datetime | None,
+        typer.Option(parser=moment, help="End, by the institution's clock; 7 days off at most."),
     ] = None,
     hours: Annotated[
         float | None, typer.Option("--for", min=0.05, max=168, help="Or for so many hours.")

@@ -30,6 +30,7 @@ from pipelines.console import (
     TextName,
     bar,
     chosen_locale,
+    moment,
     out,
     print_unknown,
     table,
@@ -49,7 +50,9 @@ app = typer.Typer(
 )
 When = Annotated[
     datetime | None,
-    typer.Option(help="End of the window, for example 2026-10-01T16:00 (UTC). Default: now."),
+    typer.Option(
+        parser=moment, help="End of the window, for example 2026-10-01T16:00 (UTC). Default: now."
+    ),
 ]
 
 
@@ -97,7 +100,9 @@ def _check_order(since: datetime, until: datetime) -> None:
 @app.command()
 def init(
     home: Home = HERE,
-    name: Annotated[str, typer.Option(help="Name of the institution.")] = "Ville de Monbourg",
+    name: Annotated[
+        str, typer.Option(help='Its name, for example "Ville de Tours". Asked for on a terminal.')
+    ] = "",
     kind: Annotated[
         str, typer.Option(help="commune, departement, region, prefecture or autre")
     ] = "commune",
@@ -105,6 +110,8 @@ def init(
     """Write a commented vigie.toml, the pseudonym key and the folders of a new institution."""
     from pipelines import init as beginning
 
+    if not name and sys.stdin.isatty():
+        name = typer.prompt("Name of the institution (for example Ville de Tours)")
     path = beginning.write(home, answers={"name": name, "kind": kind})
     out.print(words(f"{path} is written."), "Next: open it, follow its comments, then run")
     out.print(words(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
@@ -132,7 +139,9 @@ def doctor(home: Home = HERE, locale: Locale = None) -> None:
 def watch(
     home: Home = HERE,
     until: When = None,
-    since: Annotated[datetime | None, typer.Option(help="Start of a window read again.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=moment, help="Start of a window read again.")
+    ] = None,
 ) -> None:
     """One run: collect every source that is due, accept, score, load, alert."""
     from pipelines import run
@@ -180,7 +189,7 @@ def digest(
     day: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            parser=moment,
             help="Local day. Default: yesterday, or the end of the last whole week or month.",
         ),
     ] = None,
@@ -297,7 +306,7 @@ def export(
     """Write an answer from the analysts' file: whole, safe in a spreadsheet, with what it means."""
     from pipelines import sql_shell
 
-    count = sql_shell.written(
+    told = sql_shell.written(
         home,
         name,
         query=query,
@@ -306,7 +315,7 @@ def export(
         values=given or (),
         now=datetime.now(UTC),
     )
-    out.print(words(sql_shell.written_words(count, to)))
+    out.print(words(told))
 
 
 @app.command()
@@ -320,8 +329,10 @@ def deliver(home: Home = HERE) -> None:
 
 @app.command()
 def rescore(
-    since: Annotated[datetime, typer.Argument(help="First day, for example 2026-10-01.")],
-    until: Annotated[datetime, typer.Argument(help="Day after the last.")],
+    since: Annotated[
+        datetime, typer.Argument(parser=moment, help="First day, for example 2026-10-01.")
+    ],
+    until: Annotated[datetime, typer.Argument(parser=moment, help="Day after the last.")],
     home: Home = HERE,
 ) -> None:
     """Score a range of stored mentions again with the models of today."""
@@ -475,11 +486,15 @@ def sources(
 def coverage(
     home: Home = HERE,
     since: Annotated[
-        datetime | None, typer.Option(help="From, for example 2026-10-01T12:00 (UTC).")
+        datetime | None,
+        typer.Option(parser=moment, help="From, for example 2026-10-01T12:00 (UTC)."),
     ] = None,
-    until: Annotated[datetime | None, typer.Option(help="To (UTC). Default: now.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=moment, help="To (UTC). Default: now.")
+    ] = None,
     as_of: Annotated[
-        datetime | None, typer.Option(help="As it was known then (UTC). Default: now.")
+        datetime | None,
+        typer.Option(parser=moment, help="As it was known then (UTC). Default: now."),
     ] = None,
     by_hour: Annotated[bool, typer.Option("--by-hour", help="Every hour of every source.")] = False,
     locale: Locale = None,
@@ -502,9 +517,10 @@ def coverage(
 def backfill(
     home: Home = HERE,
     since: Annotated[
-        datetime | None, typer.Option(help="From (UTC). Default: the open gaps of the week.")
+        datetime | None,
+        typer.Option(parser=moment, help="From (UTC). Default: the open gaps of the week."),
     ] = None,
-    until: Annotated[datetime | None, typer.Option(help="To (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="To (UTC).")] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Only this source of vigie.toml; may be repeated.")
     ] = None,
@@ -668,9 +684,12 @@ def airflow(context: typer.Context, home: Home = HERE) -> None:
 def backtest(
     home: Home = HERE,
     since: Annotated[
-        datetime | None, typer.Option(help="From (UTC). Default: 28 days before --until.")
+        datetime | None,
+        typer.Option(parser=moment, help="From (UTC). Default: 28 days before --until."),
     ] = None,
-    until: Annotated[datetime | None, typer.Option(help="To (UTC). Default: now.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=moment, help="To (UTC). Default: now.")
+    ] = None,
     rules: Annotated[
         Path | None, typer.Option(help="Folder with changed or new rules to try (*.sql).")
     ] = None,
@@ -698,7 +717,9 @@ def backtest(
     ] = None,
     start: Annotated[
         datetime | None,
-        typer.Option(help="With --series: count alarms from here on (UTC), learn from before."),
+        typer.Option(
+            parser=moment, help="With --series: count alarms from here on (UTC), learn from before."
+        ),
     ] = None,
     zone: Annotated[
         str, typer.Option(help="With --series: whose clock people live by.")

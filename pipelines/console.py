@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +59,25 @@ _ANY = 10_000  # wider than any table
 _NAMED = 20  # characters; a longer value is a text of somebody, in the wrong column
 _VALUES = 3  # of a column of languages, shown of those that are none
 APART = 10.0  # seconds between the lines of progress that are no bar
+_FRENCH_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2})[:h](\d{2}))?")
 Moved = Callable[[int, int | None], None]
+
+
+def moment(text: str) -> datetime:
+    """A day or a moment of the command line: 2026-11-26, 2026-11-26T16:00, or as French people
+    write it, 26/11/2026 or 26/11/2026 16:00.
+
+    typer.BadParameter where it is none.
+    """
+    french = _FRENCH_DAY.fullmatch(text.strip())
+    try:
+        if not french:
+            return datetime.fromisoformat(text.strip())
+        day, month, year, hour, minute = (int(part or 0) for part in french.groups())
+        return datetime(year, month, day, hour, minute)  # noqa: DTZ001 - the command knows its zone
+    except ValueError:
+        told = f"{text!r} is no day or moment: write 2026-11-26, 26/11/2026 or 2026-11-26T16:00"
+        raise typer.BadParameter(told) from None
 
 
 def words(value: object, *, style: str = "") -> Text:

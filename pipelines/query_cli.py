@@ -28,7 +28,7 @@ from pipelines import (
     textfile,
     vigie_toml,
 )
-from pipelines.console import HERE, Home, Locale, bar, out, telling, told, words
+from pipelines.console import HERE, Home, Locale, bar, moment, out, telling, told, words
 from pipelines.errors import VigieError
 from pipelines.places import Finder
 from pipelines.query_match import Document
@@ -306,10 +306,10 @@ def rerun(
     ] = None,
     home: Home = HERE,
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day. Default: the oldest.")
+        datetime | None, typer.Option(parser=moment, help="First day. Default: the oldest.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day after the last.")
+        datetime | None, typer.Option(parser=moment, help="Day after the last.")
     ] = None,
     landed: Annotated[
         bool,

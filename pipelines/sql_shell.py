@@ -6,6 +6,7 @@ wrote is printed without control characters. An answer is drawn up to `SHOWN` ro
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,13 +16,14 @@ from pathlib import Path
 import duckdb
 
 from pipelines import analyst, export, typed
-from pipelines.console import out, table, words
+from pipelines.console import moment, out, table, words
 from pipelines.errors import VigieError
 
 SHOWN = 50
 _LETTERS = 80  # of one cell on the screen
 _TEXT = 24  # of a cell, below which a table is hard to read
 _ANY = 10_000  # columns: wider than any answer
+_FRENCH_DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 HELP = (
     (".tables", "the tables, with what they hold"),
     (".schema NAME", "the columns of a table, with what they mean"),
@@ -72,7 +74,7 @@ class Shell:
             ".run": (1, self._run),
             ".show": (1, self._show),
             ".macros": (0, self._macros),
-            ".set": (2, lambda name, value: analyst.set_variables(self._connection, {name: value})),
+            ".set": (2, self._set),
             ".export": (1, self._export),
             ".help": (0, lambda: out.print(table(("write", "and get"), HELP))),
         }
@@ -116,6 +118,9 @@ class Shell:
     def _run(self, name: str) -> None:
         self._ask(analyst.asked(self._connection, name), name)
 
+    def _set(self, name: str, value: str) -> None:
+        analyst.set_variables(self._connection, {name: _day(value)})
+
     def _show(self, name: str) -> None:
         out.print(words(analyst.asked(self._connection, name)))
 
@@ -123,13 +128,22 @@ class Shell:
         if not self._last:
             raise VigieError("nothing has been asked yet: ask, then .export FILE")
         to = Path(file).expanduser()
+        is_new = _is_new(to)
         count = export.export(self._connection, self._last, to, name=self._name, now=self._now())
-        out.print(words(written_words(count, to)))
+        out.print(words(written_words(count, to, is_new=is_new)))
 
 
-def written_words(count: int, to: Path) -> str:
+def _is_new(to: Path) -> bool:
+    """Whether nothing stands where a file is to be written; VigieError where its folder is none."""
+    if not to.parent.is_dir():
+        raise VigieError(f"{to.parent} is no folder: make it, or name another file")
+    return not to.exists()
+
+
+def written_words(count: int, to: Path, *, is_new: bool = True) -> str:
     """What is said of a file that has been written."""
-    return f"{count} {'row is' if count == 1 else 'rows are'} written to {to}"
+    replaced = "" if is_new else ", in place of the file that was there"
+    return f"{count} {'row is' if count == 1 else 'rows are'} written to {to}{replaced}"
 
 
 def show(result: duckdb.DuckDBPyConnection) -> None:
@@ -266,7 +280,12 @@ def _pair(value: str) -> tuple[str, str]:
     name, sign, text = value.partition("=")
     if not sign:
         raise VigieError(f"--set {value}: write name=value, for example decided_on=2026-10-01")
-    return name, text
+    return name, _day(text)
+
+
+def _day(text: str) -> str:
+    """A parameter as SQL reads it: a day that is written 26/11/2026 as 2026-11-26."""
+    return f"{moment(text):%Y-%m-%d}" if _FRENCH_DAY.fullmatch(text) else text
 
 
 def written(
@@ -278,11 +297,13 @@ def written(
     separator: str,
     values: Sequence[str],
     now: datetime,
-) -> int:
-    """Write the answer to a question by its name, or to the query of a file; the rows written."""
+) -> str:
+    """Write the answer to a question by its name, or to the query of a file; what became of it."""
     if bool(name) == bool(query):
         raise VigieError("say what to export: the name of a question, or --query FILE")
+    is_new = _is_new(to)
     with analyst.opened(home) as connection:
         analyst.set_variables(connection, dict(_pair(value) for value in values))
         sql = query.read_text(encoding="utf-8") if query else analyst.asked(connection, name)
-        return export.export(connection, sql, to, name=name, now=now, separator=separator)
+        count = export.export(connection, sql, to, name=name, now=now, separator=separator)
+    return written_words(count, to, is_new=is_new)

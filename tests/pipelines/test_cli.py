@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -40,6 +41,7 @@ WRONG = [
         "would end (2026-10-01T00:00) before it starts (2026-10-02T00:00)",
     ),
     (["digest", "--day", "2999-01-01"], "2999-01-01 has not begun yet"),
+    (["digest", "--day", "2/1/2999"], "2999-01-02 has not begun yet"),
     (["upkeep", "--as-of", "2999-01-01"], "--as-of 2999-01-01T00:00 is still to come"),
     (["rescore", "2026-10-02", "2026-10-01"], "turn the two round"),
 ]
@@ -57,6 +59,47 @@ def test_a_wrong_moment_is_told_and_nothing_is_run(
     before = sorted(tmp_path.rglob("*"))
     assert told in said([*words, "--home", str(tmp_path)], monkeypatch, capsys)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("26/11/2026", "2026-11-26T00:00:00"),
+        ("26/11/2026 16:05", "2026-11-26T16:05:00"),
+        ("6/1/2026T8h05", "2026-01-06T08:05:00"),
+        ("2026-11-26", "2026-11-26T00:00:00"),
+        ("2026-11-26T16:00", "2026-11-26T16:00:00"),
+        ("2026-11-26T16:00+01:00", "2026-11-26T16:00:00+01:00"),
+    ],
+)
+def test_a_moment_is_read_as_iso_and_as_french_people_write_it(text: str, told: str) -> None:
+    assert console.moment(text).isoformat() == told
+
+
+@pytest.mark.parametrize("text", ["31/02/2026", "11/26/2026", "hier", "26/11/26"])
+def test_what_is_no_moment_is_told_with_the_right_form(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="write 2026-11-26, 26/11/2026"):
+        console.moment(text)
+
+
+def test_an_institution_without_a_name_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = said(["init", "--home", str(tmp_path / "town")], monkeypatch, capsys)
+    assert "the institution has no name: give one, --name" in told
+    assert not (tmp_path / "town").exists()
+
+
+def test_sources_and_upkeep_need_no_secret_of_a_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.write(tmp_path, answers={"name": "Ville de Monbourg"})
+    toml = tmp_path / "vigie.toml"
+    block = '\n[[sources]]\nname = "chaine"\nkind = "youtube"\nkey_env = "VIGIE_NOT_SET"\n'
+    toml.write_text(toml.read_text(encoding="utf-8") + block, encoding="utf-8")
+    for words in (["sources"], ["upkeep"]):
+        _run([*words, "--home", str(tmp_path)], monkeypatch)
+    assert "VIGIE_NOT_SET" in said(["watch", "--home", str(tmp_path)], monkeypatch, capsys)
 
 
 def test_a_home_that_is_not_there_is_told_where_the_published_file_is_asked(
@@ -104,7 +147,8 @@ def test_a_home_that_may_not_be_written_is_no_traceback(
         raise PermissionError(13, "Permission denied", str(home))
 
     monkeypatch.setattr(init, "write", refuse)  # root, who runs some tests, is refused nothing
-    told = said(["init", "--home", str(tmp_path / "closed")], monkeypatch, capsys)
+    words = ["init", "--name", "Valmorin", "--home", str(tmp_path / "closed")]
+    told = said(words, monkeypatch, capsys)
     assert "Permission denied" in told
     assert "chown or chmod" in told
 

@@ -278,7 +278,7 @@ def test_the_shell_goes_on_after_what_went_wrong(
     lines = [f"{LATE};", f".export {tmp_path}/a.csv", f".export {tmp_path}/file/a.csv"]
     said = _said(home, [*lines, ".set select 1", "select 6 * 7;"], capsys)
     assert "broke off" in said
-    assert "Not a directory" in said or "File exists" in said
+    assert "is no folder: make it" in " ".join(said.split())
     assert "42" in said
 
 
@@ -429,3 +429,24 @@ def test_what_is_typed_is_asked_on_a_terminal_only(home: Path) -> None:
     )  # fmt: skip
     assert "42" in done.stdout
     assert datetime.now(UTC) > SEEN
+
+
+def test_a_folder_that_is_not_there_is_not_made_and_a_file_replaced_is_told(
+    home: Path, tmp_path: Path
+) -> None:
+    def said(to: Path) -> str:
+        return sql_shell.written(
+            home, "acts", query=None, to=to, separator=",", values=(), now=SEEN
+        )
+
+    with pytest.raises(VigieError, match="is no folder: make it"):
+        said(tmp_path / "typo" / "a.csv")
+    assert not (tmp_path / "typo").exists()
+    assert said(tmp_path / "a.csv").endswith("a.csv")
+    assert said(tmp_path / "a.csv").endswith("in place of the file that was there")
+
+
+def test_a_day_given_to_a_question_may_be_written_in_french(home: Path, tmp_path: Path) -> None:
+    to, day = tmp_path / "a.csv", ("decided_on=01/10/2026",)
+    sql_shell.written(home, "before_after", query=None, to=to, separator=",", values=day, now=SEEN)
+    assert to.exists()
