@@ -162,6 +162,10 @@ def watch(
         out.print(
             "A source failed: `vigie sources` says why; the next run goes on from its cursor."
         )
+    if counts.get("alerts"):
+        out.print("Alerts are open: `vigie alerts list` shows them.")
+    if counts.get("mails_failed"):
+        out.print("A mail could not be sent: `vigie doctor` says why and what to do.")
 
 
 @app.command()
@@ -409,11 +413,13 @@ def explain(
     model: Annotated[
         str, typer.Option(help="embedded, a folder, or org/name@revision")
     ] = "embedded",
+    home: Home = HERE,
 ) -> None:
     """Score one message and show which words moved each score."""
     from pipelines import explained
+    from pipelines.settings import Models
 
-    found = explained.explain(text, lang=lang, model=model)
+    found = explained.explain(text, lang=lang, model=Models(sentiment=model).at(home).sentiment)
     heads = ("what", "says", "words that moved it")
     out.print(table(heads, [(line.what, line.says, line.words) for line in found]))
 

@@ -542,12 +542,13 @@ def _waiting(route: str, count: int, given_up: int, age: timedelta, error: str |
     )
     if given_up:
         what = say("{what}; no longer tried: {n}", what=what, n=given_up)
-    if not given_up and age <= _OVERDUE:
+    if not given_up and age <= _OVERDUE and not error:
         return Check(name=say("outbox"), status="ok", what=what)
     remedy = say("mend the mail server or [mail], then `vigie deliver`")
     if not is_mail:
         remedy = say("mend the [[channels]] block {route!r}, then `vigie deliver`", route=route)
-    return Check(name=say("outbox"), status="error", what=what, remedy=remedy)
+    status: Status = "error" if given_up or age > _OVERDUE else "warning"  # it will be tried again
+    return Check(name=say("outbox"), status=status, what=what, remedy=remedy)
 
 
 def _channels(patient: _Patient) -> Iterator[Check]:

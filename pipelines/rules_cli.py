@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from pipelines import rule_cases, rules
-from pipelines.console import out, table, words
+from pipelines import rule_cases, rules, vigie_toml
+from pipelines.console import HERE, Home, Locale, chosen_locale, out, table, words
 
 rules_app = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +17,6 @@ rules_app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Alert rules: list them, run the cases beside each (docs/alerts.md).",
 )
-Locale = Annotated[Literal["fr", "en"], typer.Option(help="The language of the table.")]
 _SEVERITY = re.compile(r"\b(?:warning|critical)\b")
 _TOLD = {  # whom a rule tells
     "fr": {"on_call": "astreinte", "operators": "exploitant"},
@@ -30,19 +29,21 @@ _HEADS = {
 
 
 @rules_app.command("list")
-def list_(locale: Locale = "fr") -> None:
+def list_(home: Home = HERE, locale: Locale = None) -> None:
     """Every rule: its version, severity, window, and what people read."""
     from pipelines.wording import words as spoken_in  # CLDR takes a tenth of a second
 
-    rows, spoken = [], spoken_in(locale, UTC, name="alerts")
+    there = (home / vigie_toml.FILE).exists()
+    chosen = chosen_locale(home, locale or (None if there else "fr"))
+    rows, spoken = [], spoken_in(chosen, UTC, name="alerts")
     for name in rules.names():
         rule = rules.read(name)
-        label = rule.say("Label", locale)
+        label = rule.say("Label", chosen)
         graded = dict.fromkeys(_SEVERITY.findall(rule.severity))  # when, its file says
         severities = (spoken.text(f"severity.{each}") for each in graded)
-        told = _TOLD[locale][rule.tells]
+        told = _TOLD[chosen][rule.tells]
         rows.append((name, rule.version, label, ", ".join(severities), rule.window, told))
-    out.print(table(_HEADS[locale], rows))
+    out.print(table(_HEADS[chosen], rows))
 
 
 @rules_app.command("test")

@@ -88,6 +88,11 @@ def _whole(pieces: Iterator[pa.Table], schema: pa.Schema, source: Path) -> Itera
 
 
 def _unreadable(source: Path, error: Exception) -> VigieError:
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
+        return VigieError(
+            f"{source.name} is not in UTF-8: save it again in that encoding (in a spreadsheet: "
+            "CSV UTF-8), or write iconv -f cp1252 -t utf-8 where it comes from Windows"
+        )
     return VigieError(
         f"{source.name} cannot be read as {source.suffix.lower()[1:]} ({_told_of(error)}): "
         "check the ending, that it is UTF-8, and that every row has the same columns"
