@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pipelines import budget, cli, console, doctor, init, run
+from pipelines import budget, cli, console, doctor, init, rules_cli, run
 from pipelines.doctor import Check
 from pipelines.limits import Daily, Limit, Price
 from pipelines.said import say
@@ -100,6 +100,33 @@ def test_sources_and_upkeep_need_no_secret_of_a_source(
     for words in (["sources"], ["upkeep"]):
         _run([*words, "--home", str(tmp_path)], monkeypatch)
     assert "VIGIE_NOT_SET" in said(["watch", "--home", str(tmp_path)], monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(("locale", "head"), [("fr", "règle"), ("en", "rule")])
+def test_the_rules_are_listed_in_the_language_of_the_home(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    locale: str,
+    head: str,
+) -> None:
+    init.write(tmp_path, answers={"name": "Valmorin"})
+    toml = tmp_path / "vigie.toml"
+    text = toml.read_text(encoding="utf-8").replace('locale = "fr"', f'locale = "{locale}"')
+    toml.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(rules_cli.rules_app, ["list", "--home", str(tmp_path)])
+    assert result.output.split()[0] == head
+
+
+def test_a_run_that_opens_alerts_says_what_to_run_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init.write(tmp_path, answers={"name": "Valmorin"})
+    counts = {"sources_failed": 0, "alerts": 2, "mails_failed": 1}
+    monkeypatch.setattr(run, "watch", lambda *_, **__: counts)
+    _run(["watch", "--home", str(tmp_path)], monkeypatch)
+    printed = capsys.readouterr().out
+    assert "vigie alerts list" in printed
+    assert "vigie doctor" in printed
 
 
 def test_a_home_that_is_not_there_is_told_where_the_published_file_is_asked(

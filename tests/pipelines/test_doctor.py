@@ -367,6 +367,21 @@ def test_mails_that_wait_too_long_are_an_error(home: Path) -> None:
     )
 
 
+def test_a_mail_that_failed_once_is_a_warning_and_is_tried_again(home: Path) -> None:
+    prepared(home)
+    with warehouse.opened(home) as connection:
+        connection.execute(
+            "insert into outbox (outbox_key, kind, reason, channel, recipient, message_id, "
+            "message, created_at, attempt_count, next_try_at, last_error) values "
+            "('k', 'alert', 'new', 'email', 'a@b.example', '<m>', 'x'::blob, ?, 1, ?, "
+            "'the server is closed')",
+            [NOW - timedelta(minutes=1), NOW],
+        )
+    found = of(look(home), "outbox")
+    assert found.status == "warning"
+    assert "vigie deliver" in found.remedy
+
+
 def test_runs_that_stopped_are_told(home: Path) -> None:
     prepared(home)
     ended = NOW - timedelta(hours=5)
