@@ -41,6 +41,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.board.visit import End
+    from pipelines.house import House
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -218,13 +219,25 @@ def digest(
     if edition != Edition.DAY and chosen >= today:
         raise VigieError(f"the {edition.value} would end today, which goes on: choose a day before")
     page = run.digest(house, day=chosen, as_of=now, edition=edition.value, is_mailed=is_mailed)
-    if is_mailed:
+    if is_mailed and _can_send(house):
         run.deliver(house, now=datetime.now(UTC))
+    elif is_mailed:
+        out.print("The secrets of mail are not set here: what waits leaves with the next run.")
     if page is None:
         out.print("Nothing has been read yet: `vigie watch` first.")
         raise typer.Exit(1)
     who = "readers get it by mail" if is_mailed else "nobody gets a mail"
     out.print(words(f"{page} is written. Open it in a browser; {who}."))
+
+
+def _can_send(house: House) -> bool:
+    """Whether every secret that sending needs is there; without it each try would be one lost."""
+    from pipelines.settings import env_names
+
+    mail = house.settings.mail
+    named = [mail.password_env] if mail.username else []
+    named += [name for channel in house.settings.channels for name in env_names(channel)]
+    return all(name in house.secrets for name in named)
 
 
 def _ended(edition: Edition, today: date) -> date:

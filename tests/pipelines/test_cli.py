@@ -129,6 +129,16 @@ def test_a_run_that_opens_alerts_says_what_to_run_next(
     assert "vigie doctor" in printed
 
 
+def test_a_digest_tries_no_mail_without_the_secret_of_the_server(tmp_path: Path) -> None:
+    init.write(tmp_path, answers={"name": "Valmorin"})
+    bare = run.house(tmp_path, environ={})
+    assert cli._can_send(bare)
+    mail = bare.settings.mail.model_copy(update={"username": "vigie"})
+    named = replace(bare, settings=bare.settings.model_copy(update={"mail": mail}))
+    assert not cli._can_send(named)
+    assert cli._can_send(replace(named, secrets={mail.password_env: "x"}))
+
+
 def test_a_home_that_is_not_there_is_told_where_the_published_file_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
