@@ -38,7 +38,7 @@ from pipelines.wording import LOCALES, Words, plain, words
 
 log = logging.getLogger(__name__)
 
-Trouble = Literal["broken", "expired", "used", "gone", "busy", "refused"]
+Trouble = Literal["broken", "expired", "used", "gone", "over", "busy", "refused"]
 WAIT_SECONDS = 8.0  # for a run that holds the warehouse
 MOST_BYTES = 4_096  # of a form
 MOST_FIELDS = 8
@@ -46,7 +46,8 @@ MOST_LISTED = 60  # of the incidents that a link takes in hand together
 HOURS = (1, 4, 12, 24, 72, 168)
 _REASON = (3, 300)
 _STATUS: Mapping[Trouble, int] = {
-    "broken": 404, "expired": 410, "used": 410, "gone": 410, "busy": 503, "refused": 400,
+    "broken": 404, "expired": 410, "used": 410, "gone": 410, "over": 410, "busy": 503,
+    "refused": 400,
 }  # fmt: skip
 _STYLE = (
     "body{margin:0;background:#f4f6f8;color:#1f2933;font:16px/1.5 system-ui,sans-serif}"
@@ -279,7 +280,9 @@ def _pile(connection: Connection, desk: _Desk, token: str) -> _Pile:
     ours = [row for row in rows if _is_sent_to(row["recipient"], claim, secret)]
     if not ours:
         raise _Stopped("gone")
-    return _Pile(claim=claim, actor=str(ours[0]["recipient"]), rows=tuple(ours))
+    if not (live := [row for row in ours if row["state"] != "resolved"]):
+        raise _Stopped("over")
+    return _Pile(claim=claim, actor=str(live[0]["recipient"]), rows=tuple(live))
 
 
 def _is_sent_to(recipient: str, claim: Claim, secret: bytes) -> bool:

@@ -1,4 +1,4 @@
--- Purpose: the incidents of one letter that are not over, for the link that takes all in hand.
+-- Purpose: the incidents of one letter, for the link that takes all in hand.
 -- Grain: one row per incident, gravest and oldest first; none when there is no such letter.
 -- Reads: outbox, outbox_incident, incident, incident_ack. Read by: pipelines/link_pages.py.
 with letter as (
@@ -26,11 +26,11 @@ told as (
 select
     told.recipient,
     incident.incident_id,
+    incident.state,
     incident.opened_at,
     incident.evidence,
     incident_ack.acked_at
 from told
 inner join incident on told.incident_id = incident.incident_id
 left join incident_ack on incident.incident_id = incident_ack.incident_id
-where incident.state <> 'resolved'
 order by incident.severity, incident.opened_at, incident.incident_id;
