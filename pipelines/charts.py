@@ -57,8 +57,8 @@ _GROUNDLESS = {
 
 _NUMBERS: dict[str, Any] = {"fr": "fr-FR", "en": "en-GB"}
 _WORDS = {
-    "fr": {"band": "bande bleue : fourchette attendue"},
-    "en": {"band": "blue band: expected range"},
+    "fr": {"band": "bande : fourchette attendue"},
+    "en": {"band": "band: expected range"},
 }
 _STEPS = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 7 * 1440, 14 * 1440, 28 * 1440)
 _DAY_MINUTES = 1440
