@@ -150,7 +150,7 @@ def test_tone_is_drawn() -> None:
     assert _size(charts.tone_bars(days, parts, title="Ton", locale="fr"))[0] > 700
 
 
-def test_the_band_of_a_picture_is_as_blue_as_its_words_say() -> None:
+def test_the_band_of_a_picture_stays_blue() -> None:
     """vl-convert 1.9 cuts each part of a colour to its opacity: more of it would turn teal."""
     band = charts._GROUNDLESS[charts.BAND]
     red, green, blue = (int(band[n : n + 2], 16) for n in (1, 3, 5))
