@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines import cli, console, rule_cases, rules
+from pipelines.errors import VigieError
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +39,8 @@ def test_list_names_every_rule_in_the_language_asked_for(
 
 def test_list_refuses_a_language_that_there_is_not() -> None:
     result = asked("list", "--locale", "de")
-    assert result.exit_code == 2
-    assert "'de'" in result.output
+    assert isinstance(result.exception, VigieError)
+    assert "'de'" in str(result.exception)
 
 
 def test_cases_that_hold_are_counted() -> None:
