@@ -29,7 +29,7 @@ $(STAMP): requirements.lock pyproject.toml
 setup: $(STAMP) ## Make the virtual environment from the lock
 
 .PHONY: demo
-demo: $(STAMP) ## Run the whole pipeline through Airflow on two weeks of an invented town
+demo: $(STAMP) ## Run the whole pipeline through Airflow on twelve days of an invented town
 	$(BIN)/python -m tests.town.demo
 
 .PHONY: board

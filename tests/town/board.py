@@ -1,6 +1,6 @@
 """`make board`: the board over what `make demo` left, with an account for each role.
 
-The demo's two weeks ended long ago: the pages stand at their end (`vigie serve --at-end`).
+The demo's days ended long ago: the pages stand at their end (`vigie serve --at-end`).
 """
 
 from __future__ import annotations

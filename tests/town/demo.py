@@ -1,4 +1,4 @@
-"""`make demo`: two weeks of Valbrume through the real DAGs, to the digest and the alert mail.
+"""`make demo`: twelve days of Valbrume through the real DAGs, to the digest and the alert mail.
 
 Serves the town and a mail server on loopback, lets Airflow run the DAGs at the moments of
 `TIMES` (in this process, by Airflow's own `dag.test`; `vigie up` runs them by the scheduler),

@@ -1,4 +1,4 @@
-"""The rules on two weeks of Valbrume, scored by the models that ship: quiet days and a crisis."""
+"""The rules on twelve days of Valbrume, scored by the models that ship: quiet days and a crisis."""
 
 from __future__ import annotations
 
