@@ -24,6 +24,7 @@ from pipelines.run.reading import AHEAD
 
 if TYPE_CHECKING:
     from pipelines.brief import Digest, Edition, IncidentLine
+    from pipelines.settings import Recipient
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,11 @@ def digest(
     return page
 
 
+def _readers(house: House) -> tuple[Recipient, ...]:
+    """Who gets digests and crisis reports."""
+    return tuple(r for r in house.settings.recipients if "digest" in r.gets)
+
+
 def _mail_digest(
     house: House, connection: warehouse.Connection, letter: Letter, made: Digest
 ) -> None:
@@ -150,7 +156,7 @@ def _mail_digest(
         kind="digest",
         key=f"digest {made.day.isoformat()}{name}",
         settings=house.settings,
-        recipients=tuple(r for r in house.settings.recipients if "digest" in r.gets),
+        recipients=_readers(house),
         as_of=made.as_of,
         reason="daily_digest" if made.edition == "day" else f"{made.edition}_digest",
     )
@@ -240,7 +246,7 @@ def _mail_crisis(
             kind="crisis",
             key=f"crisis {incident.incident_id} {horizon}",
             settings=house.settings,
-            recipients=tuple(r for r in house.settings.recipients if "digest" in r.gets),
+            recipients=_readers(house),
             as_of=as_of,
             reason=f"crisis_{horizon}",
         )

@@ -102,10 +102,7 @@ counted as (
         count(*) filter (where not said.is_new) as old_count
     from said
     cross join thresholds
-    cross join function_words
-    where
-        length(said.word) >= thresholds.least_letters
-        and not list_contains(function_words.words, said.word)
+    where length(said.word) >= thresholds.least_letters
     group by said.word
     having count(*) filter (where said.is_new) >= any_value(thresholds.least_texts)
 ),
@@ -121,6 +118,7 @@ expected as (
         / (totals.new_total + totals.old_total) as old_expected
     from counted
     cross join totals
+    where counted.word not in (select unnest(function_words.words) from function_words)
 )
 
 select
