@@ -33,4 +33,5 @@ where
 order by
     attention_daily.day_on desc,
     attention_daily.view_ratio desc nulls last,
-    attention_daily.about asc;
+    attention_daily.about asc,
+    attention_daily.url asc;

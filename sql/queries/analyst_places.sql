@@ -54,4 +54,4 @@ select
 from placed
 group by placed.level, placed.place_code, placed.name
 having count(*) >= 10
-order by placed.level asc, mention_count desc, placed.place_code asc;
+order by placed.level asc, mention_count desc, placed.place_code asc, placed.name asc;
