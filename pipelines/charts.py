@@ -7,9 +7,10 @@ shows. The colours are those of Okabe and Ito (jfly.uni-koeln.de/color, read 202
 by place and shade as well. A drawing is a white card that a sheet may turn dark; a picture has no
 ground and shades that hold on white (4.5 to 1) and on black (3 to 1), for mail programs that darken
 a letter and leave its pictures. A chart is as wide as a telephone, so that its words stay as large
-as those around it. The font is Liberation Sans, which vl-convert carries: no system font is needed
-but for scripts that it lacks. No network: data stand in the chart and every address is refused.
-Text is drawn, never interpreted. A chart costs about 0.1 s, the first one of a process about 1 s.
+as those around it; `widened` draws it for a desk. The font is Liberation Sans, which vl-convert
+carries: no system font is needed but for scripts that it lacks. No network: data stand in the chart
+and every address is refused. Text is drawn, never interpreted. A chart costs about 0.1 s, the first
+one of a process about 1 s.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import struct
 import textwrap
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
@@ -35,6 +36,7 @@ from pipelines.wording import clock, dated
 FONT = "Liberation Sans"
 WIDTH, HEIGHT, LOW = 270, 130, 100  # of the plot; about 330 wide with its axis: a telephone's
 WIDE = 380  # of the plot in an alert's mail
+DESK = 490  # of the plot on a page that a desk's screen shows
 _ASIDE = 50  # px beside the plot: the names of its counts and the margins
 SCALE = 2.5  # pictures for dense screens
 INK, GREY, GRID, CARD = "#1f2933", "#52606d", "#e4e7eb", "#ffffff"
@@ -434,6 +436,12 @@ def _made(
 ) -> Chart:
     card = _card(chart, title=title, note=note, width=width, height=height)
     return Chart(spec=card.to_dict(), locale=locale, told=tuple(told))
+
+
+def widened(chart: Chart, width: int = DESK) -> Chart:
+    """The same chart with a plot of `width` px, its letters as large as before."""
+    title = {**chart.spec["title"], "limit": width + _ASIDE}
+    return replace(chart, spec={**chart.spec, "width": width, "title": title})
 
 
 def png(chart: Chart) -> bytes:

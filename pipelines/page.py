@@ -85,14 +85,15 @@ def render(digest: Digest, *, locale: str) -> Letter:
 def with_charts(html: str, digest: Digest, *, locale: str) -> str:
     """The HTML of a digest's letter with drawings in the place of its pictures.
 
-    The same specifications, drawn so that each day, hour or topic tells its figures when it is
-    pointed at, and with all of them as a table.
+    The same specifications, drawn for a telephone and for a desk (the page shows one of them), so
+    that each day, hour or topic tells its figures when it is pointed at; all of them as a table.
     """
     spoken = words(locale, digest.institution.zone)
     template = _environment().get_template("live.html.j2")
     for name, (chart, alt) in _charts(digest, spoken).items():
-        drawing = Markup(charts.svg(chart, alt=alt))  # noqa: S704 - drawn here, escaped by Vega
-        live = template.render(w=spoken, drawing=drawing, told=chart.told, query=_DRAWN[name])
+        # Drawn here, escaped by Vega.
+        sizes = [Markup(charts.svg(c, alt=alt)) for c in (chart, charts.widened(chart))]  # noqa: S704
+        live = template.render(w=spoken, sizes=sizes, told=chart.told, query=_DRAWN[name])
         picture = re.search(rf'<img [^<>]*src="cid:{name}"[^<>]*>', html)
         html = html.replace(picture[0], live) if picture else html
     return html

@@ -99,6 +99,19 @@ def test_what_stands_for_a_chart_tells_its_figures(
     seen.context.close()
 
 
+@pytest.mark.parametrize(("width", "shown"), [(320, "slim"), (768, "wide"), (1280, "wide")])
+def test_a_chart_is_shown_once_in_the_size_of_the_screen(
+    chromium: Any, pages: dict[str, Path], width: int, shown: str
+) -> None:
+    seen = _opened(chromium, pages["crisis"], viewport={"width": width, "height": 900})
+    card, other = seen.locator(".live").first, {"slim": "wide", "wide": "slim"}[shown]
+    assert not card.locator(f".{other}").is_visible()
+    drawn, whole = (card.locator(each).bounding_box() for each in (f".{shown} svg", ":scope"))
+    assert drawn["width"] == whole["width"]
+    assert whole["width"] > {320: 240, 768: 500, 1280: 500}[width]
+    seen.context.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_no_page_scrolls_sideways(
