@@ -6,9 +6,9 @@ day than in the two weeks before), or with one text that was copied; groups that
 to. Its headline is cut out of one of its own messages; nothing is written for it. Every pass is
 linear in the number of texts.
 
-Known gaps: a story without any unusual word or copy is none; French and English stop words only;
-without two weeks of background every frequent word may name a story, alone if twenty messages
-hold it.
+Known gaps: a story without any unusual word or copy is none; French and English stop words only.
+Without a past, the days of a week or month are compared with each other; on the first day of all,
+every frequent word may name a story, alone if twenty messages hold it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import log, sqrt
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ _Part = tuple[list[int], list[str]]  # places of bundles, and the words that nam
 
 CRISIS_TOPIC = "T20"
 STORY_COUNT = 3
+DAY = timedelta(days=1)
 LEAST_MENTIONS = 5  # of a story
 LEAST_COPIES = 5  # of a text that is a story, or a claim, by itself
 LEAST_ASKED = 3
@@ -39,6 +40,7 @@ LEAST_TONE = 10  # distinct texts below which a share of negative ones is not sh
 UNUSUAL = 1.5  # times a word's usual share
 SURE = 16.0  # G-squared of a word's two counts; chance gives it 1 in 16,000
 SURE_ALONE = 20.0  # where one word alone names a story, no text copied: 1 in 130,000
+LEAST_ALONE = 20  # messages of a first day that hold a word, for it to name a story alone
 SEEDS = 100  # words that may name a story
 JOINED = 0.5  # of the rarer word's messages, for two words to name one story
 GRAVE = ("crisis", "claim", "gathering")
@@ -183,17 +185,45 @@ def _counted(texts: Iterable[str], known: Collection[str]) -> _Counted:
     return _tallied(terms(text, known) for text in texts)
 
 
-def _seeds(today: _Counted, usual: _Counted) -> dict[str, float]:
+def _seeds(days: Sequence[_Counted], usual: _Counted) -> dict[str, float]:
     """The most unusual words, each with its weight; at most `SEEDS`."""
-    scored = {}
-    for word, count in today.words.items():
-        if count < LEAST_MENTIONS or count > today.total * 0.6 + LEAST_MENTIONS:
-            continue
-        surprise = _surprise(count, today.total, usual.words[word], usual.total)
-        if surprise >= SURE or usual.total == 0:
-            scored[word] = surprise if usual.total else float(count)
-    best = sorted(scored, key=lambda w: (-scored[w], w))[:SEEDS]
-    return {word: scored[word] for word in best}
+    span = _added(days)
+    most = span.total * 0.6 + LEAST_MENTIONS
+    scored = {
+        word: _unusual(word, days, span, usual)
+        for word, count in span.words.items()
+        if LEAST_MENTIONS <= count <= most
+    }
+    sure = [word for word, weight in scored.items() if weight >= SURE]
+    return {word: scored[word] for word in sorted(sure, key=lambda w: (-scored[w], w))[:SEEDS]}
+
+
+def _unusual(word: str, days: Sequence[_Counted], span: _Counted, usual: _Counted) -> float:
+    """How sure a word is more frequent than before.
+
+    Without a past, than on the other days of the span; of a single day, every frequent word is.
+    """
+    if usual.total:
+        return _surprise(span.words[word], span.total, usual.words[word], usual.total)
+    if len(days) == 1:
+        return SURE + (SURE_ALONE - SURE) * span.words[word] / LEAST_ALONE
+    return max(_standing_out(word, day, span) for day in days)
+
+
+def _standing_out(word: str, day: _Counted, span: _Counted) -> float:
+    """How sure a word is more frequent on a day than on the others of its span."""
+    count = day.words[word]
+    if count < LEAST_MENTIONS:
+        return 0.0
+    return _surprise(count, day.total, span.words[word] - count, span.total - day.total)
+
+
+def _added(days: Sequence[_Counted]) -> _Counted:
+    made = _Counted()
+    for day in days:
+        made.total += day.total
+        made.words.update(day.words)
+    return made
 
 
 def _surprise(count: int, total: int, before: int, total_before: int) -> float:
@@ -253,13 +283,29 @@ def grouped(
     """
     usual = _counted(background, known)
     words = [terms(bundle.lead.text, known) for bundle in found]
-    seeds = _seeds(_tallied(words), usual)
+    seeds = _seeds(_by_day(found, words), usual)
     sure = [c for c in _clusters(words, seeds) if _is_sure(c, found, seeds)]
     parts = _shared_out(found, sure)
     if not by_meaning or not parts:
         return [([found[place] for place in places], names) for places, names in parts]
     read = meaning.read(words, usual=usual.words, usual_total=usual.total)
     return _told_alike(found, _joined(parts, read), read)
+
+
+def _by_day(found: Sequence[Bundle], words: Sequence[Set[str]]) -> list[_Counted]:
+    """The words of each day from the first message on, of the bundles first said on it.
+
+    Days are as near to 24 hours as makes them equal: a day of 25, at a clock change, is one.
+    """
+    if not found:
+        return []
+    times = [bundle.lead.first_at for bundle in found]
+    first, span = min(times), max(times) - min(times)
+    length = span / max(round(span / DAY), 1) + timedelta(microseconds=1)
+    days: dict[int, list[Set[str]]] = {}
+    for at, mine in zip(times, words, strict=True):
+        days.setdefault((at - first) // length, []).append(mine)
+    return [_tallied(days[day]) for day in sorted(days)]
 
 
 def _tallied(texts: Iterable[Set[str]]) -> _Counted:

@@ -72,6 +72,24 @@ def test_a_day_like_the_others_has_no_story() -> None:
     assert _stories(_told(BACKGROUND[:80])) == ()
 
 
+def test_a_span_without_a_past_compares_its_days_with_each_other() -> None:
+    """What is said every day of it names no story; what is said on one day does."""
+    usual = [f"bus en retard ce matin arrêt {n} et marché place des Halles" for n in range(280)]
+    fire = [f"Gros incendie près {place}, les flammes se voient de loin" for place in PLACES]
+    days = [_message(text, n * 24 * 60 // 40) for n, text in enumerate(usual)]  # 40 a day
+    days += [_message(text, 3 * 24 * 60 + n) for n, text in enumerate(fire)]
+    found = stories.stories(stories.bundles(days), [])
+    assert [story.mention_count for story in found] == [10]
+    assert "incendie" in found[0].terms
+
+
+def test_a_day_of_25_hours_is_one_day() -> None:
+    hours = [_message(f"bus en retard arrêt {n} encore", n * 25 * 60 // 99) for n in range(100)]
+    found = stories.bundles(hours)
+    words = [stories.terms(bundle.lead.text) for bundle in found]
+    assert [day.total for day in stories._by_day(found, words)] == [len(found)]
+
+
 def test_a_text_copied_five_times_is_a_story_by_itself() -> None:
     text = "Le vieux pont sera démonté pierre par pierre dit-on ce soir au conseil"
     assert _stories([_message(text, 1, count=5)]) == (text,)
@@ -140,7 +158,7 @@ def test_a_word_half_as_frequent_again_names_a_story_only_if_it_is_sure() -> Non
     def named(broken: int, day: int, usual: int) -> bool:
         today = ["panne du tram"] * broken + ["rien à dire"] * (day - broken)
         found = stories._seeds(
-            stories._counted(today, ()), stories._counted(before * usual, ("tram",))
+            [stories._counted(today, ())], stories._counted(before * usual, ("tram",))
         )
         return "panne" in found
 
