@@ -34,6 +34,7 @@ from pipelines.console import (
     out,
     print_unknown,
     table,
+    telling,
     words,
 )
 from pipelines.errors import SettingsError, VigieError
@@ -306,7 +307,8 @@ def sql(
     from pipelines import sql_shell
 
     now = datetime.now(UTC)
-    sql_shell.ask(home, query, file=file, is_csv=is_csv, values=given or (), now=now)
+    with telling(home, None):
+        sql_shell.ask(home, query, file=file, is_csv=is_csv, values=given or (), now=now)
 
 
 @app.command()
@@ -323,15 +325,16 @@ def export(
     """Write an answer from the analysts' file: whole, safe in a spreadsheet, with what it means."""
     from pipelines import sql_shell
 
-    told = sql_shell.written(
-        home,
-        name,
-        query=query,
-        to=to,
-        separator=separator,
-        values=given or (),
-        now=datetime.now(UTC),
-    )
+    with telling(home, None):
+        told = sql_shell.written(
+            home,
+            name,
+            query=query,
+            to=to,
+            separator=separator,
+            values=given or (),
+            now=datetime.now(UTC),
+        )
     out.print(words(told))
 
 

@@ -110,7 +110,13 @@ def _institutions(home: Path) -> str:
 @contextmanager
 def telling(home: Path, asked: str | None) -> Iterator[None]:
     """What goes wrong inside is told in the locale asked for, else the institution's."""
-    locale = chosen_locale(home, asked)
+    with telling_in(chosen_locale(home, asked)):
+        yield
+
+
+@contextmanager
+def telling_in(locale: str) -> Iterator[None]:
+    """What goes wrong inside is told in a locale."""
     try:
         yield
     except VigieError as error:
@@ -158,7 +164,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for at, head in enumerate(heads):
         widest = max((row[at].cell_len for row in told), default=0)
         kept = widest if widest <= (_NAME if at == 0 else _FIGURE) else 0
-        word = max(map(len, head.split()), default=0)
+        word = max(map(cell_len, head.split()), default=0)
         found.add_column(head, overflow="fold", min_width=max(kept, min(word, _WORD)))
     for row in told:
         found.add_row(*row)

@@ -1,9 +1,9 @@
 """The data dictionary as two pages, French and English, beside the analysts' file.
 
-Read from that file itself, so that a page never tells of another one: tables and columns with
-grain, units and caveats; where each column comes from; the digest's figures back to the warehouse;
-questions and macros. One file without a script or an address. The words of the frame, and the
-French of tables and columns, stand in `templates/dictionary.<locale>.toml`.
+Made of the rows of that file itself, so that a page never tells of another one: tables and columns
+with grain, units and caveats; where each column comes from; the digest's figures back to the
+warehouse; questions and macros. One file without a script or an address. The words of the frame,
+and the French of tables and columns, stand in `templates/dictionary.<locale>.toml`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipelines import contract, warehouse
+from pipelines import contract, questions, warehouse
 from pipelines.aside import written_aside
 from pipelines.contract import Edge
 from pipelines.wording import LOCALES, Words, words
@@ -45,69 +45,107 @@ class Table:
     columns: tuple[Column, ...]
 
 
-def write(published: Path) -> tuple[Path, ...]:
-    """Write a page for each locale beside `published`; their paths."""
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A macro: how it is written, what it keeps, what it does not say."""
+
+    name: str
+    use: str
+    says: str
+    caveat: str
+
+
+Row = Mapping[str, Any]  # of the table `dictionary`
+
+
+def write(published: Path, rows: Sequence[Row]) -> tuple[Path, ...]:
+    """Write a page for each locale beside `published`; their paths.
+
+    `rows` are those of its table `dictionary` as the SQL tells them, in English.
+    """
     with warehouse.opened_file(published, read_only=True) as connection:
-        rows = _rows(connection, "from dictionary")
-        about = _rows(connection, "from about")[0]
+        about = fetched(connection, "from about")[0]
     return tuple(_write_page(published.parent, about, rows, locale) for locale in LOCALES)
 
 
-def _rows(connection: warehouse.Connection, query: str) -> list[dict[str, Any]]:
+def fetched(connection: warehouse.Connection, query: str) -> list[dict[str, Any]]:
+    """The rows of a query, each by the names of its columns."""
     found = connection.execute(query)
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _write_page(
-    folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], locale: str
-) -> Path:
+def _write_page(folder: Path, about: Row, rows: Sequence[Row], locale: str) -> Path:
     path = folder / f"dictionary.{locale}.html"
-    w = words(locale, ZoneInfo(about["time_zone"]), name="dictionary")
+    w = told_by({**about, "locale": locale})
     loader = PackageLoader("pipelines", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["parted"] = lambda text: text.split("`")
     page = environment.get_template("dictionary.html.j2").render(
         w=w,
         about=about,
-        tables=tables(rows, w),
+        tables=tables(retold(rows, w)),
         figures=figures(w),
-        questions=contract.questions(),
-        macros=contract.macros(),
+        questions=questions.questions(locale),
+        macros=macros(w),
     )
     with written_aside(path) as part:
         part.write_text(page, encoding="utf-8")
     return path
 
 
-def tables(rows: Sequence[Mapping[str, Any]], w: Words) -> list[Table]:
-    """The tables of the file, in the words of a locale; English stands where there are none."""
+def told_by(about: Row) -> Words:
+    """The words for what is in the file, of its locale and zone."""
+    return words(about["locale"], ZoneInfo(about["time_zone"]), name="dictionary")
+
+
+def retold(rows: Sequence[Row], w: Words) -> list[dict[str, Any]]:
+    """The rows of `dictionary` in the words of a locale; English stands where there are none."""
+    return [{**row, **(_column(row, w) if row["column_name"] else _table(row, w))} for row in rows]
+
+
+def _table(row: Row, w: Words) -> dict[str, str | None]:
+    at = f"tables.{row['table_name']}"
+    keys = {"says": "says", "purpose": "says", "grain": "grain", "units": "units"}
+    keys |= {"caveat": "caveat"}
+    return {key: row[key] and _own(w, f"{at}.{own}", row[key]) for key, own in keys.items()}
+
+
+def _column(row: Row, w: Words) -> dict[str, str]:
+    common = _own(w, f"columns.{row['column_name']}", row["says"] or "")
+    return {"says": _own(w, f"tables.{row['table_name']}.columns.{row['column_name']}", common)}
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """The tables of the file, from the rows of its `dictionary`."""
     heads = {row["table_name"]: row for row in rows if row["column_name"] is None}
     return [
         Table(
             name=name,
-            says=_own(w, f"tables.{name}.says", head["says"]),
-            told={
-                key: _own(w, f"tables.{name}.{key}", head[key])
-                for key in ("grain", "units", "caveat")
-                if head[key]
-            },
+            says=head["says"],
+            told={key: head[key] for key in ("grain", "units", "caveat") if head[key]},
             columns=tuple(
-                _column(w, row) for row in rows if row["table_name"] == name and row["column_name"]
+                Column(row["column_name"], row["data_type"], row["says"], made_from)
+                for row in rows
+                if row["table_name"] == name and row["column_name"]
+                for made_from in [_sources("view", name, row["column_name"])]
             ),
         )
         for name, head in heads.items()
     ]
 
 
-def _column(w: Words, row: Mapping[str, Any]) -> Column:
-    table, name = row["table_name"], row["column_name"]
-    common = _own(w, f"columns.{name}", row["says"] or "")
-    return Column(
-        name=name,
-        kind=row["data_type"],
-        says=_own(w, f"tables.{table}.columns.{name}", common),
-        made_from=_sources("view", table, name),
-    )
+def macros(w: Words) -> list[Macro]:
+    """The macros of the file, in the words of a locale."""
+    return [
+        Macro(
+            name=name,
+            use=told["use"],
+            says=_own(w, f"macros.{name}", told["purpose"]),
+            caveat=_own(w, f"macro_caveats.{name}", told["caveat"]),
+        )
+        for name, told in contract.macros().items()
+    ]
 
 
 def _own(w: Words, key: str, otherwise: str) -> str:

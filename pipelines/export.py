@@ -2,9 +2,10 @@
 
 Nothing is cut in silence: rows past a sheet's limit go to further sheets, and what a cell cannot
 hold is an error. No cell is a formula: a CSV has a ' before what a spreadsheet would run (OWASP,
-CSV Injection), an XLSX cell of text is marked as text. Beside the rows stand the query, the moment,
-the institution, the contract, caveats and the legal note: a sheet, a `…-metadata.json` (W3C, CSV on
-the Web) or Parquet's own metadata. A file is written aside and renamed.
+CSV Injection), an XLSX cell of text is marked as text. Beside the rows stand the question and its
+parameters, the query, the moment, the institution, the contract, caveats and the legal note, in the
+institution's language: a sheet, a `…-metadata.json` (W3C, CSV on the Web) or Parquet's own
+metadata, whose keys are the same in every language. A file is written aside and renamed.
 
 Memory holds a piece of the answer, but for DuckDB's own.
 """
@@ -25,11 +26,13 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.cells import cell_len
 
 from pipelines import analyst, textfile
 from pipelines.aside import written_aside
 from pipelines.errors import VigieError
-from pipelines.wording import words
+from pipelines.said import say
+from pipelines.wording import Words, words
 
 ROWS = 20_000  # of one piece
 SHEET_ROWS = 1_048_576  # of a sheet, its head counted (Microsoft, Excel specifications and limits)
@@ -43,12 +46,13 @@ _EXACT = 10**15  # a spreadsheet keeps 15 digits of a number
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The rows of a query, a piece at a time, and what is told of them."""
+    """The rows of a query, a piece at a time, and what is told of them in the words `w`."""
 
     schema: pa.Schema
     pieces: Iterator[pa.Table]
     told: Mapping[str, str]
     columns: Mapping[str, str]
+    w: Words
 
 
 def export(
@@ -79,46 +83,62 @@ def _writer(to: Path) -> Callable[[Answer, Path, str, int], int]:
     writers = {".csv": _csv, ".parquet": _parquet, ".xlsx": _xlsx}
     known = writers.get(to.suffix.lower())
     if known is None:
-        raise VigieError(
-            f"{to.name} ends in {to.suffix or 'nothing'}: choose .csv, .parquet or .xlsx"
-        )
+        raise VigieError(say("{name!r}: choose an ending, .csv, .parquet or .xlsx", name=to.name))
     return known
 
 
 def ask(connection: duckdb.DuckDBPyConnection, sql: str, *, name: str, now: datetime) -> Answer:
     """The answer of `sql` with what is to be told beside it."""
     about = analyst.about(connection)
-    read = analyst.tables(connection, sql)
-    caveats = connection.execute(
-        "select table_name, caveat from dictionary where column_name is null and caveat is not null"
-        " and list_contains($read, table_name) order by table_name",
-        {"read": read},
-    ).fetchall()
-    own = connection.execute("select caveat from question where name = $name", {"name": name})
-    own_caveat = own.fetchone()
-    described = connection.execute(
-        "select column_name, any_value(says) from dictionary where column_name is not null"
-        " and list_contains($read, table_name) group by column_name",
-        {"read": read},
-    ).fetchall()
     w = words(about.locale, ZoneInfo(about.time_zone), name="export")
+    read = analyst.tables(connection, sql)
     told = {
         "institution": about.name,
-        "question": name,
-        "query": sql,
+        **_question(connection, name),
+        "parameters": ", ".join(
+            f"{name}={value}" for name, value in analyst.variables(connection, sql).items()
+        ),
+        "tables": ", ".join(read),
+        "caveats": _caveats(connection, read),
+        "times": w.text("times"),
+        "law": w.text("law"),
         "asked_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "file_made_at": f"{about.made_at:%Y-%m-%dT%H:%M:%SZ}",
         "contract": about.contract,
-        "tables": ", ".join(read),
-        "times": w.text("times"),
-        "caveats": "\n".join(
-            [*(own_caveat or ()), *(f"{table}: {caveat}" for table, caveat in caveats)]
-        ),
-        "law": w.text("law"),
+        "query": sql,
     }
+    columns = _columns(connection, read)
     reader = analyst.run(connection, sql).to_arrow_reader(ROWS)
     pieces = (pa.Table.from_batches([batch]) for batch in reader)
-    return Answer(reader.schema, pieces, told, dict(described))
+    return Answer(reader.schema, pieces, {k: v for k, v in told.items() if v}, columns, w)
+
+
+def _question(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
+    """What is told of a question; nothing of a query that is none."""
+    told = analyst.told(connection, name)
+    keys = {"name": "question", "question": "asks", "caveat": "caveat"}
+    kept = ("name", "question", "purpose", "grain", "units", "caveat")
+    return {keys.get(key, key): told[key] for key in kept if key in told}
+
+
+def _caveats(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> str:
+    """What the tables that are read do not say, a line each."""
+    found = connection.execute(
+        "select table_name, caveat from dictionary where column_name is null and caveat is not null"
+        " and list_contains($read, table_name) order by table_name",
+        {"read": read},
+    )
+    return "\n".join(f"{table}: {caveat}" for table, caveat in found.fetchall())
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> dict[str, str]:
+    """What columns mean, by name; where several tables have it, as the first of them says."""
+    found = connection.execute(
+        "select column_name, arg_min(says, table_name) from dictionary"
+        " where column_name is not null and list_contains($read, table_name) group by column_name",
+        {"read": read},
+    )
+    return dict(found.fetchall())
 
 
 def _pieces(answer: Answer) -> Iterator[pa.Table]:
@@ -129,7 +149,7 @@ def _pieces(answer: Answer) -> Iterator[pa.Table]:
             is_empty = False
             yield piece
     except (pa.ArrowException, duckdb.Error, OSError) as error:  # Arrow has OSError for a cast
-        raise VigieError(f"the query broke off: {str(error).strip()}") from error
+        raise VigieError(say("the query broke off: {error}", error=str(error).strip())) from error
     if is_empty:
         yield answer.schema.empty_table()
 
@@ -146,7 +166,9 @@ def _csv(answer: Answer, to: Path, separator: str, _sheet_rows: int) -> int:
 def csv(answer: Answer, file: BinaryIO, *, separator: str = ",") -> int:
     """Write the rows as CSV that a spreadsheet opens without running anything; their number."""
     if len(separator) != 1 or separator in '"\r\n':
-        raise VigieError(f"{separator!r} parts no cells: choose , or ; or a tab")
+        raise VigieError(
+            say("{separator!r} parts no cells: choose , or ; or a tab", separator=separator)
+        )
     writer, count = textfile.SafeCsv(file, answer.schema, separator=separator), 0
     for piece in _pieces(answer):
         writer.write(piece)
@@ -163,7 +185,7 @@ def _on_the_web(answer: Answer, to: Path, separator: str, count: int) -> str:
         for field in answer.schema
     ]
     told = {
-        "@context": "http://www.w3.org/ns/csvw",
+        "@context": ["http://www.w3.org/ns/csvw", {"@language": answer.w.locale}],
         "url": to.name,
         "dialect": {"delimiter": separator, "encoding": "utf-8"},
         "tableSchema": {"columns": columns},
@@ -195,7 +217,13 @@ def _xlsx(answer: Answer, to: Path, _separator: str, sheet_rows: int) -> int:
 
     names = answer.schema.names
     if len(names) > SHEET_COLUMNS:
-        raise VigieError(f"a sheet holds {SHEET_COLUMNS} columns, not {len(names)}: choose some")
+        raise VigieError(
+            say(
+                "a sheet holds {most} columns, not {n}: choose some",
+                most=SHEET_COLUMNS,
+                n=len(names),
+            )
+        )
     book = Workbook(write_only=True)
     try:
         count = _fill(book, answer, sheet_rows)
@@ -216,10 +244,10 @@ def _fill(book: Any, answer: Answer, sheet_rows: int) -> int:
     for piece in _pieces(answer):
         if widths is None:
             widths = _widths(piece)
-            sheet, left = _sheet(book, names, widths), sheet_rows - 1
+            sheet, left = _sheet(book, answer, widths), sheet_rows - 1
         for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):
             if left == 0:
-                sheet, left = _sheet(book, names, widths), sheet_rows - 1
+                sheet, left = _sheet(book, answer, widths), sheet_rows - 1
             sheet.append([_cell(sheet, v, name) for v, name in zip(row, names, strict=True)])
             count, left = count + 1, left - 1
     return count
@@ -229,24 +257,24 @@ def _widths(piece: pa.Table) -> list[int]:
     """Letters that each column is wide: as its head and its first values, at most `WIDEST`."""
     first = piece.slice(0, _LOOKED)
     return [
-        min(WIDEST, max(len(name), *map(_length, column.to_pylist()), 0) + 2)
+        min(WIDEST, max(cell_len(name), *map(_length, column.to_pylist()), 0) + 2)
         for name, column in zip(first.schema.names, first.columns, strict=True)
     ]
 
 
 def _length(value: object) -> int:
-    """Letters of a value as a cell shows it; a moment with its zone."""
+    """How wide a value is as a cell shows it, in letters; a moment with its zone."""
     if isinstance(value, datetime):
         return len(_UTC_TIME)
-    return 0 if value is None else len(str(_plain(value)))
+    return 0 if value is None else cell_len(str(_plain(value)))
 
 
-def _sheet(book: Any, names: list[str], widths: Sequence[int]) -> Any:
-    number = len(book.worksheets) + 1
-    sheet = book.create_sheet("data" if number == 1 else f"data {number}")
+def _sheet(book: Any, answer: Answer, widths: Sequence[int]) -> Any:
+    number, name = len(book.worksheets) + 1, answer.w.text("sheets.data")
+    sheet = book.create_sheet(name if number == 1 else f"{name} {number}")
     sheet.freeze_panes = "A2"
     _set_widths(sheet, widths)
-    sheet.append([_cell(sheet, name, name) for name in names])
+    sheet.append([_bold(_cell(sheet, name, name)) for name in answer.schema.names])
     return sheet
 
 
@@ -259,17 +287,44 @@ def _set_widths(sheet: Any, widths: Sequence[int]) -> None:
 
 
 def _tell(book: Any, answer: Answer, count: int) -> None:
-    """The sheet `about`: what the rows rest on, and what their columns mean."""
-    sheet = book.create_sheet("about")
-    _set_widths(sheet, (24, 2 * WIDEST))
-    rows = {**answer.told, "rows": str(count), "sheets": str(len(book.worksheets) - 1)}
-    for key, value in rows.items():
-        lines = value.split("\n") or [""]
-        for place, line in enumerate(lines):
-            sheet.append([_cell(sheet, key if place == 0 else "", key), _cell(sheet, line, key)])
-    for name in answer.schema.names:
-        if says := answer.columns.get(name):
-            sheet.append([_cell(sheet, name, name), _cell(sheet, says, name)])
+    """The last sheet: what the rows rest on, what their columns mean, and at its end the query."""
+    w = answer.w
+    counts = {"rows": str(count), "sheets": str(len(book.worksheets))}
+    sheet = book.create_sheet(w.text("sheets.about"))
+    _set_widths(sheet, (28, 2 * WIDEST))
+    told = {**answer.told, **counts}
+    query = {"query": told.pop("query")} if "query" in told else {}
+    columns = {name: says for name in answer.schema.names if (says := answer.columns.get(name))}
+    _append(sheet, {_head(key, w): text for key, text in told.items()})
+    _append(sheet, columns, above=w.text("columns"))
+    _append(sheet, {_head(key, w): text for key, text in query.items()})
+
+
+def _head(key: str, w: Words) -> str:
+    return str(w.texts["told"].get(key, key))
+
+
+def _append(sheet: Any, told: Mapping[str, str], *, above: str = "") -> None:
+    """A row for each line of what is told, its name before the first; `above` stands over all."""
+    if above and told:
+        sheet.append([_bold(_cell(sheet, above, above))])
+    for name, text in told.items():
+        for place, line in enumerate(text.split("\n")):
+            head = _bold(_cell(sheet, name if place == 0 else "", name))
+            sheet.append([head, _cell(sheet, line, name)])
+
+
+def _bold(cell: Any) -> Any:
+    """A head, told apart from what stands under or beside it."""
+    cell.font = _strong()
+    return cell
+
+
+@cache
+def _strong() -> Any:
+    from openpyxl.styles import Font
+
+    return Font(bold=True)
 
 
 def _cell(sheet: Any, value: object, title: str) -> Any:
@@ -286,8 +341,13 @@ def _cell(sheet: Any, value: object, title: str) -> Any:
     text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", known)
     if len(text.encode("utf-16-le")) // 2 > CELL_LETTERS:
         raise VigieError(
-            f"column {title!r} holds a text of {len(text)} characters, and a cell of a spreadsheet "
-            f"{CELL_LETTERS}: write .csv or .parquet, or ask for left({title}, {CELL_LETTERS})"
+            say(
+                "column {title!r} holds a text of {n} characters, and a cell of a spreadsheet "
+                "{most}: write .csv or .parquet, or ask for left({title}, {most})",
+                title=title,
+                n=len(text),
+                most=CELL_LETTERS,
+            )
         )
     cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"  # openpyxl takes '=…' for a formula and '#N/A' for an error

@@ -1,10 +1,11 @@
 """Writes the analysts' file: `published/analyst.duckdb`, read-only for everyone but this module.
 
 It holds the views that say `-- Published: yes` as tables, with their comments; `about`, `topic`,
-`dictionary`, `lineage` and `question`, which say what they are; and the macros of `sql/macros`. Two
-pages beside it tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so that
-a reader sees one whole file or the other and keeps the old one for as long as it has it open. No
-payload, no author, no handle is in it.
+`dictionary`, `lineage` and `question`, which say what they are; and the macros of `sql/macros`. All
+that it says of itself is in the institution's language; English is the source. Two pages beside it
+tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so that a reader sees
+one whole file or the other and keeps the old one for as long as it has it open. No payload, no
+author, no handle is in it.
 
 Cost: the warehouse is held only while its file is copied (half a second for 300 MB); the tables
 are made from that copy, which is then removed. Memory is bounded by DuckDB's limit.
@@ -22,8 +23,9 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from models.taxonomy import taxonomy
-from pipelines import contract, dictionary, warehouse
+from pipelines import contract, dictionary, questions, warehouse
 from pipelines.aside import written_aside
+from pipelines.dictionary import Row
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +46,9 @@ def publish(home: Path, *, made_at: datetime) -> Path:
             written_aside(path) as aside,
             warehouse.opened_file(source, read_only=True) as connection,
         ):
-            _copy(connection, aside, made_at=made_at)
+            rows = _copy(connection, aside, made_at=made_at)
             _add_macros(aside)
-    dictionary.write(path)
+    dictionary.write(path, rows)
     log.info("warehouse.published bytes=%d", path.stat().st_size)
     return path
 
@@ -68,8 +70,11 @@ def _snapshot(home: Path, to: Path) -> None:
                 shutil.copyfile(file, to.with_name(f"{to.name}{ending}"))
 
 
-def _copy(connection: warehouse.Connection, aside: Path, *, made_at: datetime) -> None:
-    """Write every published view into a file of its own, as a table with its comments."""
+def _copy(connection: warehouse.Connection, aside: Path, *, made_at: datetime) -> list[Row]:
+    """Write every published view into a file of its own, as a table with its comments.
+
+    What the SQL says of them: the rows of its `dictionary`, in English.
+    """
     connection.execute(f"attach {_quoted(str(aside))} as beside (read_write)")
     for name in contract.published_views():
         if name == "mention_public":
@@ -78,14 +83,19 @@ def _copy(connection: warehouse.Connection, aside: Path, *, made_at: datetime) -
             connection.execute(f'create table beside."{name}" as from "{name}"')
         for statement in _comments(connection, name):
             connection.execute(statement)
-    about = {"made_at": made_at, "version": contract.version()}
-    warehouse.run(connection, "writes/publish_about", about)
-    _describe(connection)
+    given = {"made_at": made_at, "version": contract.version()}
+    warehouse.run(connection, "writes/publish_about", given)
+    (about,) = dictionary.fetched(connection, "from beside.about")
+    _describe(connection, about["locale"])
+    rows: list[Row] = [*dictionary.fetched(connection, "from beside.dictionary")]
+    if about["locale"] != questions.SOURCE:
+        _retell(connection, dictionary.retold(rows, dictionary.told_by(about)))
     connection.execute("detach beside")
+    return rows
 
 
-def _describe(connection: warehouse.Connection) -> None:
-    """Write what the file says about itself."""
+def _describe(connection: warehouse.Connection, locale: str) -> None:
+    """Write what the file says about itself, tables and columns in English."""
     warehouse.run(connection, "writes/publish_described")
     _insert(connection, "topic", [(t.id, t.label_fr, t.label_en) for t in taxonomy()])
     edges = contract.lineage()
@@ -94,13 +104,12 @@ def _describe(connection: warehouse.Connection) -> None:
         "lineage",
         [(e.kind, e.name, e.column, e.from_table, e.from_column) for e in edges],
     )
-    asked = contract.questions()
     _insert(
         connection,
         "question",
         [
             (q.name, q.question, q.purpose, q.grain, q.reads, q.units, q.caveat, q.sql)
-            for q in asked
+            for q in questions.questions(locale)
         ],
     )
     told = [
@@ -110,6 +119,14 @@ def _describe(connection: warehouse.Connection) -> None:
     ]
     _insert(connection, "told", told)
     warehouse.run(connection, "writes/publish_dictionary")
+
+
+def _retell(connection: warehouse.Connection, rows: Sequence[Row]) -> None:
+    """Say it in another language: `dictionary`, and the comments that other tools show."""
+    connection.execute("delete from beside.dictionary")
+    _insert(connection, "dictionary", [tuple(row.values()) for row in rows])
+    for row in rows:
+        connection.execute(_comment(row["table_name"], row["column_name"], row["says"]))
 
 
 def _insert(connection: warehouse.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
@@ -124,11 +141,12 @@ def _insert(connection: warehouse.Connection, table: str, rows: Sequence[Sequenc
 def _add_macros(path: Path) -> None:
     """Add the macros of `sql/macros`, which read the tables of the file that they are in."""
     with warehouse.opened_file(path, read_only=False) as connection:
-        for name in warehouse.sql_names("macros"):
-            warehouse.run(connection, f"macros/{name}")
-            told = _quoted(contract.macros()[name]["purpose"])
-            kind = "macro table" if " as table" in warehouse.sql(f"macros/{name}") else "macro"
-            connection.execute(f'comment on {kind} "{name}" is {told}')
+        (about,) = dictionary.fetched(connection, "from about")
+        for macro in dictionary.macros(dictionary.told_by(about)):
+            warehouse.run(connection, f"macros/{macro.name}")
+            is_table = " as table" in warehouse.sql(f"macros/{macro.name}")
+            kind = "macro table" if is_table else "macro"
+            connection.execute(f'comment on {kind} "{macro.name}" is {_quoted(macro.says)}')
 
 
 def _comments(connection: warehouse.Connection, name: str) -> list[str]:
@@ -141,12 +159,13 @@ def _comments(connection: warehouse.Connection, name: str) -> list[str]:
         " and comment is not null",
         {"name": name},
     )
-    return [
-        f'comment on column beside."{name}"."{column}" is {_quoted(text)}'
-        if column
-        else f'comment on table beside."{name}" is {_quoted(text)}'
-        for column, text in found.fetchall()
-    ]
+    return [_comment(name, column, text) for column, text in found.fetchall()]
+
+
+def _comment(table: str, column: str | None, text: str) -> str:
+    if column:
+        return f'comment on column beside."{table}"."{column}" is {_quoted(text)}'
+    return f'comment on table beside."{table}" is {_quoted(text)}'
 
 
 def _quoted(text: str) -> str:

@@ -1,7 +1,8 @@
 """`vigie sql`: a shell on the analysts' file, and one question at a time for scripts.
 
 DuckDB's own Python library asks; nothing but the file can be reached (see `analyst`). What people
-wrote is printed without control characters. An answer is drawn up to `SHOWN` rows, and says so.
+wrote is printed without control characters. An answer is drawn up to `SHOWN` rows, and says so. It
+speaks the language of the institution; what DuckDB says of a faulty query stays English.
 """
 
 from __future__ import annotations
@@ -10,39 +11,50 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from rich.cells import cell_len
+from rich.text import Text
 
 from pipelines import analyst, export, typed
-from pipelines.console import moment, out, table, words
+from pipelines.console import moment, out, table, telling_in, words
 from pipelines.errors import VigieError
+from pipelines.said import NOTHING, Said, say, some
 
 SHOWN = 50
-_LETTERS = 80  # of one cell on the screen
+_CELL = 80  # cells of the terminal that one value takes
 _TEXT = 24  # of a cell, below which a table is hard to read
 _ANY = 10_000  # columns: wider than any answer
 _FRENCH_DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 HELP = (
-    (".tables", "the tables, with what they hold"),
-    (".schema NAME", "the columns of a table, with what they mean"),
-    (".queries", "questions ready to ask"),
-    (".run NAME", "ask one of them"),
-    (".show NAME", "the SQL of one of them"),
-    (".macros", "filters such as last_days(7)"),
-    (".set NAME VALUE", "give a question its parameter, for example .set decided_on 2026-10-01"),
-    (".export FILE", "write the last answer, whole: .csv, .parquet or .xlsx"),
-    (".quit", "leave (or Ctrl-D)"),
+    (say(".tables"), say("the tables, with what they hold")),
+    (say(".schema NAME"), say("the columns of a table, with what they mean")),
+    (say(".queries"), say("questions ready to ask")),
+    (say(".run NAME"), say("ask one of them")),
+    (say(".show NAME"), say("the SQL of one of them")),
+    (say(".macros"), say("filters such as last_days(7)")),
+    (
+        say(".set NAME VALUE"),
+        say("give a question its parameter, for example .set decided_on 2026-10-01"),
+    ),
+    (say(".export FILE"), say("write the last answer, whole: .csv, .parquet or .xlsx")),
+    (say(".quit"), say("leave (or Ctrl-D)")),
 )
 
 
 class Shell:
-    """A session: the connection, the last query and the name of the question that it was."""
+    """A session: the connection, the last query and the name of the question that it was.
+
+    It speaks the institution's language, as the file tells it.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, now: Callable[[], datetime]) -> None:
         self._connection, self._now = connection, now
         self._last, self._name = "", ""
+        self.locale = analyst.about(connection).locale
 
     def take(self, text: str) -> bool:
         """Do what a line or a query says; False when it says to leave."""
@@ -56,67 +68,87 @@ class Shell:
             self._ask(text, "")
         return True
 
+    def _say(self, told: Said) -> None:
+        out.print(words(told.told(self.locale)))
+
     def _ask(self, text: str, name: str) -> None:
         self._last, self._name = text, name
-        show(analyst.run(self._connection, text))
+        if show(analyst.run(self._connection, text)):
+            self._say(
+                say("The first {n} rows; .export FILE, or vigie export, writes them all.", n=SHOWN)
+            )
 
     def _command(self, line: str) -> None:
         try:
             word, *rest = shlex.split(line)
         except ValueError as error:
             raise VigieError(
-                f"{line.split()[0]}: a quote is not closed: write its second"
+                say("{word}: a quote is not closed: write its second", word=line.split()[0])
             ) from error
         known: dict[str, tuple[int, Callable[..., None]]] = {
             ".tables": (0, self._tables),
             ".schema": (1, self._schema),
             ".queries": (0, self._queries),
+            ".questions": (0, self._queries),
             ".run": (1, self._run),
             ".show": (1, self._show),
             ".macros": (0, self._macros),
             ".set": (2, self._set),
             ".export": (1, self._export),
-            ".help": (0, lambda: out.print(table(("write", "and get"), HELP))),
+            ".help": (0, self._help),
         }
         count, do = known.get(word, (-1, None))
         if do is None or count != len(rest):
-            right = next((use for use, _ in HELP if use.split()[0] == word), None)
-            raise VigieError(f"write {right}" if right else f"there is no {word}: .help lists all")
+            raise VigieError(_right(word))
         do(*rest)
 
-    def _listed(self, heads: Sequence[str], query: str, *values: object) -> int:
+    def _print(self, heads: Sequence[Said], rows: Iterable[Sequence[object]]) -> None:
+        out.print(table([head.told(self.locale) for head in heads], rows))
+
+    def _listed(self, heads: Sequence[Said], query: str, *values: object) -> int:
         rows = self._connection.execute(query, list(values)).fetchall()
-        out.print(table(heads, rows))
+        self._print(heads, rows)
         return len(rows)
+
+    def _help(self) -> None:
+        rows = [[told.told(self.locale) for told in row] for row in HELP]
+        self._print((say("write"), say("and get")), rows)
 
     def _tables(self) -> None:
         self._listed(
-            ("table", "holds"),
+            (say("table"), say("holds")),
             "select table_name, says from dictionary where column_name is null order by 1",
         )
 
     def _schema(self, name: str) -> None:
         found = self._listed(
-            ("column", "type", "means"),
+            (say("column"), say("type"), say("means")),
             "select column_name, data_type, says from dictionary"
             " where table_name = ? and column_name is not null",
             name,
         )
         if not found:
-            raise VigieError(f"there is no table {name!r}: .tables lists them")
+            raise VigieError(say("there is no table {name!r}: .tables lists them", name=name))
 
     def _queries(self) -> None:
-        self._listed(("name", "question"), "select name, question from question order by 1")
+        self._listed(
+            (say("name"), say("question")), "select name, question from question order by 1"
+        )
 
     def _macros(self) -> None:
         self._listed(
-            ("macro", "parameters", "keeps"),
+            (say("macro"), say("parameters"), say("keeps")),
             "select function_name, array_to_string(parameters, ', '), comment"
             " from duckdb_functions() where not internal and comment is not null order by 1",
         )
 
     def _run(self, name: str) -> None:
-        self._ask(analyst.asked(self._connection, name), name)
+        sql = analyst.asked(self._connection, name)
+        told = analyst.told(self._connection, name)
+        out.print(words(told["question"], style="bold"))
+        self._ask(sql, analyst.called(name))
+        self._say(say("Units: {units}.", units=told["units"]))
+        self._say(say("Caveat: {caveat}.", caveat=told["caveat"]))
 
     def _set(self, name: str, value: str) -> None:
         analyst.set_variables(self._connection, {name: _day(value)})
@@ -126,28 +158,44 @@ class Shell:
 
     def _export(self, file: str) -> None:
         if not self._last:
-            raise VigieError("nothing has been asked yet: ask, then .export FILE")
+            raise VigieError(say("nothing has been asked yet: ask, then .export FILE"))
         to = Path(file).expanduser()
         is_new = _is_new(to)
         count = export.export(self._connection, self._last, to, name=self._name, now=self._now())
-        out.print(words(written_words(count, to, is_new=is_new)))
+        self._say(written_words(count, to, is_new=is_new))
+
+
+def _right(word: str) -> Said:
+    """How a command is written, of one that was written wrong."""
+    right = next((use for use, _ in HELP if use.split()[0] == word), None)
+    if right is None:
+        return say("there is no {word}: .help lists all", word=word)
+    return say("write {right}", right=right)
 
 
 def _is_new(to: Path) -> bool:
     """Whether nothing stands where a file is to be written; VigieError where its folder is none."""
     if not to.parent.is_dir():
-        raise VigieError(f"{to.parent} is no folder: make it, or name another file")
+        raise VigieError(
+            say("{folder} is no folder: make it, or name another file", folder=to.parent)
+        )
     return not to.exists()
 
 
-def written_words(count: int, to: Path, *, is_new: bool = True) -> str:
+def written_words(count: int, to: Path, *, is_new: bool = True) -> Said:
     """What is said of a file that has been written."""
-    replaced = "" if is_new else ", in place of the file that was there"
-    return f"{count} {'row is' if count == 1 else 'rows are'} written to {to}{replaced}"
+    replaced = NOTHING if is_new else say(", in place of the file that was there")
+    return some(
+        "{n} row is written to {to}{replaced}",
+        "{n} rows are written to {to}{replaced}",
+        n=count,
+        to=to,
+        replaced=replaced,
+    )
 
 
-def show(result: duckdb.DuckDBPyConnection) -> None:
-    """Draw an answer: its first rows, and how many more there are.
+def show(result: duckdb.DuckDBPyConnection) -> bool:
+    """Draw an answer, its first rows; whether there are more.
 
     A table where the terminal is wide enough for every column, else a row below the other.
     """
@@ -159,8 +207,7 @@ def show(result: duckdb.DuckDBPyConnection) -> None:
             out.print(table(("", ""), zip(heads, row, strict=True)))
     else:
         out.print(table(heads if _fits(heads, rows) else [_parted(h) for h in heads], rows))
-    if len(found) > SHOWN:
-        out.print(words(f"The first {SHOWN} rows; .export FILE, or vigie export, writes them all."))
+    return len(found) > SHOWN
 
 
 def _fits(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
@@ -168,10 +215,10 @@ def _fits(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
     return out.measure(drawn, options=out.options.update(width=_ANY)).maximum <= out.width
 
 
-def _least_width(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+def _least_width(heads: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
     """The columns of the terminal that a table needs so that no word of a head is cut."""
-    cells = [max((len(str(row[at])) for row in rows), default=0) for at in range(len(heads))]
-    words_of = [max(map(len, _parted(head).split("\n"))) for head in heads]
+    cells = [max((row[at].cell_len for row in rows), default=0) for at in range(len(heads))]
+    words_of = [max(map(cell_len, _parted(head).split("\n"))) for head in heads]
     return sum(map(max, words_of, (min(_TEXT, n) for n in cells))) + 2 * (len(heads) - 1)
 
 
@@ -180,13 +227,15 @@ def _parted(head: str) -> str:
     return head.replace("_", "_\n")
 
 
-def _short(value: object) -> object:
+def _short(value: object) -> Text:
+    """A value on one line of the screen, at most `_CELL` wide: a Chinese letter takes two."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return words(f"{value:.4g}")
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M}"
-    text = str(value) if value is not None else ""
-    return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text
+        return words(f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M}")
+    shown = words(" ".join(str(value).split()) if value is not None else "")
+    shown.truncate(_CELL, overflow="ellipsis")
+    return shown
 
 
 def pieces(lines: Iterable[str]) -> Iterator[str]:
@@ -208,7 +257,8 @@ def talk(shell: Shell, lines: Iterable[str]) -> None:
             if not shell.take(text):
                 return
         except (VigieError, OSError) as error:
-            out.print(words(_told(error)), style="red")
+            told = error if isinstance(error, VigieError) else _failed(error)
+            out.print(words(told.told(shell.locale)), style="red")
 
 
 def follow(shell: Shell, lines: Iterable[str]) -> None:
@@ -218,18 +268,16 @@ def follow(shell: Shell, lines: Iterable[str]) -> None:
             if not shell.take(text):
                 return
         except OSError as error:
-            raise VigieError(_told(error)) from error
+            raise _failed(error) from error
 
 
-def _told(error: Exception) -> str:
-    """An error with what to do next; the system's own words have none."""
-    if isinstance(error, OSError):
-        told = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        return f"{told}: name another file"
-    return str(error)
+def _failed(error: OSError) -> VigieError:
+    """What the system says of a file, with what to do next, which it does not say."""
+    told = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+    return VigieError(say("{error}: name another file", error=told))
 
 
-def typing(home: Path) -> Iterator[str]:
+def typing(home: Path, locale: str) -> Iterator[str]:
     """What a person types, with what they typed lately; ends with Ctrl-D."""
     from prompt_toolkit import PromptSession
 
@@ -240,15 +288,15 @@ def typing(home: Path) -> Iterator[str]:
         except EOFError:
             return
         except KeyboardInterrupt:
-            out.print("Ctrl-D leaves; .help lists what can be written.")
+            leave = say("Ctrl-D leaves; .help lists what can be written.")
+            out.print(words(leave.told(locale)))
 
 
 def ask(
     home: Path, query: str, *, file: Path | None, is_csv: bool, values: Sequence[str], now: datetime
 ) -> None:
     """Everything of `vigie sql`: one query, a file of one, lines from a pipe, or a talk."""
-    with analyst.opened(home) as connection:
-        about = analyst.about(connection)
+    with _speaking(home) as (connection, about):
         analyst.set_variables(connection, dict(_pair(value) for value in values))
         text = file.read_text(encoding="utf-8") if file else query
         if is_csv:
@@ -260,10 +308,21 @@ def ask(
         if text:
             shell.take(text)
         elif sys.stdin.isatty():
-            out.print(words(f"{about.name}, file of {about.made_at:%Y-%m-%d %H:%M} UTC. .help"))
-            talk(shell, typing(home))
+            made_at = f"{about.made_at:%Y-%m-%d %H:%M}"
+            welcome = say("{name}, file of {made_at} UTC. .help", name=about.name, made_at=made_at)
+            out.print(words(welcome.told(about.locale)))
+            talk(shell, typing(home, about.locale))
         else:
             follow(shell, (line.rstrip("\n") for line in sys.stdin))
+
+
+@contextmanager
+def _speaking(home: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, analyst.About]]:
+    """The file, open, with whose it is; what goes wrong is told in the language of those."""
+    with analyst.opened(home) as connection:
+        about = analyst.about(connection)
+        with telling_in(about.locale):
+            yield connection, about
 
 
 def _name(text: str) -> str:
@@ -272,14 +331,16 @@ def _name(text: str) -> str:
 
 def _question(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     if not text.strip():
-        raise VigieError('--csv needs a query: vigie sql --csv "from about"')
+        raise VigieError(say('--csv needs a query: vigie sql --csv "from about"'))
     return analyst.asked(connection, _name(text)) if text.startswith(".run ") else text
 
 
 def _pair(value: str) -> tuple[str, str]:
     name, sign, text = value.partition("=")
     if not sign:
-        raise VigieError(f"--set {value}: write name=value, for example decided_on=2026-10-01")
+        raise VigieError(
+            say("--set {value}: write name=value, for example decided_on=2026-10-01", value=value)
+        )
     return name, _day(text)
 
 
@@ -300,10 +361,10 @@ def written(
 ) -> str:
     """Write the answer to a question by its name, or to the query of a file; what became of it."""
     if bool(name) == bool(query):
-        raise VigieError("say what to export: the name of a question, or --query FILE")
+        raise VigieError(say("say what to export: the name of a question, or --query FILE"))
     is_new = _is_new(to)
-    with analyst.opened(home) as connection:
+    with _speaking(home) as (connection, about):
         analyst.set_variables(connection, dict(_pair(value) for value in values))
         sql = query.read_text(encoding="utf-8") if query else analyst.asked(connection, name)
         count = export.export(connection, sql, to, name=name, now=now, separator=separator)
-    return written_words(count, to, is_new=is_new)
+    return written_words(count, to, is_new=is_new).told(about.locale)

@@ -95,7 +95,7 @@ PARTS = {
     "charts": ("charts",),
     "retention": ("retention",),
     "erasure": ("erasure",),
-    "publish": ("publish", "contract", "dictionary"),
+    "publish": ("publish", "contract", "dictionary", "questions"),
     "export": ("export", "analyst"),
 }
 LEFT_OUT = (

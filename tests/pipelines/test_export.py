@@ -16,6 +16,7 @@ import duckdb
 import openpyxl
 import pyarrow.parquet as pq
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from pipelines import analyst, cli, console, contract, export, publish, sql_shell
@@ -48,12 +49,12 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose analysts' file holds every hostile text, and one own post."""
+    """An English home whose analysts' file holds every hostile text, and one own post."""
     home = tmp_path_factory.mktemp("home")
     mentions = [mention(n, text=text) for n, text in enumerate(HOSTILE, 1)]
     mentions.append(mention(99, is_own=True, view_count=7))
-    with stored(home, mentions, scores=map(score, mentions)):
-        pass
+    with stored(home, mentions, scores=map(score, mentions)) as connection:
+        connection.execute("update institution set locale = 'en'")
     publish.publish(home, made_at=SEEN)
     return home
 
@@ -111,7 +112,8 @@ def test_beside_a_csv_stands_what_it_rests_on(
     assert told["vigie:contract"] == contract.version()
     assert told["vigie:asked_at"] == "2026-11-20T10:15:00Z"
     assert "is_own" in told["vigie:caveats"]
-    assert "RGPD" in told["vigie:law"]
+    assert "GDPR" in told["vigie:law"]
+    assert told["@context"][1] == {"@language": "en"}
     described = {c["titles"]: c.get("dc:description") for c in told["tableSchema"]["columns"]}
     assert described["text"] == "Masked text; empty once it has expired."
 
@@ -136,9 +138,9 @@ def test_an_xlsx_holds_texts_as_texts_and_numbers_as_numbers(
     assert first["long"].value == "9007199254740993"
     assert first["topics"].value == '["=1+1", "T09"]'
     about = {row[0]: row[1] for row in book["about"].values if row[0]}
-    assert about["query"].strip().startswith("select text") or ROWS.startswith(about["query"])
-    assert about["contract"] == contract.version()
-    assert about["rows"] == str(len(HOSTILE))
+    assert ROWS.startswith(about["Query"])
+    assert about["Version of the contract"] == contract.version()
+    assert about["Rows"] == str(len(HOSTILE))
 
 
 def test_a_sheet_shows_its_moments_whole_with_their_zone_and_folds_long_texts(
@@ -211,7 +213,7 @@ def test_an_answer_without_rows_is_a_file_with_its_columns(
 def test_an_ending_that_is_none_says_which_there_are(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    with pytest.raises(VigieError, match=r"choose \.csv, \.parquet or \.xlsx"):
+    with pytest.raises(VigieError, match=r"an ending, \.csv, \.parquet or \.xlsx"):
         _written(connection, tmp_path / "a.ods")
 
 
@@ -397,6 +399,27 @@ def test_no_word_of_a_head_is_cut(
     assert max(map(len, said.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_letters_that_take_two_columns_are_counted_as_two(
+    home: Path, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "_width", width)
+    query = "select repeat('東京', 12) as said, repeat('é', 70) as text, 'fin' as last;"
+    lines = _said(home, [query], capsys).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert "".join(lines).count("東") == 12
+
+
+def test_a_value_is_cut_where_it_is_too_wide_and_stands_on_one_line(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "_width", 200)
+    said = _said(home, [r"select repeat('東', 60) as a, E'un\n  deux' as b;"], capsys)
+    assert "東" * 39 in said
+    assert "東" * 40 not in said
+    assert "un deux" in said
+
+
 def test_an_answer_without_rows_shows_its_heads_however_narrow(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -450,3 +473,39 @@ def test_a_day_given_to_a_question_may_be_written_in_french(home: Path, tmp_path
     to, day = tmp_path / "a.csv", ("decided_on=01/10/2026",)
     sql_shell.written(home, "before_after", query=None, to=to, separator=",", values=day, now=SEEN)
     assert to.exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("from last_days(7)", ["about", "mention_public"]),
+        (
+            "from last_days(7) semi join of_topic('T20') using (mention_id)",
+            ["about", "mention_public", "mention_topic"],
+        ),
+        ("set variable a = 'topic'; from posted() -- coverage", ["about", "own_post"]),
+        ("pivot not_own() on network using count(*)", ["mention_public"]),
+        ("with topic as (select 1 as a) from topic", []),
+        ("select share_low(1, 2)", []),
+        ("selct 1", []),
+    ],
+)
+def test_what_is_told_beside_an_answer_knows_the_tables_behind_macros(
+    connection: duckdb.DuckDBPyConnection, query: str, read: list[str]
+) -> None:
+    assert analyst.tables(connection, query) == read
+
+
+def test_an_export_tells_its_parameters_and_what_the_question_is(
+    home: Path, tmp_path: Path
+) -> None:
+    to, values = tmp_path / "a.csv", ("decided_on=01/10/2026", "other=1")
+    sql_shell.written(
+        home, "analyst_before_after.sql", query=None, to=to, separator=",", values=values, now=SEEN
+    )
+    told = json.loads((tmp_path / "a.csv-metadata.json").read_text(encoding="utf-8"))
+    assert told["vigie:question"] == "before_after"
+    assert told["vigie:asks"] == "what has changed since a decision?"
+    assert told["vigie:parameters"] == "decided_on=2026-10-01"
+    assert told["vigie:caveat"].startswith("after is not because of")
+    assert "daily_tone: " in told["vigie:caveats"]

@@ -68,7 +68,7 @@ def test_the_analysts_file_holds_the_published_views_with_their_comments(analyst
                 "select comment from duckdb_columns() where table_name = 'mention_public'"
                 " and column_name = 'published_at'",
             )
-            == "UTC."
+            == "Moment de publication (UTC)."
         )
         assert one(connection, "select count(*) from alert_log") == 1
         assert one(connection, "select list(is_silent order by source_name) from source_coverage")

@@ -11,6 +11,7 @@ import csv
 import os
 import shutil
 import subprocess
+from datetime import UTC
 from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import export
+from pipelines.wording import words
 
 FORMULAS = [
     "=1+1", "+1+1", "-1-1", "@SUM(1;1)", "=A1", "=SOMME(1;1)", "of:=1+1", "msoxl:=1+1", "{=1+1}",
@@ -53,7 +55,8 @@ def answer() -> export.Answer:
     """Rows, names of columns and metadata, all of them hostile."""
     table = pa.table({"t": TEXTS, **{text: ["x"] * len(TEXTS) for text in FORMULAS}})
     told = {text: text for text in TEXTS}
-    return export.Answer(table.schema, iter([table]), told, {text: text for text in FORMULAS})
+    w = words("fr", UTC, name="export")
+    return export.Answer(table.schema, iter([table]), told, {text: text for text in FORMULAS}, w)
 
 
 def _read(profile: Path, to: Path, *files: Path, parted: str = "") -> list[ElementTree.Element]:
@@ -106,7 +109,7 @@ def test_a_csv_computes_nothing_wherever_it_is_parted(
     rows = pa.Table.from_batches([batch for piece in answer.pieces for batch in piece.to_batches()])
     files = [tmp_path / f"{name}.csv" for name in ("comma", "semicolon", "tab")]
     for file, separator in zip(files, ",;\t", strict=True):
-        again = export.Answer(rows.schema, iter([rows]), answer.told, answer.columns)
+        again = export.Answer(rows.schema, iter([rows]), answer.told, answer.columns, answer.w)
         export.write(again, file, separator=separator)
     bare = tmp_path / "bare.csv"
     with bare.open("w", encoding="utf-8-sig", newline="") as opened:

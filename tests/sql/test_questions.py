@@ -842,14 +842,3 @@ def test_a_term_ends_at_an_apostrophe_and_is_no_function_word(
     sql = warehouse.sql("queries/analyst_emerging_terms")
     every = sql.replace("expected.new_count > expected.new_expected", "true")
     assert [row[:2] for row in analyst.execute(every).fetchall()] == [("coupée", 20), ("eau", 60)]
-
-
-def test_each_question_is_asked_in_french_too() -> None:
-    from pipelines.wording import words
-
-    french = words("fr", SEEN.tzinfo or SEEN.astimezone().tzinfo, name="dictionary")  # type: ignore[arg-type]
-    for question in contract.questions():
-        assert french.text(f"questions.{question.name}").endswith("?")
-    for name in contract.macros():
-        assert french.has(f"macros.{name}")
-        assert french.has(f"macro_caveats.{name}")
