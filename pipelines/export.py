@@ -41,6 +41,7 @@ CELL_LETTERS = 32_767
 WIDEST = 60  # letters of a column; a longer text is folded within it
 _LOOKED = 1_000  # rows from which the width of a column is taken
 _UTC_TIME = 'yyyy-mm-dd hh:mm:ss "UTC"'
+_LINE, _HIGHEST = 15, 409  # points of a line and of a row, at most (Microsoft, as above)
 _EXACT = 10**15  # a spreadsheet keeps 15 digits of a number
 
 
@@ -99,7 +100,7 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str, *, name: str, now: date
             f"{name}={value}" for name, value in analyst.variables(connection, sql).items()
         ),
         "tables": ", ".join(read),
-        "caveats": _caveats(connection, read),
+        "caveats": _caveats(connection, read, w),
         "times": w.text("times"),
         "law": w.text("law"),
         "asked_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
@@ -121,14 +122,14 @@ def _question(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str
     return {keys.get(key, key): told[key] for key in kept if key in told}
 
 
-def _caveats(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> str:
+def _caveats(connection: duckdb.DuckDBPyConnection, read: Sequence[str], w: Words) -> str:
     """What the tables that are read do not say, a line each."""
     found = connection.execute(
         "select table_name, caveat from dictionary where column_name is null and caveat is not null"
         " and list_contains($read, table_name) order by table_name",
         {"read": read},
     )
-    return "\n".join(f"{table}: {caveat}" for table, caveat in found.fetchall())
+    return "\n".join(w.say("of_table", table=t, caveat=told) for t, told in found.fetchall())
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> dict[str, str]:
@@ -237,19 +238,51 @@ def _xlsx(answer: Answer, to: Path, _separator: str, sheet_rows: int) -> int:
     return count
 
 
+@dataclass(slots=True)
+class _Sheet:
+    """A sheet that is written row by row, each as high as what is folded in it."""
+
+    sheet: Any
+    widths: Sequence[int]
+    count: int = 0
+
+    def append(self, cells: Sequence[Any]) -> None:
+        self.count += 1
+        lines = max(map(_lines, cells, self.widths), default=1)
+        if lines > 1:  # LibreOffice draws such a row over the next ones otherwise
+            height = min(_HIGHEST, lines * _LINE)
+            self.sheet.row_dimensions[self.count].height = height
+            for cell in cells:
+                if not _is_folded(cell):
+                    cell.alignment = _at_the_top()
+        self.sheet.append(cells)
+        self.sheet.row_dimensions.pop(self.count, None)  # it has been written
+
+
+def _lines(cell: Any, width: int) -> int:
+    """The lines that a cell takes in a column of a width."""
+    if not _is_folded(cell):
+        return 1
+    return sum(math.ceil(cell_len(line) / (width - 2)) or 1 for line in cell.value.split("\n"))
+
+
+def _is_folded(cell: Any) -> bool:
+    return bool(cell.has_style and cell.alignment.wrap_text)
+
+
 def _fill(book: Any, answer: Answer, sheet_rows: int) -> int:
     """Append the rows to as many sheets as they need, each with the heads; their number."""
     names, widths = answer.schema.names, None
-    count, left = 0, 0
+    count = 0
     for piece in _pieces(answer):
         if widths is None:
             widths = _widths(piece)
-            sheet, left = _sheet(book, answer, widths), sheet_rows - 1
+            sheet = _sheet(book, answer, widths)
         for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):
-            if left == 0:
-                sheet, left = _sheet(book, answer, widths), sheet_rows - 1
-            sheet.append([_cell(sheet, v, name) for v, name in zip(row, names, strict=True)])
-            count, left = count + 1, left - 1
+            if sheet.count == sheet_rows:
+                sheet = _sheet(book, answer, widths)
+            sheet.append([_cell(sheet.sheet, v, name) for v, name in zip(row, names, strict=True)])
+            count += 1
     return count
 
 
@@ -269,29 +302,31 @@ def _length(value: object) -> int:
     return 0 if value is None else cell_len(str(_plain(value)))
 
 
-def _sheet(book: Any, answer: Answer, widths: Sequence[int]) -> Any:
+def _sheet(book: Any, answer: Answer, widths: Sequence[int]) -> _Sheet:
     number, name = len(book.worksheets) + 1, answer.w.text("sheets.data")
-    sheet = book.create_sheet(name if number == 1 else f"{name} {number}")
-    sheet.freeze_panes = "A2"
-    _set_widths(sheet, widths)
-    sheet.append([_bold(_cell(sheet, name, name)) for name in answer.schema.names])
-    return sheet
+    made = _made(book, name if number == 1 else f"{name} {number}", widths)
+    made.sheet.freeze_panes = "A2"
+    made.append([_bold(_cell(made.sheet, name, name)) for name in answer.schema.names])
+    return made
 
 
-def _set_widths(sheet: Any, widths: Sequence[int]) -> None:
-    """Before the first row: a sheet that is written row by row has its columns at its head."""
+def _made(book: Any, name: str, widths: Sequence[int]) -> _Sheet:
+    """A new sheet, its columns so many letters wide; on paper they stand on one page, lying."""
     from openpyxl.utils import get_column_letter
 
-    for number, width in enumerate(widths, start=1):
+    sheet = book.create_sheet(name)
+    sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    for number, width in enumerate(widths, start=1):  # they are written before the first row
         sheet.column_dimensions[get_column_letter(number)].width = width
+    return _Sheet(sheet, widths)
 
 
 def _tell(book: Any, answer: Answer, count: int) -> None:
     """The last sheet: what the rows rest on, what their columns mean, and at its end the query."""
     w = answer.w
     counts = {"rows": str(count), "sheets": str(len(book.worksheets))}
-    sheet = book.create_sheet(w.text("sheets.about"))
-    _set_widths(sheet, (28, 2 * WIDEST))
+    sheet = _made(book, w.text("sheets.about"), (32, 2 * WIDEST))
     told = {**answer.told, **counts}
     query = {"query": told.pop("query")} if "query" in told else {}
     columns = {name: says for name in answer.schema.names if (says := answer.columns.get(name))}
@@ -304,14 +339,14 @@ def _head(key: str, w: Words) -> str:
     return str(w.texts["told"].get(key, key))
 
 
-def _append(sheet: Any, told: Mapping[str, str], *, above: str = "") -> None:
+def _append(to: _Sheet, told: Mapping[str, str], *, above: str = "") -> None:
     """A row for each line of what is told, its name before the first; `above` stands over all."""
     if above and told:
-        sheet.append([_bold(_cell(sheet, above, above))])
+        to.append([_bold(_cell(to.sheet, above, above))])
     for name, text in told.items():
         for place, line in enumerate(text.split("\n")):
-            head = _bold(_cell(sheet, name if place == 0 else "", name))
-            sheet.append([head, _cell(sheet, line, name)])
+            head = _bold(_cell(to.sheet, name if place == 0 else "", name))
+            to.append([head, _cell(to.sheet, line, name)])
 
 
 def _bold(cell: Any) -> Any:
@@ -324,7 +359,7 @@ def _bold(cell: Any) -> Any:
 def _strong() -> Any:
     from openpyxl.styles import Font
 
-    return Font(bold=True)
+    return Font(name="Calibri", size=11, bold=True)  # openpyxl's own, which Font() is not
 
 
 def _cell(sheet: Any, value: object, title: str) -> Any:
@@ -352,7 +387,7 @@ def _cell(sheet: Any, value: object, title: str) -> Any:
     cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"  # openpyxl takes '=…' for a formula and '#N/A' for an error
     cell.quotePrefix = True  # a person who edits the cell makes no formula of it either
-    if len(text) > WIDEST - 2:
+    if cell_len(text) > WIDEST - 2:
         cell.alignment = _folded()
     return cell
 
@@ -363,6 +398,14 @@ def _folded() -> Any:
     from openpyxl.styles import Alignment
 
     return Alignment(wrap_text=True, vertical="top")
+
+
+@cache
+def _at_the_top() -> Any:
+    """Beside what is folded."""
+    from openpyxl.styles import Alignment
+
+    return Alignment(vertical="top")
 
 
 def _plain(value: object) -> object:

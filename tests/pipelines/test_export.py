@@ -158,6 +158,10 @@ def test_a_sheet_shows_its_moments_whole_with_their_zone_and_folds_long_texts(
     at, day, text = sheet[2]
     assert (at.number_format, at.is_date, day.is_date) == ('yyyy-mm-dd hh:mm:ss "UTC"', True, True)
     assert text.alignment.wrap_text
+    assert at.alignment.vertical == "top"
+    heights = [sheet.row_dimensions[row].height for row in (1, 2)]
+    assert heights[0] is None
+    assert heights[1] >= 15 * len("le pont ") * 40 / export.WIDEST
 
 
 def test_rows_past_the_end_of_a_sheet_go_to_the_next(

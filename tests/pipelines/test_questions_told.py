@@ -194,7 +194,7 @@ def test_an_export_is_told_in_french_under_keys_of_every_language(
     assert told["@context"] == ["http://www.w3.org/ns/csvw", {"@language": "fr"}]
     assert told["vigie:asks"] == "Quels textes sont répétés mot pour mot\u202f?"
     assert told["vigie:query"].startswith("-- Question\u00a0: Quels textes")
-    assert "mention_public: url est nul" in told["vigie:caveats"]
+    assert "mention_public\u00a0: url est nul" in told["vigie:caveats"]
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     assert book.sheetnames == ["données", "à propos"]
     rows = {row[0]: row[1] for row in book["à propos"].values if row[0]}
