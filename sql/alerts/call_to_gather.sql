@@ -136,5 +136,10 @@ left join warming on graded.subject_id = warming.subject_id
 where graded.level >= 0.6
 qualify row_number() over (
     partition by graded.subject_id
-    order by least(graded.level, 1.0) desc, graded.author_count desc, graded.window_minutes asc
+    order by
+        least(graded.level, 1.0) desc,
+        graded.author_count desc,
+        graded.window_minutes asc,
+        graded.mention_count desc,
+        graded.message_ids asc
 ) = 1;

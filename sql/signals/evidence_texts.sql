@@ -2,8 +2,8 @@
 -- Grain: one row per distinct text, those of which the rule names a mention ($named) first, then
 --   those with most copies, at most $most.
 -- Reads: mention_scored. Read by: pipelines/evidence.py.
--- Units: `copy_count` is mentions of exactly this text in the window; `lang` and `topics` are those
---   of the first of them.
+-- Units: `copy_count` is mentions of exactly this text in the window; `lang`, `topics` and
+--   `sentiment` are those of the first of them.
 -- Caveat: a post without a word counts elsewhere and is not shown. Texts are masked already; still
 --   they are people's own words.
 with spoken as (
@@ -41,7 +41,7 @@ select
     arg_min(topics, (published_at, mention_id)) as topics,
     arg_min(lang, (published_at, mention_id)) as lang,
     min(published_at) as published_at,
-    any_value(sentiment) as sentiment,
+    arg_min(sentiment, (published_at, mention_id)) as sentiment,
     count(*) as copy_count,
     list(distinct coalesce(source_instance, network)) as origins,
     bool_or(is_named) as is_named

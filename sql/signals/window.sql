@@ -5,7 +5,8 @@
 -- Reads: mention_scored, mention (only the last day of each). Read by: pipelines/baseline.py, part
 --   by part: subjects whose hash is $part of $parts, so that memory does not grow with the day.
 -- Units: `mention_count` is raw; `text_count` counts copies (same text_hash) once, and so do the
---   counts of tone. `author_count` is distinct pseudonyms, for a medium its site.
+--   counts of tone (a text has that of its first message). `author_count` is distinct pseudonyms,
+--   for a medium its site.
 -- Caveat: a post dated to the day only counts in the window of a day. Authors are counted per
 --   scope and nothing but the number leaves; no row here pairs one with a topic.
 with thresholds as (
@@ -103,7 +104,7 @@ said as (
         text_hash,
         count(*) as copy_count,
         sum(engagement) as engagement,
-        any_value(sentiment) as sentiment,
+        arg_min(sentiment, (published_at, mention_id)) as sentiment,
         arg_min(mention_id, (published_at, mention_id)) as mention_id
     from within
     group by all

@@ -322,3 +322,17 @@ def test_counting_some_subjects_at_a_time_counts_the_same(monkeypatch: pytest.Mo
     monkeypatch.setattr(baseline, "AT_ONCE", 7)
     assert signals(connection) == whole
     assert len({row["subject_id"] for row in whole}) == 4
+
+
+@pytest.mark.parametrize("is_first_laid_last", [True, False])
+def test_a_text_counts_in_the_tone_of_its_first_message(is_first_laid_last: bool) -> None:
+    """However its copies lie in the table; a title is read too, so that tones of a text differ."""
+    connection = empty()
+    said = [
+        Said(at=AS_OF - timedelta(minutes=n), text="Fermée", sentiment=tone)
+        for n, tone in ((50, "negative"), (20, "positive"), (10, "positive"))
+    ]
+    said += crowd(4)
+    for each in reversed(said) if is_first_laid_last else said:
+        say(connection, [each])
+    assert signal(connection)["negative_count"] == 1

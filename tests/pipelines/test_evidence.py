@@ -69,6 +69,22 @@ def test_the_message_shown_is_the_first_that_was_said(
     assert message.published_at == AS_OF - 50 * MINUTE
 
 
+@pytest.mark.parametrize("is_first_laid_last", [True, False])
+def test_a_texts_tone_is_that_of_its_first_message(
+    connection: duckdb.DuckDBPyConnection, is_first_laid_last: bool
+) -> None:
+    """However its copies lie in the table; a title is read too, so that tones of a text differ."""
+    text = "La place du marché est fermée"
+    said = [
+        Said(at=AS_OF - 50 * MINUTE, text=text, sentiment="negative"),
+        Said(at=AS_OF - 10 * MINUTE, text=text, sentiment="positive"),
+    ]
+    for each in reversed(said) if is_first_laid_last else said:
+        say(connection, [each])
+    [message] = gathered(connection).messages
+    assert message.sentiment == "negative"
+
+
 def test_messages_that_the_rule_names_come_first(connection: duckdb.DuckDBPyConnection) -> None:
     say(connection, crowd(9, text="Merci aux agents pour leur travail"))
     say(connection, crowd(3, text="La facture est une honte", network="bluesky"))

@@ -76,6 +76,16 @@ def test_a_rule_says_nothing_of_an_empty_warehouse(rule: str) -> None:
     assert detect.evaluate(connection, rule, as_of=AS_OF) == []
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_calls_that_as_many_repeat_the_same_one_is_told(order: tuple[int, int]) -> None:
+    call = {"is_call": True, "is_dated": True, "author_count": 6, "mention_count": 6}
+    calls = [call | {"spread_id": name, "message_ids": [name]} for name in "ab"]
+    connection = empty()
+    rule_cases.give(connection, {"spread": [calls[place] for place in order]})
+    [alert] = detect.evaluate(connection, "call_to_gather", as_of=AS_OF)
+    assert alert.message_ids == ("a",)
+
+
 def test_what_was_published_at_the_moment_or_later_is_not_read() -> None:
     connection = empty()
     quiet_history(connection, scopes=("all",))
