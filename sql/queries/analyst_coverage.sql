@@ -6,9 +6,9 @@
 with week as (
     select
         coverage.source_name,
-        avg(coverage.read_share) as read_share,
-        sum(coverage.gap_minutes) as gap_minutes,
-        sum(coverage.filled_minutes) as filled_minutes
+        avg(cast(coverage.read_share as decimal(18, 6))) as read_share,
+        round(sum(coverage.gap_minutes), 3) as gap_minutes,
+        round(sum(coverage.filled_minutes), 3) as filled_minutes
     from coverage
     inner join source_coverage on coverage.source_name = source_coverage.source_name
     where coverage.hour_at > source_coverage.as_of - interval '7 days'

@@ -13,11 +13,11 @@ select
     ) / count(*), 2) as undetermined_share,
     round(count(*) filter (where mention_public.sentiment is null) / count(*), 2)
         as unscored_share,
-    round(avg(case mention_public.sentiment
+    round(avg(try_cast(case mention_public.sentiment
         when 'negative' then mention_public.p_negative
         when 'neutral' then mention_public.p_neutral
         when 'positive' then mention_public.p_positive
-    end), 2) as mean_p
+    end as decimal(7, 6))), 2) as mean_p
 from mention_public
 cross join about
 where

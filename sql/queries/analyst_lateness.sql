@@ -7,7 +7,7 @@
 select
     coverage.source_name,
     cast(timezone('UTC', coverage.hour_at) as date) as day_on,
-    avg(coverage.read_share) as read_share,
+    avg(cast(coverage.read_share as decimal(18, 6))) as read_share,
     median(coverage.late_p50_minutes) as median_hour_p50_minutes,
     max(coverage.late_p95_minutes) as worst_hour_p95_minutes,
     sum(coverage.failed_count) as failed_count,

@@ -7,7 +7,7 @@ select
     network_share.subject_id,
     network_share.network,
     coalesce(sum(network_share.mention_count), 0) as mention_count,
-    round(avg(network_share.negative_share), 2) as negative_share,
+    round(avg(cast(network_share.negative_share as decimal(9, 6))), 2) as negative_share,
     count(*) filter (where network_share.is_suppressed) as held_back_days
 from network_share
 cross join about

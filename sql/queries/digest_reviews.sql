@@ -4,14 +4,17 @@
 -- Reads: mention (ratings are not in mention_scored; authors are counted, never shown).
 -- Read by: pipelines/digest.py, analysts.
 -- Parameters: $before, $since, $until (UTC, half open).
--- Units: `rating` and `usual_rating` are means on a scale of 0..1, each review on its own scale.
+-- Units: `rating` and `usual_rating` are means on a scale of 0..1, each review on its own scale; of
+--   decimals, so that no order of rows changes them.
 with rated as (
     select
         network,
         published_at,
         author_key,
-        (rating_value - coalesce(rating_min, 0))
-        / nullif(rating_max - coalesce(rating_min, 0), 0) as rating
+        try_cast(
+            (rating_value - coalesce(rating_min, 0))
+            / nullif(rating_max - coalesce(rating_min, 0), 0) as decimal(18, 6)
+        ) as rating
     from mention
     where
         published_at >= $before and published_at < $until

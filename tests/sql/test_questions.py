@@ -842,3 +842,13 @@ def test_a_term_ends_at_an_apostrophe_and_is_no_function_word(
     sql = warehouse.sql("queries/analyst_emerging_terms")
     every = sql.replace("expected.new_count > expected.new_expected", "true")
     assert [row[:2] for row in analyst.execute(every).fetchall()] == [("coupée", 20), ("eau", 60)]
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.2, 0.3), (0.3, 0.2, 0.1)])
+def test_a_mean_is_the_same_to_the_last_digit(
+    shares: tuple[float, ...], analyst: duckdb.DuckDBPyConnection
+) -> None:
+    """However the rows lie: 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1 in floats."""
+    given = [{"source_name": "masto", "hour_at": ago(1), "read_share": share} for share in shares]
+    give(analyst, {"coverage": given})
+    assert [row["read_share"] for row in answered(analyst, "lateness")] == [0.2]
