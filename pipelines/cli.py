@@ -487,7 +487,8 @@ def sources(
     warehouse.prepare(house.settings)
     with warehouse.opened(house.home, read_only=True) as connection:
         names = ", ".join(STANDING)
-        rows = connection.execute(f"select {names} from source_coverage").fetchall()  # noqa: S608
+        asked = f"select {names} from source_coverage order by source_name"  # noqa: S608
+        rows = connection.execute(asked).fetchall()
         troubles = warehouse.run(connection, "queries/source_troubles").fetchall()
         notes = warehouse.run(connection, "queries/source_notes").fetchall()
         refusals = warehouse.run(connection, "queries/source_refusals").fetchall()

@@ -25,7 +25,10 @@ named as (
         outbox.incident_id <> $incident_id
         and outbox.kind not in ('resolved', 'night')
         and (
-            select arg_max(incident_event.state_to, incident_event.changed_at)
+            select
+                arg_max(
+                    incident_event.state_to, (incident_event.changed_at, incident_event.state_to)
+                )
             from incident_event
             where
                 incident_event.incident_id = $incident_id

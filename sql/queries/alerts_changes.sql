@@ -10,4 +10,4 @@ select
     reason
 from incident_event
 where incident_id = $incident_id
-order by changed_at, state_to;
+order by changed_at, state_to, state_from;

@@ -8,5 +8,5 @@ select
     detail
 from receipt
 where made_at < $before
-order by made_at desc
+order by made_at desc, kind asc, receipt_id asc
 limit $most;

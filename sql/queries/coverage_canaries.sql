@@ -13,4 +13,8 @@ where
     canary_heard.published_at >= cast($since as timestamptz)
     and canary_heard.published_at < cast($until as timestamptz)
     and canary_heard.heard_at <= cast($as_of as timestamptz)
-order by canary_heard.canary_id, canary_heard.source_name, canary_heard.published_at;
+order by
+    canary_heard.canary_id,
+    canary_heard.source_name,
+    canary_heard.published_at,
+    canary_heard.heard_at;

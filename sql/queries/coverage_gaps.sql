@@ -17,4 +17,4 @@ where
     gap.until_at > cast($since as timestamptz)
     and gap.since_at < cast($until as timestamptz)
     and gap.found_at <= cast($as_of as timestamptz)
-order by gap.source_name, gap.since_at, gap.until_at, gap.found_by;
+order by gap.source_name, gap.since_at, gap.until_at, gap.found_by, gap.found_at;

@@ -8,7 +8,7 @@ with recent as (
     select
         intake.source_name,
         max(intake.until_at) filter (where intake.status = 'ok') as read_at,
-        arg_max(intake.status, intake.finished_at) as last_status,
+        arg_max(intake.status, (intake.finished_at, intake.run_id)) as last_status,
         max(intake.newest_published_at) as newest_at,
         min(intake.since_at) as asked_at
     from intake

@@ -33,7 +33,7 @@ replies as (
         network,
         parent_native_id as native_id,
         min(published_at) as answered_at,
-        arg_min(mention_id, published_at) as answer_id
+        arg_min(mention_id, (published_at, mention_id)) as answer_id
     from own
     where parent_native_id is not null
     group by network, parent_native_id

@@ -45,7 +45,7 @@ select
     min(published_at) as first_at,
     count(*) as mention_count,
     max(sentiment) as sentiment,
-    any_value(topics) as topics,
+    arg_min(topics, (published_at, mention_id)) as topics,
     histogram(hour_at) as hours,
     histogram(origin) as origins,
     list(mention_id order by published_at, mention_id)[1:10] as mention_ids

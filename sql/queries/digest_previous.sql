@@ -7,5 +7,5 @@ select
     risk_level
 from digest
 where day_on = $day
-order by made_at desc
+order by made_at desc, locale asc
 limit 1;

@@ -12,5 +12,5 @@ where
     and labeller = $labeller
     and withdrawn_at is not null
     and not is_settlement
-order by withdrawn_at desc, labelled_at desc
+order by withdrawn_at desc, labelled_at desc, label_id asc
 limit 1;

@@ -22,4 +22,4 @@ select
     coalesce(said.mention_count, 0) as mention_count
 from query_version
 left join said on query_version.version = said.version
-order by query_version.subject_id, query_version.first_used_at;
+order by query_version.subject_id, query_version.first_used_at, query_version.version;

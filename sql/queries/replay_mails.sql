@@ -9,4 +9,4 @@ select
     recipient,
     incident_id
 from outbox
-order by created_at, kind, recipient, incident_id;
+order by created_at, kind, recipient, incident_id, channel, reason;

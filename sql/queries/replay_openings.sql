@@ -55,4 +55,5 @@ inner join fired on incident.incident_id = fired.incident_id
 left join mailed on incident.incident_id = mailed.incident_id
 left join shown on incident.incident_id = shown.incident_id
 where fired.fired_at >= cast($since as timestamptz)
-order by fired.fired_at, incident.rule_id, incident.subject_id, incident.scope;
+order by
+    fired.fired_at, incident.rule_id, incident.subject_id, incident.scope, incident.incident_id;

@@ -19,14 +19,14 @@ noted as (
         and intake.finished_at > latest.as_of - interval '1 day'
         and not starts_with(intake.run_id, 'backfill')
     qualify row_number() over (
-        partition by intake.source_name order by intake.finished_at desc
+        partition by intake.source_name order by intake.finished_at desc, intake.run_id desc
     ) = 1
 ),
 
 last_reading as (
     select
         intake.source_name,
-        arg_max(intake.status, intake.finished_at) as status
+        arg_max(intake.status, (intake.finished_at, intake.run_id)) as status
     from intake
     where not starts_with(intake.run_id, 'backfill')
     group by intake.source_name

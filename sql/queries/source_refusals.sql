@@ -10,7 +10,7 @@ select
     quarantine.source_name,
     quarantine.reason,
     count(*) as refused_count,
-    arg_max(quarantine.detail, quarantine.rejected_at) as detail
+    arg_max(quarantine.detail, (quarantine.rejected_at, quarantine.detail)) as detail
 from quarantine
 cross join latest
 where quarantine.rejected_at > latest.as_of - interval '1 day'

@@ -8,7 +8,9 @@ with last_reading as (
         source_name,
         status,
         note,
-        row_number() over (partition by source_name order by finished_at desc) as place
+        row_number() over (
+            partition by source_name order by finished_at desc, run_id desc
+        ) as place
     from intake
     where not starts_with(run_id, 'backfill')
 )

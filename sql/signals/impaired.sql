@@ -24,7 +24,7 @@ last_read as (
     select
         intake.source_name,
         max(intake.until_at) filter (where intake.status = 'ok') as ok_at,
-        arg_max(intake.is_capped, intake.until_at) as is_capped
+        arg_max(intake.is_capped, (intake.until_at, intake.run_id)) as is_capped
     from intake
     cross join moment
     where intake.until_at > moment.known_at and intake.until_at <= moment.as_of

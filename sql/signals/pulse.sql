@@ -27,6 +27,7 @@ origin as (
 
 per_scope as (
     select
+        spoken.mention_id,
         spoken.subject_id,
         spoken.text_hash,
         spoken.sentiment,
@@ -47,7 +48,7 @@ select
     coalesce(sentiment, 'undetermined') <> 'undetermined' as is_scored,
     lag(at_seconds) over (
         partition by subject_id, scope, text_hash
-        order by at_seconds asc
+        order by at_seconds asc, mention_id asc
     ) as text_before,
     lag(at_seconds) over (
         partition by subject_id, scope, author

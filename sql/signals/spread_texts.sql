@@ -22,7 +22,7 @@ with said as (
 
 select
     text_hash,
-    arg_min(text, published_at) as text,
+    any_value(text) as text,
     count(*) as mention_count,
     coalesce(bool_or(is_claim), false) as is_claim,
     coalesce(bool_or(is_call), false) as is_call

@@ -37,7 +37,7 @@ answered as (
     select
         mention.mention_id,
         min(own.published_at) as answered_at,
-        arg_min(own.mention_id, own.published_at) as answer_mention_id
+        arg_min(own.mention_id, (own.published_at, own.mention_id)) as answer_mention_id
     from mention
     inner join own
         on

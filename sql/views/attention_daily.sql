@@ -24,7 +24,7 @@ daily as (
         measured.subject_id,
         measured.about,
         measured.day_on,
-        any_value(measured.url) as url,
+        max(measured.url) as url,
         sum(measured.value) filter (where measured.kind = 'page_views') as view_count,
         count(*) filter (where measured.kind != 'page_views') as edit_count,
         count(*) filter (where measured.kind = 'revert') as revert_count,

@@ -16,7 +16,7 @@ read_well as (
         max(intake.until_at) filter (where intake.status = 'ok') as read_until_at,
         max(intake.finished_at) filter (where intake.status = 'ok') as last_ok_at,
         max(intake.newest_published_at) as newest_published_at,
-        arg_max(intake.status, intake.finished_at) as last_status,
+        arg_max(intake.status, (intake.finished_at, intake.run_id)) as last_status,
         count(*) filter (
             where intake.is_capped and intake.finished_at > latest.as_of - interval '7 days'
         ) as capped_count,

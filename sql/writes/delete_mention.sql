@@ -8,7 +8,7 @@ select
     mention.mention_id,
     mention.published_at,
     min(staged_deletion.deleted_at) as deleted_at,
-    any_value(staged_deletion.reason) as reason
+    arg_min(staged_deletion.reason, (staged_deletion.deleted_at, staged_deletion.reason)) as reason
 from staged_deletion
 inner join known_key on staged_deletion.mention_id = known_key.mention_id
 inner join mention

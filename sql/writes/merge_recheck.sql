@@ -6,7 +6,7 @@ using (
     select
         known_key.mention_id,
         known_key.published_at,
-        any_value(asked.source_name) as source_name,
+        min(asked.source_name) as source_name,
         cast($loaded_at as timestamptz) as asked_at
     from read_parquet($path) as asked
     inner join known_key on asked.mention_id = known_key.mention_id

@@ -235,6 +235,18 @@ def test_source_coverage_tells_the_late_the_silent_and_the_gaps(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_runs_that_ended_together_the_same_one_is_the_last(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    ends = [{"run_id": "a"}, {"run_id": "refresh-a", "status": "failed", "cursor": None}]
+    runs = [intake(**ends[place]) for place in order]
+    with stored(tmp_path, [], intakes=runs) as connection:
+        [told] = connection.execute("select last_status from source_coverage limit 1").fetchall()
+        [trouble] = warehouse.run(connection, "queries/source_troubles").fetchall()
+    assert (told, trouble[:2]) == (("failed",), ("masto", "failed"))
+
+
 def test_alert_log_tells_when_somebody_answered_and_not_who(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -273,6 +285,18 @@ def test_mention_place_tells_what_each_place_lies_within(tmp_path: Path) -> None
         ("arrondissement", "Lyon", "departement:69", "Auvergne-Rhône-Alpes"),
         ("region", None, None, "Centre-Val de Loire"),
     ]
+
+
+@pytest.mark.parametrize("order", [(10, 11), (11, 10)])
+def test_of_two_answers_of_one_moment_the_same_one_is_told(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    asked = mention(1, published_at=SEEN - timedelta(hours=5))
+    own = [mention(n, is_own=True, parent_native_id="n1", published_at=SEEN) for n in order]
+    scores = [score(asked, acts=["question"])]
+    with stored(tmp_path, [asked, *own], scores=scores) as connection:
+        [told] = connection.execute("select answer_mention_id from answer_time").fetchall()
+    assert told == (min(each.mention_id for each in own),)
 
 
 def test_answer_time_runs_from_a_question_to_the_first_public_answer(tmp_path: Path) -> None:
