@@ -45,6 +45,7 @@ _CALL_SECONDS = 20.0
 _STOP_SECONDS = 15.0
 
 Clock = Callable[[], datetime]
+Stamp = tuple[int, int]  # when a file was changed (ns), and its size
 
 
 def clock() -> datetime:
@@ -66,6 +67,7 @@ def listen(
     process listens to it, or when a reader dies.
     """
     house = read()
+    seen = _stamp(house)
     if not _chosen(house, names):
         raise VigieError(
             f"{house.home / vigie_toml.FILE} has no such source block with live = true: write it "
@@ -78,7 +80,7 @@ def listen(
                 locks.enter_context(listening.alone(house.home, block.name))
             ending = threading.Event()
             readers = [_started(house, block, ending, now) for block in blocks]
-            house = _changed(house, read, stopping, readers)
+            house, seen = _changed(house, seen, read, stopping, readers)
             ending.set()
             _join(readers)
 
@@ -104,35 +106,36 @@ def _started(house: House, block: SourceBlock, ending: threading.Event, now: Clo
 
 def _changed(
     house: House,
+    seen: Stamp,
     read: Callable[[], House],
     stopping: threading.Event,
     readers: Sequence[Reader],
-) -> House:
+) -> tuple[House, Stamp]:
     """The settings once they have changed for good, or the same when it is time to stop.
 
-    VigieError when a reader has died: what it writes to may be full, or not ours to write.
+    `seen` is the stamp of the file that was read last, so that what changes while readers end is
+    seen too. VigieError when a reader has died: what it writes to may be full, or not ours to
+    write.
     """
-    path = house.home / vigie_toml.FILE
-    seen = _stamp(path)
     while not stopping.wait(_LOOK_SECONDS):
         if dead := [reader.name for reader in readers if not reader.is_alive()]:
             raise VigieError(f"{', '.join(dead)} has died: see above; check {house.home} and disk")
-        if _stamp(path) == seen:
+        if (stamp := _stamp(house)) == seen:
             continue
-        seen = _stamp(path)
+        seen = stamp
         try:
             found = read()
         except VigieError as error:  # a fault of the file, or a place that is none
             log.error("settings.refused the old ones stand: %s", in_short(error))
             continue
         log.info("settings.read sources=%d", len(found.live_blocks))
-        return found
-    return house
+        return found, seen
+    return house, seen
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(house: House) -> Stamp:
     try:
-        found = path.stat()
+        found = (house.home / vigie_toml.FILE).stat()
     except OSError:  # an editor is replacing it
         return (0, 0)
     return (found.st_mtime_ns, found.st_size)

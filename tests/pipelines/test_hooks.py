@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Door:
     url: str
     port: int
     place: Path
-    now: list[datetime] = field(default_factory=lambda: [NOW])
+    now: list[datetime]
 
     def push(self, body: bytes = BODY, *, name: str = "m1", **headers: str) -> httpx.Response:
         """Push a message as an honest sender does, with what is changed of its headers."""
@@ -57,19 +57,17 @@ class Door:
 
 @contextmanager
 def open_door(home: Path, **chosen: Any) -> Iterator[Door]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    door = Door(f"http://127.0.0.1:{port}", port, inbox.folder(home, "crm"))
-    taking = hooks.app(house(home, **chosen), {"VIGIE_CRM": TOLD}, now=lambda: door.now[0])
-    config = uvicorn.Config(taking, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+    now = [NOW]
+    taking = hooks.app(house(home, **chosen), {"VIGIE_CRM": TOLD}, now=lambda: now[0])
+    config = uvicorn.Config(taking, host="127.0.0.1", port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield door
+        yield Door(f"http://127.0.0.1:{port}", port, inbox.folder(home, "crm"), now)
     finally:
         server.should_exit = True
         thread.join()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -264,16 +264,43 @@ def test_settings_that_change_are_heard_and_bad_ones_are_waited_out(
     valbrume.write(tmp_path)
     with _listening(tmp_path):
         _wait(lambda: asked == [("Valbrume",)])
-        (tmp_path / "vigie.toml").write_text("no = toml = at all")
-        time.sleep(0.3)
-        valbrume.write(tmp_path, name="Montclair")
         toml = tmp_path / "vigie.toml"
         nowhere = '[institution]\nterritory = ["commune:99999"]'
-        toml.write_text(toml.read_text().replace("[institution]", nowhere))
+        bad = toml.read_text().replace("[institution]", nowhere)
+        toml.write_text("no = toml = at all")
+        time.sleep(0.3)
+        toml.write_text(bad)
         time.sleep(0.3)
         assert len(asked) == 1
         valbrume.write(tmp_path, name="Montclair")
         _wait(lambda: asked[1:] == [("Montclair",)])
+
+
+def test_settings_that_change_while_readers_end_are_read_too(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    names = iter(["Hautval"])
+
+    def speak(request: Request) -> Generator[Collected, None, None]:
+        asked.append(request.terms.names)
+        while True:
+            yield Checkpoint(cursor={}, until=request.since)
+            time.sleep(0.01)
+
+    def join(readers: Sequence[listen.Reader]) -> None:
+        for name in names:
+            valbrume.write(tmp_path, name=name)
+        ended(readers)
+
+    ended = listen._join
+    monkeypatch.setattr(bluesky, "listen", speak)
+    monkeypatch.setattr(listen, "_join", join)
+    valbrume.write(tmp_path)
+    with _listening(tmp_path):
+        _wait(lambda: asked == [("Valbrume",)])
+        valbrume.write(tmp_path, name="Montclair")
+        _wait(lambda: asked[-1] == ("Hautval",))
 
 
 def test_a_reader_that_cannot_write_ends_the_process_which_is_started_again(
