@@ -109,10 +109,15 @@ def _chosen(
 
 
 def landed(house: House, *, since: datetime, until: datetime) -> list[Path]:
-    """The landed files of a span (aware, half open) that have not expired, the oldest first."""
-    names = {block.name for block in house.settings.sources}
-    found = (p for p in (house.home / "landing").glob("*/*/*.jsonl.zst") if p.parts[-3] in names)
-    return sorted((p for p in found if since <= _landed_at(p) < until), key=_landed_at)
+    """The landed files of a span (aware, half open) that have not expired, the oldest first.
+
+    Those of one run in the order of the settings, as it read them: of one post in two files the
+    last counts.
+    """
+    places = {block.name: place for place, block in enumerate(house.settings.sources)}
+    found = (p for p in (house.home / "landing").glob("*/*/*.jsonl.zst") if p.parts[-3] in places)
+    kept = (path for path in found if since <= _landed_at(path) < until)
+    return sorted(kept, key=lambda p: (_landed_at(p), places[p.parts[-3]], p.name))
 
 
 def _landed_at(path: Path) -> datetime:

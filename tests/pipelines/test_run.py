@@ -195,6 +195,23 @@ def test_a_digest_is_kept_whether_or_not_it_is_mailed(
     assert _mails(tmp_path) == mail_count
 
 
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_what_a_run_landed_is_read_again_in_the_order_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_reversed: bool
+) -> None:
+    """Whatever order the folders have on the disk."""
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    (journal,) = house.settings.sources
+    blocks = tuple(journal.model_copy(update={"name": name}) for name in ("journal", "autre"))
+    house = replace(house, settings=house.settings.model_copy(update={"sources": blocks}))
+    runs = [run.run_id(NOON + timedelta(hours=hours)) for hours in (1, 0)]
+    names = [(name, stamp) for stamp in runs for name in ("autre", "journal")]
+    paths = [tmp_path / "landing" / name / "day" / f"{stamp}.jsonl.zst" for name, stamp in names]
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(paths[::-1] if is_reversed else paths))
+    found = run.landed(house, since=NOON, until=NOON + timedelta(days=1))
+    assert found == [paths[3], paths[2], paths[1], paths[0]]
+
+
 def test_upkeep_may_be_the_first_thing_that_runs_in_a_home(tmp_path: Path) -> None:
     house = _house(tmp_path, "http://127.0.0.1:9")
     run.expire(house, as_of=NOON)
