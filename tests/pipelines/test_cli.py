@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from pipelines import budget, cli, console, doctor, init, rules_cli, run
 from pipelines.doctor import Check
-from pipelines.limits import Daily, Limit, Price
+from pipelines.limits import Limit, Price, Rolling
 from pipelines.said import say
 from pipelines.sources import file
 
@@ -256,7 +256,7 @@ def test_sources_tells_how_far_each_budget_is_used(
     capped = 'path = "inbox"\nmonthly_cap = 2\n'
     toml.write_text(toml.read_text().replace('path = "inbox"\n', capped))
     price = Price(name="calls", amount="0.005", currency="EUR")
-    limits = (Limit(name="search", most=100, per=Daily()),)
+    limits = (Limit(name="search", most=100, per=Rolling(3600)),)
     manifest = replace(file.MANIFEST, limits=limits, prices=(price,))
     monkeypatch.setattr(file, "MANIFEST", manifest)
     with closing(budget.Ledger(tmp_path / budget.FILE)) as ledger:
@@ -269,7 +269,7 @@ def test_sources_tells_how_far_each_budget_is_used(
         mine.answered(held, status=200, found={}, told=told, now=now)
     _run(["sources", "--home", str(tmp_path)], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "exports search api.example 1 / 100 calls a day 99" in printed
+    assert "exports search api.example 1 / 100 calls in 60 min 99" in printed
     assert "exports money this month 0.005 / 2.00 EUR 1.995" in printed
     assert "19 / 60 calls, dit le service 41" in printed
 

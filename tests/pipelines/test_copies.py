@@ -96,9 +96,9 @@ def test_an_english_claim_is_never_merged_with_its_negation(other: str) -> None:
 
 def test_texts_made_to_fill_one_bucket_cost_no_more_than_their_number() -> None:
     texts = [f"{CLAIM} {' '.join(f'mot{n * k % 997}' for k in range(14))}" for n in range(4_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     copies.groups(texts)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_short_text_has_copies_only_word_for_word() -> None:
@@ -162,7 +162,7 @@ def test_the_order_of_texts_does_not_change_who_is_whose_copy() -> None:
 
 
 def test_many_copies_cost_no_more_than_their_number() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     found = copies.groups([f"{CLAIM} {'!' * (n % 50)}" for n in range(5_000)])
     assert len(found) == 1
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20

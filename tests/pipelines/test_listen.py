@@ -21,7 +21,7 @@ import pytest
 from pipelines import budget, house as houses, landing, listen, listening, privacy, run, warehouse
 from pipelines.errors import RateLimited, SourceError, VigieError
 from pipelines.house import House
-from pipelines.limits import Daily, Limit
+from pipelines.limits import Limit, Rolling
 from pipelines.sources import Checkpoint, Collected, Payload, Request, bluesky
 from tests.pipelines import valbrume
 from tests.pipelines.loopback import Answer, serving
@@ -129,7 +129,7 @@ def test_what_is_heard_is_landed_with_the_place_at_which_to_go_on(
 def test_the_calls_of_a_reader_are_those_of_the_budget_that_all_share(
     tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = (Limit(name="calls", most=2, per=Daily()),)
+    limits = (Limit(name="calls", most=2, per=Rolling(3600)),)
     monkeypatch.setattr(bluesky, "MANIFEST", replace(bluesky.MANIFEST, limits=limits))
 
     def speak(request: Request) -> Generator[Collected, None, None]:

@@ -238,9 +238,9 @@ def test_a_long_or_deep_query_is_refused_and_not_tried() -> None:
 
 @pytest.mark.parametrize("sign", ["«", "“", '"a" "'])
 def test_many_quotes_without_a_partner_take_no_time(sign: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert told(sign * (200_000 // len(sign)))
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_the_page_of_errors_is_what_is_said() -> None:

@@ -19,7 +19,7 @@ import pytest
 from pipelines import accept as acceptance, detect, normalise, privacy, run, warehouse
 from pipelines.alert import Alert
 from pipelines.errors import BudgetSpent, ContractBroken, PlaceUnknown, RateLimited, SourceError
-from pipelines.limits import Daily, Limit
+from pipelines.limits import Limit, Rolling
 from pipelines.run import whole
 from pipelines.settings import Labels
 from pipelines.sources import Checkpoint, Payload, feed
@@ -537,7 +537,7 @@ def test_a_back_fill_does_not_pass_for_the_last_reading(tmp_path: Path) -> None:
 def test_every_call_of_a_run_is_counted_in_the_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = Limit(name="calls", most=1, per=Daily())
+    limit = Limit(name="calls", most=1, per=Rolling(3600))
     monkeypatch.setattr(feed, "MANIFEST", replace(feed.MANIFEST, limits=(limit,)))
     privacy.new_key(tmp_path)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -551,6 +551,6 @@ def test_every_call_of_a_run_is_counted_in_the_home(
             "select status, note from intake order by run_id desc limit 1"
         ).fetchall()
     assert status == "waiting"
-    assert "'calls' of journal is used up (1 of 1 calls a day)" in note
+    assert "'calls' of journal is used up (1 of 1 calls in 60 min)" in note
     later = now + timedelta(minutes=30)  # it costs nothing to ask our own budget
     assert run.plan(house, since=later, until=later) == ["journal"]

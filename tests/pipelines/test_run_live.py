@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,7 @@ from pipelines import (
 )
 from pipelines.errors import BudgetSpent, ContractBroken, RateLimited, SettingsError, SourceError
 from pipelines.house import House, house as read_house
-from pipelines.limits import Daily, Limit, Rolling
+from pipelines.limits import Limit, Rolling
 from pipelines.run import readers, whole
 from pipelines.sources import Checkpoint, Held, Payload, Request, bluesky
 from tests.pipelines import valbrume
@@ -483,7 +482,7 @@ def test_what_came_before_the_wait_is_kept_and_the_rest_is_asked_for_again(
 def test_look_ups_are_calls_of_the_budget_that_all_share(
     house: House, seen: list[tuple[Held, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = (Limit(name="calls", most=1, per=Daily()),)
+    limits = (Limit(name="calls", most=1, per=Rolling(3600)),)
     monkeypatch.setattr(bluesky, "MANIFEST", replace(bluesky.MANIFEST, limits=limits))
 
     with serving(lambda _: Answer(body=b"{}")) as peer:
@@ -515,10 +514,8 @@ def test_look_ups_wait_for_no_budget_and_leave_the_rest_due(
                 yield Payload(kind="gone", data={"uri": post.native_id}, fetched_at=LATER)
 
         monkeypatch.setattr(bluesky, "recheck", recheck)
-        begun = time.monotonic()
         found = run.watch(house, since=NOW, until=LATER, now=LATER)
-    assert time.monotonic() - begun < 30
-    assert (found["refreshed_deleted"], len(seen)) == (1, 1)
+    assert (found["refreshed_deleted"], len(seen)) == (1, 1)  # a minute later it would be two
     assert run.plan_refresh(house, as_of=LATER + timedelta(minutes=15)) == ["bluesky"]
 
 

@@ -99,6 +99,6 @@ def test_a_flood_of_slightly_different_claims_costs_no_more_than_their_number() 
     connection = empty()
     say(connection, said)
     connection.execute("update score set acts = ['claim']")
-    started = time.perf_counter()
+    started = time.process_time()
     spreads.signals(connection, as_of=AS_OF)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
