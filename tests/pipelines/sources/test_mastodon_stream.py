@@ -168,12 +168,18 @@ class Heard:
         return self.checkpoints[-1].cursor
 
 
+Meanwhile = Callable[[threading.Event], object]
+
+
 def _hear(
-    request: Request, enough: Callable[[Heard], bool], *, meanwhile: Callable[[], object] = list
+    request: Request, enough: Callable[[Heard], bool], *, meanwhile: Meanwhile = bool
 ) -> Heard:
-    """Listen until enough is heard and a checkpoint stands after it."""
-    heard, deadline = Heard(request.options), time.monotonic() + 10
-    thread = threading.Thread(target=meanwhile)
+    """Listen until enough is heard and a checkpoint stands after it.
+
+    `meanwhile` is told by an event that the timelines have been read.
+    """
+    heard, deadline, calm = Heard(request.options), time.monotonic() + 10, threading.Event()
+    thread = threading.Thread(target=meanwhile, args=(calm,))
     thread.start()
     with closing(mastodon.listen(request)) as items:
         for item in items:
@@ -182,6 +188,8 @@ def _hear(
                 heard.payloads.append(item)
                 continue
             heard.checkpoints.append(item)
+            if item.until and item.until > request.since:
+                calm.set()
             if enough(heard):
                 thread.join()
                 return heard
@@ -196,12 +204,12 @@ def _now(seconds: float = 0) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def _calm(server: Server, channels: int, *told: Callable[[], object]) -> Callable[[], None]:
+def _calm(server: Server, channels: int, *told: Callable[[], object]) -> Meanwhile:
     """Says things once the reader listens and has read its timelines."""
 
-    def say() -> None:
+    def say(calm: threading.Event) -> None:
         server.wait_for_listeners(channels)
-        time.sleep(0.3)
+        assert calm.wait(10)
         for each in told:
             each()
 
@@ -311,9 +319,9 @@ def test_private_statuses_never_reach_the_landing_and_are_counted(server: Server
 def test_a_stream_that_breaks_ends_the_reading_with_its_place_kept(server: Server) -> None:
     server.instance.tags["valmont"] = [status(_now(-60))]
 
-    def cut() -> None:
+    def cut(calm: threading.Event) -> None:
         server.wait_for_listeners(1)
-        time.sleep(0.3)
+        assert calm.wait(10)
         server.cut()
 
     with pytest.raises(SourceError, match="has ended"):
@@ -361,9 +369,8 @@ def test_the_timelines_are_read_again_for_what_the_stream_leaves_out(
     server.instance.tags["valmont"] = [status(_now(-60))]
     muted = status(_now())
 
-    def write() -> None:
-        server.wait_for_listeners(1)
-        time.sleep(0.2)
+    def write(calm: threading.Event) -> None:
+        assert calm.wait(10)
         server.instance.tags["valmont"].append(muted)
 
     heard = _hear(_request(server), _some(2), meanwhile=write)
