@@ -75,6 +75,7 @@ class Firehose:
     is_blind: bool = False  # the AppView fails
     changed: threading.Condition = field(default_factory=threading.Condition)
     connections: set[ServerConnection] = field(default_factory=set)
+    listened: threading.Event = field(default_factory=threading.Event)  # a reader has its place
     ws_url: str = ""
     http_url: str = ""
 
@@ -120,6 +121,10 @@ class Firehose:
         """Break every connection, as a restart of the host does."""
         for connection in list(self.connections):
             connection.close(1012)
+
+    def wait_for_reader(self) -> None:
+        """Until somebody listens: what is written from then on is live."""
+        assert self.listened.wait(10)
 
     # --- the two protocols
 
@@ -175,6 +180,7 @@ class Firehose:
             place = bisect_left(self.said, cursor, key=lambda s: s.micros) + 1
             seq = max(cursor if cursor < _TIMES else place, self.floor, 1)
             seq = min(seq, len(self.said) + 1)
+            self.listened.set()
         while True:
             with self.changed:
                 self.changed.wait_for(lambda: len(self.said) >= seq, timeout=0.2)  # noqa: B023

@@ -109,7 +109,7 @@ def test_what_is_written_while_it_listens_is_heard(
     firehose.write(ALICE, "a", "Belleroche avant")
 
     def later() -> None:
-        time.sleep(0.3)
+        firehose.wait_for_reader()
         firehose.write(BOB, "b", "rien à voir")
         firehose.write(BOB, "c", "Belleroche pendant")
 
@@ -313,7 +313,12 @@ def test_a_host_that_counts_anew_is_read_by_time(firehose: Firehose, tmp_path: P
     firehose.write(ALICE, "a", "Belleroche")
     at = datetime.now(UTC) - timedelta(seconds=20)
     stream = {"at": at.isoformat(), "url": f"{firehose.ws_url}{SECOND}", "seq": 900}
-    threading.Timer(0.3, lambda: firehose.write(ALICE, "b", "Belleroche aussi")).start()
+
+    def later() -> None:
+        firehose.wait_for_reader()
+        firehose.write(ALICE, "b", "Belleroche aussi")
+
+    threading.Thread(target=later).start()
     heard = _hear(_request(firehose, tmp_path, cursor={"stream": stream}), _posts(2))
     assert heard.texts == ["Belleroche", "Belleroche aussi"]
 
