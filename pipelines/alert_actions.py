@@ -1,8 +1,9 @@
-"""What a person does about an incident: acknowledge, silence, judge. Nothing here sends a mail.
+"""What a person does about an incident: acknowledge, silence, judge, and take a judgement back.
 
-Each action is one transaction, writes its line in the log (`incident_event`: who, when, why), and
-done again changes nothing. The board's links and `vigie alerts` call the same functions. The
-clock and the person are arguments; who they are is for the caller to make sure of.
+Nothing here sends a mail. Each action is one transaction, writes its line in the log
+(`incident_event`: who, when, why), and done again changes nothing. The board's links and `vigie
+alerts` call the same functions. The clock and the person are arguments; who they are is for the
+caller to make sure of.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _NAME, _REASON = 120, 500  # characters at most
 _NOBODY = ("rule", "vigie.toml")  # as the log calls what no person did
 # What the log calls a judgement. 'false' is what the digest and its readers know.
 _LOGGED = {"false_alarm": "false", "wrong_tone": "wrong_tone", "wrong_topic": "wrong_topic"}
+# A judgement is taken back by a row of its own, whose verdict is the same with this before it.
+_NOT = "not_"
+_NEXT = timedelta(microseconds=1)
 
 
 class ActionError(VigieError):
@@ -49,6 +53,18 @@ class Silence:
     until_at: datetime
     actor: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A judgement that stands, of an alert or of the message `mention_id` in it: what, by whom and
+    when (aware UTC); `better` is the tone or topic that would have been right."""
+
+    verdict: Verdict
+    mention_id: str | None
+    better: str | None
+    actor: str
+    labelled_at: datetime
 
 
 def acknowledge(
@@ -139,16 +155,65 @@ def judge(
     """Label an alert, or one message in it, as wrongly told; a label changes no rule or model.
 
     `better` is the right tone (of TONES) or the right topic's id; `mention_id` the message meant.
-    Who calls an alert false has seen it: it is acknowledged as well.
+    Another `better` takes the place of the one before. Who calls an alert false has seen it: it is
+    acknowledged as well.
     """
     who, why = _name(actor), _text(note)
     _check_verdict(verdict, mention_id, better)
     with warehouse.transaction(connection):
         found = _incident(connection, incident_id)
-        is_new = _label(connection, found, verdict, who, why, at, mention_id, better)
+        held = _standing(connection, incident_id, verdict, mention_id)
+        if held and (held.better, held.actor) == (better, who):
+            return Done(incident_id=incident_id, is_new=False)
+        said_at = _after(connection, incident_id, at)
+        _label(connection, found, verdict, who, why, said_at, mention_id, better)
         if verdict == "false_alarm":
-            _acknowledge(connection, found, who, why or "false_alarm", at)
-    return Done(incident_id=incident_id, is_new=is_new)
+            _acknowledge(connection, found, who, why or "false_alarm", said_at)
+    return Done(incident_id=incident_id, is_new=True)
+
+
+def take_back(
+    connection: Connection,
+    incident_id: str,
+    verdict: Verdict,
+    *,
+    actor: str,
+    at: datetime,
+    mention_id: str | None = None,
+    note: str = "",
+) -> Done:
+    """Take a judgement back, whoever made it; nothing where it does not stand.
+
+    The log keeps both. An alert that was in hand only by being called false is in nobody's hands
+    again, so that who should be told of it is.
+    """
+    who, why = _name(actor), _text(note)
+    _check_verdict(verdict, mention_id, None)
+    with warehouse.transaction(connection):
+        found = _incident(connection, incident_id)
+        if _standing(connection, incident_id, verdict, mention_id) is None:
+            return Done(incident_id=incident_id, is_new=False)
+        said_at = _after(connection, incident_id, at)
+        _label(connection, found, f"{_NOT}{verdict}", who, why, said_at, mention_id, None)
+        if verdict == "false_alarm":
+            _release(connection, found, who, said_at)
+    return Done(incident_id=incident_id, is_new=True)
+
+
+def judgements(connection: Connection, incident_id: str) -> tuple[Judgement, ...]:
+    """The judgements of an alert that stand: of the alert itself first, then of its messages."""
+    asked = {"incident_id": incident_id}
+    rows = warehouse.run(connection, "queries/alert_judgements", asked).fetchall()
+    return tuple(
+        Judgement(
+            verdict=verdict,
+            mention_id=mention_id,
+            better=better,
+            actor=actor,
+            labelled_at=at.astimezone(UTC),
+        )
+        for verdict, mention_id, better, actor, at in rows
+    )
 
 
 def silences(
@@ -218,27 +283,50 @@ def _end_silences(
         warehouse.run(connection, "writes/silence_end", row)
 
 
+def _standing(
+    connection: Connection, incident_id: str, verdict: Verdict, mention_id: str | None
+) -> Judgement | None:
+    """The judgement of that kind, of the alert or of one message, where one stands."""
+    own = (verdict, mention_id)
+    said = judgements(connection, incident_id)
+    return next((each for each in said if (each.verdict, each.mention_id) == own), None)
+
+
+def _after(connection: Connection, incident_id: str, at: datetime) -> datetime:
+    """`at`, or the instant after the last judgement where that was later: the last one stands, and
+    two of the same instant have no order."""
+    asked = "select max(labelled_at) from alert_label where incident_id = $name"
+    (last,) = connection.execute(asked, {"name": incident_id}).fetchone() or (None,)
+    return max(at, last.astimezone(UTC) + _NEXT) if last else at
+
+
+def _release(connection: Connection, found: dict[str, Any], actor: str, at: datetime) -> None:
+    """Nobody has the alert in hand any more, where calling it false had taken it in hand."""
+    asked = {"incident_id": found["incident_id"]}
+    if warehouse.run(connection, "writes/judgement_unack", asked).fetchone() is not None:
+        _log(connection, found, "unacked", actor, "taken_back", at)
+
+
 def _label(
     connection: Connection,
     found: dict[str, Any],
-    verdict: Verdict,
+    verdict: str,
     actor: str,
     note: str,
     at: datetime,
     mention_id: str | None,
     better: str | None,
-) -> bool:
-    """Write a judgement; False where this person has said the same of the same before."""
-    name = _digest(found["incident_id"], verdict, mention_id or "", better or "", actor)
-    known = connection.execute("select 1 from alert_label where label_id = $name", {"name": name})
-    if known.fetchone() is not None:
-        return False
+) -> None:
+    """Write a judgement, or that it is taken back, and its line in the log."""
+    said = (verdict, mention_id or "", better or "", actor, at.isoformat())
+    name = _digest(found["incident_id"], *said)
     row = {key: found[key] for key in ("incident_id", "rule_id", "rule_version")}
     row |= {"label_id": name, "mention_id": mention_id, "verdict": verdict, "better": better}
     row |= {"note": note, "actor": actor, "made_at": at}
     warehouse.run(connection, "writes/alert_label_add", row)
-    _log(connection, found, _LOGGED[verdict], actor, note, at)
-    return True
+    kind = verdict.removeprefix(_NOT)
+    logged = _LOGGED[kind] if kind == verdict else f"{_NOT}{_LOGGED[kind]}"
+    _log(connection, found, logged, actor, note, at)
 
 
 def _log(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -412,6 +412,33 @@ def wrong_topic(
 ) -> None:
     """Say that the topic of an alert, or of one message in it, is wrong."""
     _judge(home, alert, "wrong_topic", by, reason, message, better)
+
+
+@alerts_app.command("take-back")
+def take_back(
+    alert: Named,
+    home: Home = HERE,
+    judged: Annotated[
+        str, typer.Option("--judged", help="Which: false-alarm, wrong-tone or wrong-topic.")
+    ] = "false-alarm",
+    message: Message = None,
+    by: By = "",
+    reason: Why = "",
+) -> None:
+    """Take a judgement back, such as a mistaken one: it counts no more, and the log keeps both."""
+
+    def act(desk: Desk, name: str) -> Done:
+        return alert_actions.take_back(
+            desk.connection,
+            name,
+            cast("alert_actions.Verdict", judged.replace("-", "_")),  # which checks it
+            actor=_who(by),
+            at=desk.now,
+            mention_id=message,
+            note=reason,
+        )
+
+    _do(home, alert, "taken_back", act)
 
 
 def _judge(

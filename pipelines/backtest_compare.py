@@ -114,10 +114,8 @@ def judged(connection: Connection, *, since: datetime, until: datetime) -> list[
 
     None where the warehouse is of a version that kept no judgements: it is not changed for it.
     """
-    asked = (
-        "select count(*) from duckdb_tables() where table_name in ('alert_evidence', 'alert_label')"
-    )
-    if connection.execute(asked).fetchone() != (2,):
+    asked = "select count(*) from duckdb_views() where view_name = 'alert_judgement'"
+    if connection.execute(asked).fetchone() != (1,):
         return []
     found = quality.read(connection, as_of=until)
     return [

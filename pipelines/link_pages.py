@@ -15,7 +15,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -80,11 +80,15 @@ HEADERS = {
 
 
 class _Stopped(Exception):
-    """A request that ends here: what is the matter, and when it was, if that is known."""
+    """A request that ends here: what is the matter, when it was, if that is known, and the token of
+    a link that takes back what was done, if one does."""
 
-    def __init__(self, trouble: Trouble, at: datetime | None = None) -> None:
+    def __init__(
+        self, trouble: Trouble, at: datetime | None = None, *, back: str | None = None
+    ) -> None:
         self.trouble = trouble
         self.at = at
+        self.back = back
         super().__init__(trouble)
 
 
@@ -192,10 +196,14 @@ def _done(desk: _Desk, spoken: Words, token: str, form: Mapping[str, str]) -> Re
         now = desk.now()
         is_new, until = _act(connection, case, form, now)
         _use(connection, case.claim, case.actor, now)
+        back = _back(connection, desk, case.claim, case.actor)
+        is_now = _incident(connection, case.claim)
+    case = replace(case, acked_at=is_now["acked_at"], acked_by=is_now["acked_by"])
     log.info("link.used action=%s incident=%s", case.claim.action, case.claim.incident_id)
     name = f"{case.claim.action}.{'done' if is_new else 'before'}"
     line = spoken.say(name, until=spoken.moment(until) if until else "")
-    return _page(case.claim.action, case, desk.settings, spoken, lines=[line])
+    settings, leads = desk.settings, _leads(back, spoken)
+    return _page(case.claim.action, case, settings, spoken, lines=[line], back=leads)
 
 
 def _done_all(connection: Connection, desk: _Desk, spoken: Words, token: str) -> Response:
@@ -246,7 +254,8 @@ def _case(connection: Connection, desk: _Desk, token: str) -> _Case:
     found = _incident(connection, claim)
     actor = _actor(connection, secret, claim)
     if found["used_at"] is not None:
-        raise _Stopped("used", found["used_at"])
+        back = _back(connection, desk, claim, actor)
+        raise _Stopped("used", found["used_at"], back=back)
     return _Case(
         claim=claim,
         actor=actor,
@@ -255,6 +264,30 @@ def _case(connection: Connection, desk: _Desk, token: str) -> _Case:
         acked_at=found["acked_at"],
         acked_by=found["acked_by"],
     )
+
+
+def _back(connection: Connection, desk: _Desk, claim: Claim, actor: str) -> str | None:
+    """The token that takes a false alarm back, of the same reader and time as the link that noted
+    it; None where none stands, or that token has been used."""
+    judged = alert_actions.judgements(connection, claim.incident_id)
+    said = [each.verdict for each in judged if each.mention_id is None]
+    if claim.action != "false_alarm" or claim.action not in said:
+        return None
+    secret = links.key(desk.settings.home)
+    given = links.token(
+        secret,
+        action=links.BACK,
+        incident_id=claim.incident_id,
+        recipient=actor,
+        expires_at=claim.expires_at,
+    )
+    asked = {"link_id": links.read(secret, given, now=desk.now()).link_id}
+    return None if warehouse.run(connection, "writes/link_used", asked).fetchone() else given
+
+
+def _leads(token: str | None, spoken: Words) -> str | None:
+    """The address of another link, beside the one that was opened, in the same language."""
+    return f"{token}?lang={spoken.locale}" if token else None
 
 
 def _claim(desk: _Desk, token: str) -> tuple[bytes, Claim]:
@@ -341,6 +374,10 @@ def _act(
             done = alert_actions.judge(
                 connection, incident_id, "false_alarm", actor=case.actor, at=now
             )
+        elif case.claim.action == links.BACK:
+            done = alert_actions.take_back(
+                connection, incident_id, "false_alarm", actor=case.actor, at=now
+            )
         else:
             until = now + timedelta(hours=int(form["hours"]))
             reason = plain(form["reason"])
@@ -415,6 +452,7 @@ def _trouble(stopped: _Stopped, settings: Settings, spoken: Words) -> Response:
     values = {
         "title": spoken.text(f"{name}.title"),
         "lines": [spoken.say(f"{name}.what", moment=moment)],
+        "back": _leads(stopped.back, spoken),
     }
     answer = _rendered(settings, spoken, _STATUS[stopped.trouble], values)
     if stopped.trouble == "busy":
@@ -425,7 +463,8 @@ def _trouble(stopped: _Stopped, settings: Settings, spoken: Words) -> Response:
 def _rendered(
     settings: Settings, spoken: Words, status: int, values: Mapping[str, Any]
 ) -> Response:
-    blank = dict.fromkeys(("where", "headline", "opened", "acked", "problem", "button", "actor"))
+    names = ("where", "headline", "opened", "acked", "problem", "button", "actor", "back")
+    blank = dict.fromkeys(names)
     shown: dict[str, Any] = {
         **blank, "lines": [], "items": [], "hours": [], "w": spoken, "style": Markup(_STYLE),  # noqa: S704
         "institution": plain(settings.institution.name),

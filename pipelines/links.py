@@ -31,11 +31,13 @@ from pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Action = Literal["acknowledge", "silence", "false_alarm", "acknowledge_all"]
+Action = Literal["acknowledge", "silence", "false_alarm", "acknowledge_all", "take_back"]
 ACTIONS: tuple[Action, ...] = ("acknowledge", "silence", "false_alarm")
 # Of every incident that a letter tells of: its token names the letter in the incident's place.
 ALL: Action = "acknowledge_all"
-_SIGNED: tuple[Action, ...] = (*ACTIONS, ALL)  # a token holds the place of its action here
+# Of a false alarm: no letter has this link, the page that notes one does.
+BACK: Action = "take_back"
+_SIGNED: tuple[Action, ...] = (*ACTIONS, ALL, BACK)  # a token holds the place of its action here
 PATH = "/alerts"  # below the address of `[web] url`
 _VERSION, _KEY_BYTES = 1, 32
 _ID, _WHO, _MAC = 8, 9, 16  # bytes

@@ -52,6 +52,7 @@ PAGES: tuple[Page, ...] = (
     Page(name="silence", path="/alerts/{incident_id}/silence", method="POST", roles=_MODERATOR),
     Page(name="unsilence", path="/alerts/{incident_id}/unsilence", method="POST", roles=_MODERATOR),
     Page(name="judge", path="/alerts/{incident_id}/judge", method="POST", roles=_MODERATOR),
+    Page(name="take_back", path="/alerts/{incident_id}/take-back", method="POST", roles=_MODERATOR),
     Page(name="labels", path="/labels", roles=_LABELLERS, is_menu=True, shows_texts=True),
     Page(name="draw", path="/labels/draw", method="POST", roles=_LABELLERS),
     Page(name="agreement", path="/labels/agreement", roles=_LABELLERS, shows_texts=True),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines import alert_actions, alert_letter, post_mortem, rules, scopes, wording
-from pipelines.alert_actions import ActionError, Done, Verdict
+from pipelines.alert_actions import ActionError, Done, Judgement, Verdict
 from pipelines.board.visit import Answer, Row, Stopped, Visit, ledger, rows
 from pipelines.warehouse import Connection
 from pipelines.wording import Words, plain
@@ -21,7 +21,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 MOST = 500  # alerts on one page
 HOURS = (1, 4, 12, 24, 72, 168)
 VERDICTS: tuple[Verdict, ...] = ("false_alarm", "wrong_tone", "wrong_topic")
-_DONE = ("acked", "silenced", "unsilenced", "judged")
+_DONE = ("acked", "silenced", "unsilenced", "judged", "taken_back")
 _BESIDE = {"acked": "acked_by", "silenced": "silent_until"}
 
 
@@ -48,6 +48,7 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
     with ledger(visit.desk) as connection:
         row = _known(connection, visit, name)
         changes = rows(connection, "alerts_changes", {"incident_id": name})
+        judged = alert_actions.judgements(connection, name)
         found = post_mortem.gather(connection, name)
     told = _words(visit)
     settings = _in_the_visitors_words(visit)
@@ -56,7 +57,7 @@ def one(visit: Visit, *, problem: str = "", form: Mapping[str, str] | None = Non
         "a": told,
         "alert": _line(visit, row) | {"incident_id": name},
         "changes": [_change(told, change) for change in changes],
-        "judged_false": [_who_when(told, c) for c in changes if c["state_to"] == "false"],
+        "judged": [_judged(visit, told, each) for each in judged],
         "mails": [post_mortem.mail(r, settings, told) for r in found.mails],
         "letters": letters,
         "named": post_mortem.named_in(found, settings, told),
@@ -160,8 +161,19 @@ def _change(told: Words, row: Row) -> tuple[str, ...]:
     )
 
 
-def _who_when(told: Words, row: Row) -> str:
-    return told.say("show.by", who=plain(row["actor"]), moment=told.moment(row["changed_at"]))
+def _judged(visit: Visit, told: Words, said: Judgement) -> Row:
+    """A judgement that stands, as the page tells it: what is wrong, what is right, who and when."""
+    names = dict(_topic_labels(visit.w.locale)) | {
+        tone: visit.w.text(f"tones.{tone}") for tone in alert_actions.TONES
+    }
+    what = visit.w.text(f"alert.judged_{said.verdict}")
+    if said.better:
+        better = names.get(said.better, plain(said.better))
+        what = visit.w.say("alert.judged_better", what=what, better=better)
+    if said.mention_id:
+        what = visit.w.say("alert.judged_message", what=what, message=plain(said.mention_id)[:16])
+    by = told.say("show.by", who=plain(said.actor), moment=told.moment(said.labelled_at))
+    return {"verdict": said.verdict, "mention": said.mention_id or "", "what": what, "by": by}
 
 
 def _letter(visit: Visit, letter: Row) -> Row:
@@ -247,6 +259,26 @@ def judge(visit: Visit) -> Answer:
     return _acted(visit, "judged", act)
 
 
+def take_back(visit: Visit) -> Answer:
+    """Take back a judgement that stands, of the alert or of one message in it."""
+
+    def act(connection: Connection, name: str) -> Done:
+        verdict = next((v for v in VERDICTS if v == visit.form.get("verdict")), None)
+        if verdict is None:
+            raise ActionError(visit.w.text("alert.problem_verdict"))
+        return alert_actions.take_back(
+            connection,
+            name,
+            verdict,
+            actor=visit.session.name,
+            at=visit.now,
+            mention_id=visit.form.get("mention") or None,
+            note=visit.form.get("reason", ""),
+        )
+
+    return _acted(visit, "taken_back", act)
+
+
 def _contradiction(visit: Visit, verdict: Verdict) -> str | None:
     """Which sentence says what is wrong with a judgement: its other fields must be about it."""
     tone, topic = visit.form.get("tone", ""), visit.form.get("topic", "")
@@ -259,9 +291,9 @@ def _contradiction(visit: Visit, verdict: Verdict) -> str | None:
 
 def _check_judged(connection: Connection, visit: Visit, verdict: Verdict) -> None:
     """ActionError where a false alarm is also called wrong in its tone or topic, or the reverse."""
-    changes = rows(connection, "alerts_changes", {"incident_id": visit.path["incident_id"]})
-    said = {change["state_to"] for change in changes}
-    others = {"wrong_tone", "wrong_topic"} if verdict == "false_alarm" else {"false"}
+    judged = alert_actions.judgements(connection, visit.path["incident_id"])
+    said = {each.verdict for each in judged if each.mention_id is None}
+    others = {"wrong_tone", "wrong_topic"} if verdict == "false_alarm" else {"false_alarm"}
     if said & others:
         raise ActionError(visit.w.text("alert.problem_judged"))
 

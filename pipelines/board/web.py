@@ -56,6 +56,7 @@ HANDLERS: Mapping[str, Callable[[Visit], Answer]] = {
     "silence": alerts.silence,
     "unsilence": alerts.unsilence,
     "judge": alerts.judge,
+    "take_back": alerts.take_back,
     "labels": labels.following,
     "draw": labels.draw,
     "agreement": labels.agreement,

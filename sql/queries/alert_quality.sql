@@ -1,10 +1,11 @@
 -- Question: which alerts were right?
 -- Purpose: what moderators said of each alert that was told. Grain: one row per incident with a
---   letter, opened from $since. Reads: incident, alert_evidence, alert_label, incident_event.
+--   letter, opened from $since. Reads: incident, alert_evidence, alert_judgement, incident_event.
 -- Read by: pipelines/quality.py.
 -- Units: `level` is the highest that a letter told of, 1 is where the rule enters; `opened_at` UTC.
--- Caveat: an alert that was taken in hand and not called false counts as right. One that nobody
---   touched is not known to be either.
+-- Caveat: the judgement that stands counts: of one that was taken back nothing is left, nor of its
+--   acknowledgement. An alert that was taken in hand and not called false counts as right. One that
+--   nobody touched is not known to be either.
 with told as (
     select
         incident_id,
@@ -17,15 +18,21 @@ judged as (
     select
         incident_id,
         bool_or(verdict = 'false_alarm') as is_false
-    from alert_label
+    from alert_judgement
     where mention_id is null
     group by incident_id
 ),
 
 held as (
-    select distinct incident_id
+    select distinct incident_event.incident_id
     from incident_event
-    where state_to = 'acked'
+    anti join incident_event as called_false
+        on
+            incident_event.incident_id = called_false.incident_id
+            and incident_event.changed_at = called_false.changed_at
+            and incident_event.actor = called_false.actor
+            and called_false.state_to = 'false'
+    where incident_event.state_to = 'acked'
 )
 
 select

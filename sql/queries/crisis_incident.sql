@@ -3,23 +3,43 @@
 -- Reads: incident, incident_event, subject. Read by: pipelines/crisis.py.
 -- Parameters: $incident_name: an id, or its beginning, or null for every critical one still open;
 --   $as_of (UTC).
--- Units: `acked_at` and `resolved_at` as known at $as_of, null when nobody has; `begun_at` is the
---   beginning of the window in which its rule saw it.
+-- Units: `acked_at` and `resolved_at` as known at $as_of, null when nobody has, or it was
+--   taken back; `begun_at` is the beginning of the window in which its rule saw it.
 with bounds as (
     select
         cast($incident_name as varchar) as incident_name,
         cast($as_of as timestamptz) as as_of
 ),
 
-events as (
+said as (
     select
         incident_event.incident_id,
-        min(incident_event.changed_at) filter (where incident_event.state_to = 'acked') as acked_at,
-        coalesce(bool_or(incident_event.state_to = 'false'), false) as is_false
+        incident_event.changed_at,
+        incident_event.state_to,
+        coalesce(
+            arg_max(incident_event.state_to, incident_event.changed_at)
+            filter (where incident_event.state_to in ('false', 'not_false'))
+                over (partition by incident_event.incident_id)
+            = 'false',
+            false
+        ) as is_false,
+        bool_or(incident_event.state_to = 'false') over (
+            partition by
+                incident_event.incident_id, incident_event.changed_at, incident_event.actor
+        ) as is_with_false
     from incident_event
     cross join bounds
     where incident_event.changed_at <= bounds.as_of
-    group by incident_event.incident_id
+),
+
+events as (
+    select
+        incident_id,
+        min(changed_at)
+        filter (where state_to = 'acked' and (is_false or not is_with_false)) as acked_at,
+        bool_or(is_false) as is_false
+    from said
+    group by incident_id
 )
 
 select

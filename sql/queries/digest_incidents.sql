@@ -4,7 +4,7 @@
 -- Reads: incident, incident_event. Read by: pipelines/digest.py, analysts.
 -- Parameters: $since, $until (the day, UTC, half open), $as_of.
 -- Units: `acked_at` is the first acknowledgement, null when nobody has; `is_false` when a person
---   judged the alert to be false.
+--   judged the alert to be false, and nobody took that back; then its acknowledgement is none.
 with bounds as (
     select
         cast($since as timestamptz) as since_at,
@@ -12,13 +12,30 @@ with bounds as (
         cast($as_of as timestamptz) as as_of
 ),
 
+said as (
+    select
+        incident_id,
+        changed_at,
+        state_to,
+        coalesce(
+            arg_max(state_to, changed_at) filter (where state_to in ('false', 'not_false'))
+                over (partition by incident_id)
+            = 'false',
+            false
+        ) as is_false,
+        bool_or(state_to = 'false')
+            over (partition by incident_id, changed_at, actor) as is_with_false
+    from incident_event
+    where changed_at <= $as_of
+),
+
 events as (
     select
         incident_id,
-        min(changed_at) filter (where state_to = 'acked') as acked_at,
-        bool_or(state_to = 'false') as is_false
-    from incident_event
-    where changed_at <= $as_of
+        min(changed_at)
+        filter (where state_to = 'acked' and (is_false or not is_with_false)) as acked_at,
+        bool_or(is_false) as is_false
+    from said
     group by incident_id
 )
 

@@ -1,13 +1,14 @@
 -- Question: whose tone or topic have moderators called wrong?
 -- Purpose: messages to label because a person doubts them: the one that was named, or those that
 --   the letters of the alert showed. Grain: one row per mention that may still be shown, reported
---   since $since. Reads: alert_label, alert_evidence, mention. Read by: pipelines/labelling.py.
+--   since $since, and not taken back. Reads: alert_judgement, alert_evidence, mention.
+--   Read by: pipelines/labelling.py.
 with reported as (
     select
         incident_id,
         mention_id,
         verdict
-    from alert_label
+    from alert_judgement
     where verdict in ('wrong_tone', 'wrong_topic') and labelled_at > $since
 ),
 

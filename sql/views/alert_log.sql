@@ -3,7 +3,8 @@
 -- Grain: one row per incident. Reads: incident, incident_event, outbox, outbox_incident.
 -- Units: times are UTC; `ack_minutes` from the first mail to the first acknowledgement.
 -- Caveat: says whether somebody acknowledged, never who. Figures of the burst stand in the mail
---   and in the digest, where small ones are held back.
+--   and in the digest, where small ones are held back. Who called an alert false had it in hand:
+--   that counts for nothing once it is taken back.
 create or replace view alert_log as
 with letter as (
     select
@@ -28,13 +29,32 @@ told as (
     group by letter.incident_id
 ),
 
-acked as (
+said as (
     select
         incident_event.incident_id,
-        min(incident_event.changed_at) as acked_at
+        incident_event.changed_at,
+        incident_event.state_to,
+        coalesce(
+            arg_max(incident_event.state_to, incident_event.changed_at)
+            filter (where incident_event.state_to in ('false', 'not_false'))
+                over (partition by incident_event.incident_id)
+            = 'false',
+            false
+        ) as is_false,
+        bool_or(incident_event.state_to = 'false') over (
+            partition by
+                incident_event.incident_id, incident_event.changed_at, incident_event.actor
+        ) as is_with_false
     from incident_event
-    where incident_event.state_to = 'acked'
-    group by incident_event.incident_id
+),
+
+acked as (
+    select
+        said.incident_id,
+        min(said.changed_at) as acked_at
+    from said
+    where said.state_to = 'acked' and (said.is_false or not said.is_with_false)
+    group by said.incident_id
 )
 
 select

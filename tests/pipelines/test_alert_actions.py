@@ -138,6 +138,73 @@ def test_who_calls_an_alert_false_has_it_in_hand(connection: duckdb.DuckDBPyConn
     assert [state for state, *_ in logged(connection)] == ["acked", "false"]
 
 
+def standing(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None, str]]:
+    judged = alert_actions.judgements(connection, only(connection))
+    return [(each.verdict, each.better, each.actor) for each in judged]
+
+
+def test_a_judgement_taken_back_counts_no_more_and_the_log_keeps_both(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    name = only(connection)
+    alert_actions.judge(connection, name, "false_alarm", actor=WHO, at=AS_OF)
+    done = [
+        alert_actions.take_back(
+            connection, name, "false_alarm", actor="Bo", at=AS_OF + MINUTE, note="mauvaise ligne"
+        )
+        for _ in range(2)
+    ]
+    assert [each.is_new for each in done] == [True, False]
+    assert standing(connection) == []
+    assert [(state, who) for state, who, _ in logged(connection)] == [
+        ("acked", WHO),
+        ("false", WHO),
+        ("not_false", "Bo"),
+        ("unacked", "Bo"),
+    ]
+    verdicts = connection.execute("select verdict from alert_label order by labelled_at").fetchall()
+    assert verdicts == [("false_alarm",), ("not_false_alarm",)]
+
+
+def test_an_alert_in_hand_before_it_was_called_false_stays_so(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    name = only(connection)
+    alert_actions.acknowledge(connection, name, actor=WHO, at=AS_OF)
+    alert_actions.judge(connection, name, "false_alarm", actor=WHO, at=AS_OF + MINUTE)
+    alert_actions.take_back(connection, name, "false_alarm", actor=WHO, at=AS_OF + 2 * MINUTE)
+    assert connection.execute("select acked_by from incident_ack").fetchall() == [(WHO,)]
+
+
+def test_the_last_of_several_judgements_stands_also_within_one_instant(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    name = only(connection)
+    given: dict[str, Any] = {"actor": WHO, "at": AS_OF}
+    for _ in range(3):
+        assert alert_actions.judge(connection, name, "false_alarm", **given).is_new
+        assert standing(connection) == [("false_alarm", None, WHO)]
+        assert alert_actions.take_back(connection, name, "false_alarm", **given).is_new
+        assert standing(connection) == []
+    alert_actions.judge(connection, name, "wrong_tone", better="neutral", **given)
+    alert_actions.judge(connection, name, "wrong_tone", better="positive", **given)
+    assert standing(connection) == [("wrong_tone", "positive", WHO)]
+
+
+def test_what_is_said_of_one_message_is_taken_back_by_itself(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    name = only(connection)
+    given: dict[str, Any] = {"actor": WHO, "at": AS_OF}
+    for message in (None, "m1", "m2"):
+        alert_actions.judge(
+            connection, name, "wrong_tone", better="neutral", mention_id=message, **given
+        )
+    assert alert_actions.take_back(connection, name, "wrong_tone", mention_id="m1", **given).is_new
+    judged = alert_actions.judgements(connection, name)
+    assert [each.mention_id for each in judged] == [None, "m2"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "changes", "said"),
     [

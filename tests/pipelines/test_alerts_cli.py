@@ -123,6 +123,23 @@ def test_judgements_are_noted_and_change_nothing_by_themselves(home: Path) -> No
     assert "jugée fausse" in said(home, "show", name)
 
 
+def test_a_judgement_is_taken_back_and_the_timeline_keeps_both(home: Path) -> None:
+    name = short(home)
+    said(home, "false-alarm", name, *WHO)
+    told = said(home, "take-back", name, *WHO, "--reason", "mauvaise alerte")
+    assert "est repris" in told
+    assert "n’a pas ce jugement" in said(home, "take-back", name, *WHO)
+    shown = said(home, "show", name)
+    assert "jugée fausse" in shown
+    assert "jugement « fausse »" in shown
+    assert "mauvaise alerte" in shown
+    assert "plus en main" in shown
+    said(home, "wrong-tone", name, "--message", "m1", "--better", "neutral")
+    which = ("--judged", "wrong-tone", "--message", "m1")
+    assert "est repris" in said(home, "take-back", name, *which)
+    assert "choose one of" in refused(home, "take-back", name, "--judged", "x", *WHO)
+
+
 @pytest.mark.parametrize("named", ["xyz", "abc", "", "../x", "ffffffff"])
 def test_an_alert_that_is_none_is_told_with_what_to_do(home: Path, named: str) -> None:
     assert "vigie alerts list" in refused(home, "ack", named, *WHO)

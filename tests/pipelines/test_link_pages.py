@@ -107,6 +107,33 @@ def test_a_false_alarm_is_labelled(town: Town) -> None:
     assert town.rows("select verdict, actor from alert_label") == [("false_alarm", MODERATOR)]
 
 
+def test_a_false_alarm_is_taken_back_in_two_steps_and_once(town: Town) -> None:
+    done = town.client.post(town.link("Fausse alerte") + "?lang=en")
+    again = town.client.get(town.link("Fausse alerte"))  # used: what it did can be taken back
+    assert "no false alarm" in said(done.text)
+    found = [re.search(r'href="([\w-]+)\?lang=(\w\w)"', page.text) for page in (done, again)]
+    assert [each and each[2] for each in found] == ["en", "fr"]
+    assert found[0] is not None
+    path = f"/alerts/{found[0][1]}"
+    asked = town.client.get(path)
+    assert "ce n’est pas une fausse alerte" in said(asked.text)
+    assert f"Au nom de {MODERATOR}" in said(asked.text)
+    assert len(town.rows("from alert_label")) == 1
+    page = said(town.client.post(path).text)
+    assert "n’est plus jugée fausse" in page
+    assert MODERATOR not in page  # who had it in hand by that judgement alone
+    verdicts = town.rows("select verdict, actor from alert_label order by labelled_at")
+    assert verdicts == [("false_alarm", MODERATOR), ("not_false_alarm", MODERATOR)]
+    assert town.rows("from incident_ack") == []
+    assert town.client.post(path).status_code == 410
+    assert "Je me suis trompé" not in town.client.get(town.link("Fausse alerte")).text
+
+
+def test_a_link_that_is_no_judgement_offers_nothing_to_take_back(town: Town) -> None:
+    assert "Je me suis trompé" not in town.client.post(town.link()).text
+    assert "Je me suis trompé" not in town.client.get(town.link()).text
+
+
 def test_each_link_is_used_by_itself(town: Town) -> None:
     town.client.post(town.link())
     page = town.client.get(town.link("Fausse alerte"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-from pipelines import quality
+from pipelines import notify, quality, warehouse
+from pipelines.alert_actions import acknowledge, judge, take_back
 from pipelines.quality import Judged
-from tests.pipelines.watched import AS_OF, empty
+from tests.pipelines.test_incidents import alert
+from tests.pipelines.watched import AS_OF, empty, settings
 
 FIRST = datetime(2026, 11, 2, 9, tzinfo=UTC)  # a Monday
 
@@ -113,3 +116,32 @@ def test_an_alert_taken_in_hand_is_right_unless_it_is_called_false() -> None:
         ("b", True, False, 1.5),
         ("c", False, False, 1.5),
     ]
+
+
+def test_an_alert_counts_by_the_judgement_that_stands() -> None:
+    connection = empty()
+    alerts = [alert(1.5, severity="critical", scope=scope) for scope in ("all", "T01", "T02")]
+    made = settings(Path("/nowhere"))
+    notify.record(connection, alerts, settings=made, as_of=AS_OF)
+    read = "select incident_id from incident order by scope"
+    back, again, right = (name for (name,) in connection.execute(read).fetchall())
+    for name in (back, again, right):
+        judge(connection, name, "false_alarm", actor="x", at=AS_OF)
+        take_back(connection, name, "false_alarm", actor="y", at=AS_OF)
+    judge(connection, again, "false_alarm", actor="y", at=AS_OF)
+    acknowledge(connection, right, actor="x", at=AS_OF + timedelta(hours=1))
+    rows = quality.read(connection, as_of=AS_OF + timedelta(days=1))
+    found = {a.incident_id: (a.is_false, a.is_right) for a in rows}
+    assert found == {back: (False, False), again: (True, False), right: (False, True)}
+    told = "select incident_id, acked_at is not null from alert_log order by scope"
+    assert connection.execute(told).fetchall() == [(back, False), (again, True), (right, True)]
+    asked = {"since": AS_OF, "until": AS_OF + timedelta(days=1), "as_of": AS_OF + timedelta(days=1)}
+    digest = warehouse.run(connection, "queries/digest_incidents", asked).fetchall()
+    assert {row[0]: (row[7] is not None, row[9]) for row in digest} == {
+        back: (False, False),
+        again: (True, True),
+        right: (True, False),
+    }
+    asked = {"incident_name": None, "as_of": AS_OF + timedelta(days=1)}
+    crisis = warehouse.run(connection, "queries/crisis_incident", asked).fetchall()
+    assert {row[0]: row[7] is not None for row in crisis} == {back: False, right: True}

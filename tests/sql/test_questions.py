@@ -491,6 +491,8 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
                 },
                 {**_ALERT, "actor": "rule", "state_to": "resolved", "reason": "over"},
                 {**_ALERT, "actor": "camille", "state_to": "acked", "changed_at": ago(31)},
+                {**_ALERT, "actor": "camille", "state_to": "false", "changed_at": ago(3)},
+                {**_ALERT, "actor": "camille", "state_to": "not_false", "changed_at": ago(2)},
             ]
         },
         [
@@ -498,9 +500,12 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
                 "decision": "acked",
                 "decision_count": 2,
                 "alert_count": 2,
+                "taken_back_count": 0,
                 "agent_count": 2,
                 "last_reason": "je prends",
-            }
+            },
+            {"decision": "false", "alert_count": 1, "taken_back_count": 1},
+            {"decision": "not_false", "alert_count": 1, "taken_back_count": 0},
         ],
     ),
     "busiest_hours": (

@@ -16,9 +16,9 @@ MAY: dict[Role, str] = {
     " archive digest settings examine",
     "analyst": "today alerts alert labels draw agreement labelling label unlabel dispute settle"
     " search export topics topic sources source coverage archive digest settings examine",
-    "moderator": "today alerts alert acknowledge silence unsilence judge labels draw agreement"
-    " labelling label unlabel dispute settle search topics topic sources source coverage archive"
-    " digest settings examine",
+    "moderator": "today alerts alert acknowledge silence unsilence judge take_back labels draw"
+    " agreement labelling label unlabel dispute settle search topics topic sources source coverage"
+    " archive digest settings examine",
     "dpo": "coverage privacy accesses settings examine",
 }
 

@@ -258,6 +258,38 @@ def test_a_false_alarm_is_shown_and_has_no_tone_to_put_right(own_town: Town) -> 
     assert own_town.rows("select verdict from alert_label") == [("false_alarm",)]
 
 
+def test_a_judgement_is_taken_back_and_may_be_replaced(own_town: Town) -> None:
+    client = own_town.visitor("moderator")
+    act(client, own_town, "judge", verdict="false_alarm")
+    assert "Je me suis trompé" in client.get(f"/board/alerts/{own_town.incident}").text
+    director = own_town.visitor("director").get(f"/board/alerts/{own_town.incident}").text
+    assert "Jugée fausse alerte" in director
+    assert "Je me suis trompé" not in director
+    done = act(client, own_town, "take-back", verdict="false_alarm", reason="<b>mauvaise</b>")
+    page = client.get(done.headers["location"]).text
+    assert "est repris" in said(page)
+    assert "jugement « fausse » repris" in said(page)  # the timeline keeps both
+    assert "Jugée fausse alerte" not in said(page)
+    assert "Je me suis trompé" not in page
+    assert "<b>mauvaise" not in page
+    assert own_town.rows("from incident_ack") == []
+    assert act(client, own_town, "judge", verdict="wrong_tone", tone="positive").status_code == 303
+    page = said(client.get(f"/board/alerts/{own_town.incident}").text)
+    assert "Ton jugé faux, juste : positif" in page
+    again = act(client, own_town, "take-back", verdict="false_alarm")
+    assert "n’a pas ce jugement" in said(client.get(again.headers["location"]).text)
+
+
+def test_a_judgement_is_taken_back_by_moderators_from_a_page_of_theirs(own_town: Town) -> None:
+    client, path = own_town.visitor("moderator"), f"/board/alerts/{own_town.incident}/take-back"
+    act(client, own_town, "judge", verdict="false_alarm")
+    assert client.post(path, data={"verdict": "false_alarm"}).status_code == 403
+    director = own_town.visitor("director")
+    assert act(director, own_town, "take-back", verdict="false_alarm").status_code == 403
+    assert act(client, own_town, "take-back", verdict="x").status_code == 422
+    assert own_town.rows("select verdict from alert_label") == [("false_alarm",)]
+
+
 def test_a_judgement_of_nothing_is_told_so(own_town: Town) -> None:
     answer = act(own_town.visitor("moderator"), own_town, "judge", verdict="x")
     assert answer.status_code == 422
