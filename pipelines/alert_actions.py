@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from models.taxonomy import taxonomy
 from pipelines import warehouse
 from pipelines.errors import VigieError
+from pipelines.said import say
 from pipelines.warehouse import Connection
 from pipelines.wording import plain
 
@@ -34,6 +36,10 @@ _NEXT = timedelta(microseconds=1)
 
 class ActionError(VigieError):
     """An action that cannot be done as it was asked; its message says what to do instead."""
+
+
+class Contradiction(ActionError):
+    """A judgement against one that stands of the same alert, or of the same message in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +161,16 @@ def judge(
     """Label an alert, or one message in it, as wrongly told; a label changes no rule or model.
 
     `better` is the right tone (of TONES) or the right topic's id; `mention_id` the message meant.
-    Another `better` takes the place of the one before. Who calls an alert false has seen it: it is
-    acknowledged as well.
+    Another `better` takes the place of the one before; another verdict is a Contradiction where it
+    cannot be true beside one that stands. Who calls an alert false has seen it: it is acknowledged
+    as well.
     """
     who, why = _name(actor), _text(note)
-    _check_verdict(verdict, mention_id, better)
+    _check_verdict(verdict, mention_id)
+    _check_better(verdict, better)
     with warehouse.transaction(connection):
         found = _incident(connection, incident_id)
+        _check_standing(connection, incident_id, verdict, mention_id)
         held = _standing(connection, incident_id, verdict, mention_id)
         if held and (held.better, held.actor) == (better, who):
             return Done(incident_id=incident_id, is_new=False)
@@ -188,7 +197,7 @@ def take_back(
     again, so that who should be told of it is.
     """
     who, why = _name(actor), _text(note)
-    _check_verdict(verdict, mention_id, None)
+    _check_verdict(verdict, mention_id)
     with warehouse.transaction(connection):
         found = _incident(connection, incident_id)
         if _standing(connection, incident_id, verdict, mention_id) is None:
@@ -198,6 +207,13 @@ def take_back(
         if verdict == "false_alarm":
             _release(connection, found, who, said_at)
     return Done(incident_id=incident_id, is_new=True)
+
+
+def is_whole(verdict: Verdict, better: str | None) -> bool:
+    """Whether `better` is what that verdict needs: the right tone, the right topic, or nothing."""
+    if verdict == "false_alarm":
+        return better is None
+    return better in (TONES if verdict == "wrong_tone" else [topic.id for topic in taxonomy()])
 
 
 def judgements(connection: Connection, incident_id: str) -> tuple[Judgement, ...]:
@@ -348,17 +364,39 @@ def _log(
     warehouse.run(connection, "writes/incident_event_add", event)
 
 
-def _check_verdict(verdict: Verdict, mention_id: str | None, better: str | None) -> None:
+def _check_verdict(verdict: Verdict, mention_id: str | None) -> None:
     if verdict not in _LOGGED:
         raise ActionError(
             f"there is no verdict {plain(verdict)[:40]!r}: choose one of {', '.join(_LOGGED)}"
         )
-    if verdict == "wrong_tone" and better is not None and better not in TONES:
-        raise ActionError(
-            f"there is no tone {plain(better)[:40]!r}: choose one of {', '.join(TONES)}"
+    if mention_id is not None and len(mention_id) > _NAME:
+        raise ActionError("a message's id is longer than any there is: check it")
+
+
+def _check_better(verdict: Verdict, better: str | None) -> None:
+    if is_whole(verdict, better):
+        return
+    if verdict == "wrong_tone":
+        raise ActionError(say("say which tone is right: one of {tones}", tones=", ".join(TONES)))
+    if verdict == "wrong_topic":
+        raise ActionError(say("say which topic is right, for example T09: models/taxonomy has all"))
+    raise ActionError(say("a false alarm has no tone or topic to put right: name none"))
+
+
+def _check_standing(
+    connection: Connection, incident_id: str, verdict: Verdict, mention_id: str | None
+) -> None:
+    """Contradiction where a false alarm is also called wrong in its tone or topic, or the reverse:
+    that rule is here, for the board, the links and the command line."""
+    judged = judgements(connection, incident_id)
+    said = {each.verdict for each in judged if each.mention_id == mention_id}
+    if said and (verdict == "false_alarm") != ("false_alarm" in said):
+        raise Contradiction(
+            say(
+                "a judgement that says otherwise stands: a false alarm has no tone or topic to put "
+                "right; take that one back first, with `vigie alerts take-back`"
+            )
         )
-    if any(value is not None and len(value) > _NAME for value in (mention_id, better)):
-        raise ActionError("a message's id or a topic is longer than any there is: check it")
 
 
 def _name(actor: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines import alert_actions, alert_letter, post_mortem, rules, scopes, wording
-from pipelines.alert_actions import ActionError, Done, Judgement, Verdict
+from pipelines.alert_actions import ActionError, Contradiction, Done, Judgement, Verdict
 from pipelines.board.visit import Answer, Row, Stopped, Visit, ledger, rows
 from pipelines.warehouse import Connection
 from pipelines.wording import Words, plain
@@ -245,7 +245,6 @@ def judge(visit: Visit) -> Answer:
             raise ActionError(visit.w.text("alert.problem_verdict"))
         if problem := _contradiction(visit, verdict):
             raise ActionError(visit.w.text(f"alert.{problem}"))
-        _check_judged(connection, visit, verdict)
         return alert_actions.judge(
             connection,
             name,
@@ -282,27 +281,16 @@ def take_back(visit: Visit) -> Answer:
 def _contradiction(visit: Visit, verdict: Verdict) -> str | None:
     """Which sentence says what is wrong with a judgement: its other fields must be about it."""
     tone, topic = visit.form.get("tone", ""), visit.form.get("topic", "")
-    wants = {"false_alarm": (False, False), "wrong_tone": (True, False)}
-    is_known = verdict == "false_alarm" or _better(visit, verdict) is not None
-    if is_known and (bool(tone), bool(topic)) == wants.get(verdict, (False, True)):
+    other = {"wrong_tone": topic, "wrong_topic": tone}.get(verdict, tone or topic)
+    if not other and alert_actions.is_whole(verdict, _better(visit, verdict)):
         return None
     return f"problem_{verdict}"
 
 
-def _check_judged(connection: Connection, visit: Visit, verdict: Verdict) -> None:
-    """ActionError where a false alarm is also called wrong in its tone or topic, or the reverse."""
-    judged = alert_actions.judgements(connection, visit.path["incident_id"])
-    said = {each.verdict for each in judged if each.mention_id is None}
-    others = {"wrong_tone", "wrong_topic"} if verdict == "false_alarm" else {"false_alarm"}
-    if said & others:
-        raise ActionError(visit.w.text("alert.problem_judged"))
-
-
 def _better(visit: Visit, verdict: Verdict) -> str | None:
-    """What would have been right; of the tone or topic that the form names."""
-    given = visit.form.get({"wrong_tone": "tone", "wrong_topic": "topic"}.get(verdict, ""), "")
-    known = [*alert_actions.TONES, *(name for name, _ in _topic_labels("fr"))]
-    return given if given in known else None
+    """What would have been right: the tone or topic that the form names."""
+    named = {"wrong_tone": "tone", "wrong_topic": "topic"}.get(verdict, "")
+    return visit.form.get(named) or None
 
 
 def _acted(visit: Visit, what: str, act: Any) -> Answer:
@@ -312,8 +300,10 @@ def _acted(visit: Visit, what: str, act: Any) -> Answer:
         with ledger(visit.desk, read_only=False) as connection:
             _known(connection, visit, name)
             done = act(connection, name)
+    except Contradiction:
+        return one(visit, problem=visit.w.text("alert.problem_judged"), form=visit.form)
     except ActionError as error:
-        return one(visit, problem=str(error), form=visit.form)
+        return one(visit, problem=error.told(visit.w.locale), form=visit.form)
     said = what if done.is_new else f"{what}_already"
     return Answer(to=f"/alerts/{name}?done={said}", about=name[:16])
 

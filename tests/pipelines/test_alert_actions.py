@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from pipelines import alert_actions, notify
-from pipelines.alert_actions import ActionError
+from pipelines.alert_actions import ActionError, Contradiction
 from tests.pipelines.test_incidents import alert
 from tests.pipelines.watched import AS_OF, empty, settings
 
@@ -191,6 +191,40 @@ def test_the_last_of_several_judgements_stands_also_within_one_instant(
     assert standing(connection) == [("wrong_tone", "positive", WHO)]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("false_alarm", None), ("wrong_tone", "neutral")),
+        (("false_alarm", None), ("wrong_topic", "T09")),
+        (("wrong_tone", "neutral"), ("false_alarm", None)),
+    ],
+)
+def test_a_judgement_against_one_that_stands_is_refused_until_that_is_taken_back(
+    connection: duckdb.DuckDBPyConnection, first: Any, second: Any
+) -> None:
+    name, given = only(connection), {"actor": WHO, "at": AS_OF}
+
+    def judge(verdict: Any, better: str | None, message: str | None = None) -> None:
+        more: dict[str, Any] = {"better": better, "mention_id": message, **given}
+        alert_actions.judge(connection, name, verdict, **more)
+
+    judge(*first)
+    with pytest.raises(Contradiction, match="vigie alerts take-back") as raised:
+        judge(*second)
+    assert "vigie alerts take-back" in raised.value.told("fr")
+    assert [verdict for verdict, *_ in standing(connection)] == [first[0]]
+    judge("wrong_topic", "T09", "m1")  # of one message, an alert may be false by its topic
+    alert_actions.take_back(connection, name, first[0], actor=WHO, at=AS_OF)
+    judge(*second)
+
+
+def test_a_tone_and_a_topic_may_both_be_wrong(connection: duckdb.DuckDBPyConnection) -> None:
+    name = only(connection)
+    for verdict, better in (("wrong_tone", "neutral"), ("wrong_topic", "T09")):
+        alert_actions.judge(connection, name, verdict, better=better, actor=WHO, at=AS_OF)  # type: ignore[arg-type]
+    assert len(standing(connection)) == 2
+
+
 def test_what_is_said_of_one_message_is_taken_back_by_itself(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -209,8 +243,12 @@ def test_what_is_said_of_one_message_is_taken_back_by_itself(
     ("verdict", "changes", "said"),
     [
         ("true", {}, "no verdict 'true'"),
-        ("wrong_tone", {"better": "angry"}, "no tone 'angry'"),
-        ("wrong_topic", {"better": "T" * 200}, "longer than any"),
+        ("wrong_tone", {"better": "angry"}, "which tone is right: one of negative, "),
+        ("wrong_tone", {}, "which tone is right"),
+        ("wrong_topic", {"better": "T" * 200}, "which topic is right"),
+        ("wrong_topic", {"better": "neutral"}, "which topic is right"),
+        ("false_alarm", {"better": "neutral"}, "no tone or topic to put right"),
+        ("wrong_tone", {"better": "neutral", "mention_id": "m" * 200}, "longer than any"),
     ],
 )
 def test_a_judgement_that_is_none_is_refused(

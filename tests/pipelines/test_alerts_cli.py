@@ -140,6 +140,16 @@ def test_a_judgement_is_taken_back_and_the_timeline_keeps_both(home: Path) -> No
     assert "choose one of" in refused(home, "take-back", name, "--judged", "x", *WHO)
 
 
+def test_a_judgement_against_one_that_stands_is_refused_as_on_the_board(home: Path) -> None:
+    name = short(home)
+    said(home, "false-alarm", name, *WHO)
+    told = refused(home, "wrong-tone", name, "--better", "neutral", *WHO)
+    assert "take that one back first, with `vigie alerts take-back`" in told
+    assert "which tone is right" in refused(home, "wrong-tone", name, *WHO)
+    said(home, "take-back", name, *WHO)
+    assert "C’est noté" in said(home, "wrong-tone", name, "--better", "neutral", *WHO)
+
+
 @pytest.mark.parametrize("named", ["xyz", "abc", "", "../x", "ffffffff"])
 def test_an_alert_that_is_none_is_told_with_what_to_do(home: Path, named: str) -> None:
     assert "vigie alerts list" in refused(home, "ack", named, *WHO)
