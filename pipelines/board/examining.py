@@ -7,8 +7,10 @@ another way), and its findings are kept for everybody until the next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import datetime, timedelta
 from multiprocessing import get_context
@@ -19,6 +21,8 @@ from pipelines.board.visit import Answer, Stopped, Visit
 from pipelines.doctor import Check
 from pipelines.said import Said
 from pipelines.wording import plain, typeset
+
+log = logging.getLogger(__name__)
 
 AGAIN = timedelta(seconds=30)  # before the next examination
 _ORDER = {"error": 0, "warning": 1, "ok": 2}
@@ -47,7 +51,8 @@ def _shown(check: Check, locale: str) -> Check:
 
 
 def examine(visit: Visit) -> Answer:
-    """Examine the installation now; Stopped("busy") while somebody else's is under way."""
+    """Examine the installation now; Stopped("busy") while somebody else's is under way,
+    Stopped("killed") where its process came to no end. What was found before is kept then."""
     found, now = visit.desk.findings, visit.desk.now()  # of the machine, whatever pages tell of
     if not found.turn.acquire(blocking=False):
         raise Stopped("busy")
@@ -67,4 +72,8 @@ def _examined(visit: Visit, now: datetime) -> Sequence[Check]:
             environ=dict(visit.desk.environ),
             now=now,
         )
-        return work.result()
+        try:
+            return work.result()
+        except BrokenProcessPool as error:
+            log.error("board.examination_killed")  # most often by the system, for want of memory
+            raise Stopped("killed") from error

@@ -37,10 +37,12 @@ Why = Literal[
     "refused",
     "wide",
     "older",
+    "killed",
 ]
 STATUS: Mapping[Why, int] = {
     "unknown": 404, "forbidden": 403, "busy": 503, "empty": 404, "forged": 403, "held": 429,
     "slow": 503, "late": 403, "refused": 400, "wide": 422, "older": 503,
+    "killed": 503,
 }  # fmt: skip
 Row = dict[str, Any]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -525,6 +527,28 @@ def test_the_findings_are_in_the_language_of_the_page(
     page = client.get("/board/settings").text
     assert "<strong>disque</strong>\u00a0: aucun encore" in page
     assert "→ supprimez-les" in page
+
+
+def killed(*_: Any, **__: Any) -> None:
+    """An examination that the system stops, as it does for want of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_an_examination_that_is_killed_is_told_with_what_to_do(
+    own_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = own_town.visitor("director")
+    csrf = token(client.get("/board/settings").text)
+    with monkeypatch.context() as patch:
+        patch.setattr(examining.doctor, "examine", killed)
+        for lang, told in (("fr", "faute de mémoire"), ("en", "for want of memory")):
+            answer = client.post(f"/board/settings?lang={lang}", data={"csrf": csrf})
+            assert answer.status_code == 503
+            assert told in said(answer.text)
+            assert "vigie doctor" in said(answer.text)
+    assert "Not made since the start" in said(client.get("/board/settings").text)
+    monkeypatch.setattr(examining, "_examined", lambda *_: [])
+    assert client.post("/board/settings", data={"csrf": csrf}).status_code == 303
 
 
 # --- hostile texts
