@@ -29,6 +29,7 @@ from pipelines import (
     wording,
 )
 from pipelines.alert_actions import Done
+from pipelines.commands import Commands
 from pipelines.console import HERE, Home, Locale, chosen_locale, moment, out, table, waiting, words
 from pipelines.errors import VigieError
 from pipelines.quality import Judged
@@ -37,6 +38,7 @@ from pipelines.warehouse import Connection
 from pipelines.wording import Words
 
 alerts_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -11,10 +11,12 @@ import typer
 from pipelines import house
 from pipelines.board import passwords, store
 from pipelines.board.access import ROLES
+from pipelines.commands import Commands
 from pipelines.console import HERE, Home, out, table, words
 from pipelines.errors import VigieError
 
 board_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -5,7 +5,6 @@ The only place, with the DAGs, that asks what time it is.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
@@ -22,6 +21,7 @@ import typer
 from rich.console import Console
 
 from pipelines import orchestrator
+from pipelines.commands import Commands
 from pipelines.console import (
     HERE,
     Home,
@@ -30,14 +30,17 @@ from pipelines.console import (
     TextName,
     bar,
     chosen_locale,
+    end_if_failed,
     moment,
     out,
+    print_lines,
     print_unknown,
+    spoken_in,
     table,
-    telling,
     words,
 )
-from pipelines.errors import SettingsError, VigieError
+from pipelines.errors import VigieError
+from pipelines.said import say
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from pipelines.house import House
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -85,8 +89,13 @@ def _past(moment: datetime | None, option: str) -> datetime:
     found, now = _utc(moment), datetime.now(UTC)
     if found > now:
         raise VigieError(
-            f"{option} {found:%Y-%m-%dT%H:%M} is still to come: choose a moment before "
-            f"{now:%Y-%m-%dT%H:%M} (UTC)"
+            say(
+                "{option} {found:%Y-%m-%dT%H:%M} is still to come: choose a moment before "
+                "{now:%Y-%m-%dT%H:%M} (UTC)",
+                option=option,
+                found=found,
+                now=now,
+            )
         )
     return found
 
@@ -94,8 +103,12 @@ def _past(moment: datetime | None, option: str) -> datetime:
 def _check_order(since: datetime, until: datetime) -> None:
     if since >= until:
         raise VigieError(
-            f"the range would end ({until:%Y-%m-%dT%H:%M}) before it starts "
-            f"({since:%Y-%m-%dT%H:%M}): turn the two round"
+            say(
+                "the range would end ({until:%Y-%m-%dT%H:%M}) before it starts "
+                "({since:%Y-%m-%dT%H:%M}): turn the two round",
+                until=until,
+                since=since,
+            )
         )
 
 
@@ -112,10 +125,12 @@ def init(
     """Write a commented vigie.toml, the pseudonym key and the folders of a new institution."""
     from pipelines import init as beginning
 
+    spoken = spoken_in(home)
     if not name and sys.stdin.isatty():
-        name = typer.prompt("Name of the institution (for example Ville de Tours)")
+        name = typer.prompt(spoken.text("init.ask"))
     path = beginning.write(home, answers={"name": name, "kind": kind})
-    out.print(words(f"{path} is written."), "Next: open it, follow its comments, then run")
+    out.print(words(spoken.say("init.done", path=path)), soft_wrap=True)
+    out.print(words(spoken.text("init.next")))
     out.print(words(f"  vigie doctor --home {shlex.quote(str(home))}"), soft_wrap=True)
 
 
@@ -123,7 +138,6 @@ def init(
 def doctor(home: Home = HERE, locale: Locale = None) -> None:
     """Check the whole installation and say what to do."""
     from pipelines import doctor as examiner
-    from pipelines.said import say
 
     chosen = chosen_locale(home, locale)
     checks = examiner.examine(home, environ=os.environ, now=datetime.now(UTC))
@@ -145,29 +159,25 @@ def watch(
         datetime | None, typer.Option(parser=moment, help="Start of a window read again.")
     ] = None,
 ) -> None:
-    """One run: collect every source that is due, accept, score, load, alert."""
-    from pipelines import run
+    """One run: collect every source that is due, accept, score, load, alert; 1 if one failed."""
+    from pipelines import run, run_told
 
+    spoken = spoken_in(home)
     end = _aligned(_past(until, "--until"))
     start = _utc(since) if since else end - timedelta(minutes=5)
     _check_order(start, end)
-    with out.status("plan") as status:
+    house = run.house(home)
+    with out.status(spoken.text("steps.plan")) as status:
         counts = run.watch(
-            run.house(home),
+            house,
             since=start,
             until=end,
             now=datetime.now(UTC),
-            progress=lambda step: status.update(step),
+            progress=lambda step: status.update(words(run_told.step(step, spoken))),
         )
-    out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
-    if counts["sources_failed"]:
-        out.print(
-            "A source failed: `vigie sources` says why; the next run goes on from its cursor."
-        )
-    if counts.get("alerts"):
-        out.print("Alerts are open: `vigie alerts list` shows them.")
-    if counts.get("mails_failed"):
-        out.print("A mail could not be sent: `vigie doctor` says why and what to do.")
+    names = run.failed(house, run.run_id(end)) if counts["sources_failed"] else []
+    print_lines(run_told.watched(counts, spoken))
+    end_if_failed(run_told.failures(counts, names, spoken))
 
 
 @app.command()
@@ -273,18 +283,20 @@ def upkeep(home: Home = HERE, as_of: When = None) -> None:
 
     Also draws messages to label, where [labels] asks for some.
     """
-    from pipelines import run
+    from pipelines import run, run_told
 
+    spoken = spoken_in(home)
     house, now = run.house(home, needs_secrets=False), _past(as_of, "--as-of")
-    receipt = run.expire(house, as_of=now)
-    out.print("expired", words(json.dumps(receipt, default=str)))
-    out.print("published", words(str(run.published(house, as_of=now))))
-    pages = run.docs(house, as_of=now)
-    out.print(
-        "data docs", words(str(pages or "none: nothing accepted lies in staging/ to tell of"))
-    )
-    if batch := run.drawn(house, as_of=now):
-        out.print(words(f"drawn to label {batch}"))
+    with out.status(spoken.text("steps.expire")) as status:
+        out.print(words(run_told.expired(run.expire(house, as_of=now), spoken)))
+        status.update(spoken.text("steps.publish"))
+        path = run.published(house, as_of=now)
+        out.print(words(spoken.say("upkeep.published", path=path)), soft_wrap=True)
+        status.update(spoken.text("steps.docs"))
+        out.print(words(run_told.docs(run.docs(house, as_of=now), spoken)), soft_wrap=True)
+        status.update(spoken.text("steps.draw"))
+        if batch := run.drawn(house, as_of=now):
+            out.print(words(spoken.say("upkeep.drawn", batch=batch)))
 
 
 Given = Annotated[
@@ -307,8 +319,7 @@ def sql(
     from pipelines import sql_shell
 
     now = datetime.now(UTC)
-    with telling(home, None):
-        sql_shell.ask(home, query, file=file, is_csv=is_csv, values=given or (), now=now)
+    sql_shell.ask(home, query, file=file, is_csv=is_csv, values=given or (), now=now)
 
 
 @app.command()
@@ -325,16 +336,15 @@ def export(
     """Write an answer from the analysts' file: whole, safe in a spreadsheet, with what it means."""
     from pipelines import sql_shell
 
-    with telling(home, None):
-        told = sql_shell.written(
-            home,
-            name,
-            query=query,
-            to=to,
-            separator=separator,
-            values=given or (),
-            now=datetime.now(UTC),
-        )
+    told = sql_shell.written(
+        home,
+        name,
+        query=query,
+        to=to,
+        separator=separator,
+        values=given or (),
+        now=datetime.now(UTC),
+    )
     out.print(words(told))
 
 
@@ -430,13 +440,16 @@ def explain(
         str, typer.Option(help="embedded, a folder, or org/name@revision")
     ] = "embedded",
     home: Home = HERE,
+    locale: Locale = None,
 ) -> None:
     """Score one message and show which words moved each score."""
     from pipelines import explained
     from pipelines.settings import Models
 
-    found = explained.explain(text, lang=lang, model=Models(sentiment=model).at(home).sentiment)
-    heads = ("what", "says", "words that moved it")
+    spoken = spoken_in(home, locale)
+    tone = Models(sentiment=model).at(home).sentiment
+    found = explained.explain(text, spoken=spoken, lang=lang, model=tone)
+    heads = spoken.text("explain.heads").split(" | ")
     out.print(table(heads, [(line.what, line.says, line.words) for line in found]))
 
 
@@ -835,21 +848,13 @@ def rules(context: typer.Context) -> None:
 QUERY_BROKEN_OFF = "Query interrupted"
 
 
-def _told(error: VigieError) -> str:
-    """What a person reads of an error; of faulty settings in the institution's language, unless
-    the command was asked for another."""
-    if isinstance(error, SettingsError) and str(error) == error.told("en"):
-        return error.told(chosen_locale(Path(error.path).parent, None))
-    return str(error)
-
-
 def main() -> None:
     """The entry point: errors that a person can act on come without a traceback."""
     logging.basicConfig(level=os.environ.get("VIGIE_LOG", "WARNING"), format="%(message)s")
     try:
         app()
     except VigieError as error:
-        Console(stderr=True, highlight=False).print(words(_told(error)), style="red")
+        Console(stderr=True, highlight=False).print(words(error), style="red")
         sys.exit(2)
     except PermissionError as error:
         text = f"{error}: run as the account that owns the file, or chown or chmod it"

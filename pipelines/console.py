@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -29,10 +30,28 @@ from pipelines import vigie_toml
 from pipelines.errors import SettingsError, VigieError
 from pipelines.said import Said
 
+if TYPE_CHECKING:
+    from pipelines.wording import Words
+
 out = Console(highlight=False)
+HERE = Path(".vigie/home")
+
+
+def _remembered(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
+    """The value, kept for whoever tells of the command afterwards (`pipelines/commands.py`)."""
+    context.meta[f"vigie.{option.name}"] = value
+    return value
+
+
 Home = Annotated[
     Path,
-    typer.Option("--home", "-H", envvar="VIGIE_HOME", help="The institution's folder."),
+    typer.Option(
+        "--home",
+        "-H",
+        envvar="VIGIE_HOME",
+        help="The institution's folder.",
+        callback=_remembered,
+    ),
 ]
 TextName = Annotated[
     str, typer.Option("--text", metavar="COLUMN", help="The file's column of texts.")
@@ -50,9 +69,10 @@ LangName = Annotated[
     ),
 ]
 Locale = Annotated[
-    str | None, typer.Option("--locale", help="fr or en. Default: the institution's.")
+    str | None,
+    typer.Option("--locale", help="fr or en. Default: the institution's.", callback=_remembered),
 ]
-HERE = Path(".vigie/home")
+_SPEAKING = ("LC_ALL", "LC_MESSAGES", "LANG")  # names of the environment, the strongest first
 _NAME, _FIGURE = 24, 9  # characters of a first column and of figures that are not folded
 _WORD = 14  # of a word of a head, likewise
 _ANY = 10_000  # wider than any table
@@ -87,7 +107,7 @@ def words(value: object, *, style: str = "") -> Text:
 
 
 def chosen_locale(home: Path, asked: str | None) -> str:
-    """The locale that is asked for, else the institution's; English where no home can be read.
+    """The locale that is asked for, else the institution's, else that of the environment.
 
     Raises VigieError for one that is not ours.
     """
@@ -103,15 +123,24 @@ def _institutions(home: Path) -> str:
     try:
         who = vigie_toml.read(home / vigie_toml.FILE).table("institution")
     except SettingsError:
-        return "en"
+        return _environments(os.environ)
     return "en" if who.get("locale", "fr") != "fr" else "fr"
 
 
-@contextmanager
-def telling(home: Path, asked: str | None) -> Iterator[None]:
-    """What goes wrong inside is told in the locale asked for, else the institution's."""
-    with telling_in(chosen_locale(home, asked)):
-        yield
+def _environments(environ: Mapping[str, str]) -> str:
+    """French where no home can be read, unless the environment is English.
+
+    The first of `_SPEAKING` that is set decides, as in POSIX.
+    """
+    said = next((environ[name] for name in _SPEAKING if environ.get(name)), "")
+    return "en" if re.match(r"en(?![a-z])", said, re.IGNORECASE) else "fr"
+
+
+def spoken_in(home: Path, asked: str | None = None) -> Words:
+    """The words of commands in the locale asked for, else the institution's."""
+    from pipelines import wording  # CLDR takes a tenth of a second
+
+    return wording.words(chosen_locale(home, asked), UTC, name="cli")
 
 
 @contextmanager
@@ -173,6 +202,20 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 def _blank(value: object) -> object:
     return "" if value is None else value
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Sentences, one a line."""
+    for line in lines:
+        out.print(words(line))
+
+
+def end_if_failed(failures: Sequence[str]) -> None:
+    """The last lines of a command of which a part failed, on standard error, and status 1."""
+    for line in failures:
+        Console(stderr=True, highlight=False).print(words(line), style="red")
+    if failures:
+        raise typer.Exit(1)
 
 
 def used(

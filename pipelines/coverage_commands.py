@@ -21,12 +21,21 @@ from pipelines import (
     coverage as covering,
     coverage_words,
     run,
+    run_told,
     warehouse,
     wording,
 )
 from pipelines.budget import Standing
 from pipelines.canaries import Planting
-from pipelines.console import chosen_locale, out, table, used, words
+from pipelines.console import (
+    chosen_locale,
+    end_if_failed,
+    out,
+    print_lines,
+    table,
+    used,
+    words,
+)
 from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.errors import VigieError
 from pipelines.gaps import Gap
@@ -142,15 +151,22 @@ def fill(
     for name in names:
         if name not in known:
             raise VigieError(f"no source is called {name!r}: there is {', '.join(known)}")
-    with out.status("plan") as status:
+    spoken = wording.words(chosen_locale(home, None), UTC, name="cli")
+    with out.status(spoken.text("steps.plan")) as status:
         counts = run.backfill(
-            house, as_of=now, since=first, until=last, names=names, progress=status.update
+            house,
+            as_of=now,
+            since=first,
+            until=last,
+            names=names,
+            progress=lambda step: status.update(words(run_told.step(step, spoken))),
         )
     if not counts["sources"]:
-        out.print("No gap of the last week is open. To read a span again: --since and --until.")
+        out.print(words(spoken.text("backfill.none")))
         return
-    out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
-    out.print("`vigie coverage` shows which gaps are filled.")
+    failed = run.failed(house, run.backfill_run(now)) if counts["sources_failed"] else []
+    print_lines([*run_told.read(counts, spoken), spoken.text("backfill.more")])
+    end_if_failed(run_told.failures(counts, failed, spoken))
 
 
 def standing(rows: Sequence[Sequence[object]], spoken: Words) -> Table:

@@ -113,8 +113,10 @@ def examine(
     """Every finding on the installation and the home, in a fixed order.
 
     `now` is aware. Reads files, opens the warehouse read-only, speaks to the mail server and to
-    each source; raises nothing.
+    each source; raises nothing. Where there is no home, that alone is told.
     """
+    if not (home / FILE).exists():
+        return [_python(), _no_home(home)]
     settings, checks = _settings(home, environ)
     net = settings.net if settings else reading.Net()
     asker = client or Client(
@@ -181,6 +183,14 @@ def _python() -> Check:
     what = say("{version} is not supported", version=version)
     remedy = say("install Python 3.11, 3.12 or 3.13 and make the environment again")
     return Check(name=name, status="error", what=what, remedy=remedy)
+
+
+def _no_home(home: Path) -> Check:
+    what = say("no institution is set up in {path}: it holds no {file}", path=home, file=FILE)
+    if not home.is_dir():
+        what = say("{path} does not exist", path=home)
+    remedy = say("run `vigie init`, or name the home with --home")
+    return Check(name=say("home"), status="error", what=what, remedy=remedy)
 
 
 def _settings(home: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
@@ -273,11 +283,6 @@ def _key(patient: _Patient) -> Iterator[Check]:
 
 def _home(patient: _Patient) -> Iterator[Check]:
     name, home = say("home"), patient.home
-    if not home.is_dir():
-        what = say("{path} does not exist", path=home)
-        remedy = say("run `vigie init`, or name it with --home")
-        yield Check(name=name, status="error", what=what, remedy=remedy)
-        return
     try:
         with tempfile.TemporaryFile(dir=home):
             pass

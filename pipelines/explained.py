@@ -11,16 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models import acts, explain as explaining, heads, sentiment, stated, topics
+from models import acts, explain as explaining, heads, lexicons, sentiment, stated, topics
 from models.language import LANGUAGES, detect
 from models.reading import Batch
 from models.suite import Scores, Suite
-from models.taxonomy import taxonomy
 from pipelines.errors import VigieError
 from pipelines.places import Named, finder, gazetteer
+from pipelines.said import say
+from pipelines.scopes import label
 from pipelines.score import load_suite
+from pipelines.wording import Words
 
-WORDS = 5  # shown of each score
+SHOWN = 5  # words of each score
 _LONGEST = 30  # characters of a word that is shown
 
 Chances = NDArray[np.float32]
@@ -35,8 +37,10 @@ class Line:
     words: str
 
 
-def explain(text: str, *, lang: str | None = None, model: str = "embedded") -> list[Line]:
-    """What every model says of a text, in the language stated or else found.
+def explain(
+    text: str, *, spoken: Words, lang: str | None = None, model: str = "embedded"
+) -> list[Line]:
+    """What every model says of a text, in the language stated or else found, in words of `spoken`.
 
     VigieError for an empty text, a language that is none, or a model that is not there.
     """
@@ -44,7 +48,9 @@ def explain(text: str, *, lang: str | None = None, model: str = "embedded") -> l
     found = _lang(lang) if lang else detect([text])[0]
     own = load_suite(tone=model)
     said = own.score([text], [found])
-    return [Line("language", found or "undetermined", ""), *_lines(text, found, own, said)]
+    name = spoken.language(found) if found else spoken.text("explain.no_language")
+    first = Line(spoken.text("explain.language"), name, "")
+    return [first, *_lines(text, found, own, said, spoken)]
 
 
 def explain_places(
@@ -68,67 +74,95 @@ def _place(named: Named) -> str:
 
 def _check(text: str) -> None:
     if not text.strip():
-        raise VigieError("there is no text: write the message in quotes")
+        raise VigieError(say("there is no text: write the message in quotes"))
 
 
 def _lang(said: str) -> str:
     if own := stated.code(said):
         return own
     raise VigieError(
-        f"--lang {said[:20]!r} names no language: write two letters ({', '.join(LANGUAGES)}), or "
-        "leave it out, and it is found"
+        say(
+            "--lang {value!r} names no language: write two letters ({known}), or leave it out, and "
+            "it is found",
+            value=said[:20],
+            known=", ".join(LANGUAGES),
+        )
     )
 
 
-def _lines(text: str, lang: str | None, own: Suite, said: Scores) -> Iterator[Line]:
+def _lines(text: str, lang: str | None, own: Suite, said: Scores, spoken: Words) -> Iterator[Line]:
     def moved(score: Callable[[Batch], Chances]) -> str:
         return moved_words(text, lambda texts: score(Batch(texts, [lang] * len(texts))))
 
     chances = said.tone.probabilities[0]
+    tone = spoken.text("explain.tone")
     if np.isnan(chances).any():
-        yield Line("tone", "undetermined: no model reads this language", "")
+        yield Line(tone, spoken.text("explain.unread"), "")
     else:
         place = int(chances.argmax())
-        says = ", ".join(
-            f"{name} {100 * chance:.0f} %"
-            for name, chance in zip(sentiment.LABELS, chances, strict=True)
-        )
-        if said.tone.labels[0] == sentiment.UNDETERMINED:
-            says += ": undetermined"
-        yield Line("tone", says, moved(lambda b: own.tone.score_batch(b).probabilities[:, place]))
+        says = _tones(said, spoken)
+        yield Line(tone, says, moved(lambda b: own.tone.score_batch(b).probabilities[:, place]))
     if np.isnan(said.p_political[0]):
         return
     for name, chance in (("irony", said.p_irony[0]), ("political", said.p_political[0])):
         column = heads.columns_of([name])[0]
-        yield Line(name, f"{100 * chance:.0f} %", moved(lambda b, c=column: b.chances[:, c]))  # type: ignore[misc]
-    yield from _named(said, moved, own)
+        says = spoken.percent(chance)
+        yield Line(spoken.text(f"explain.{name}"), says, moved(lambda b, c=column: b.chances[:, c]))  # type: ignore[misc]
+    yield from _named(said, moved, own, spoken)
+
+
+def _tones(said: Scores, spoken: Words) -> str:
+    """The chance of each tone, and whether none is sure enough to be told."""
+    says = ", ".join(
+        f"{spoken.text(f'tones.{name}')} {spoken.percent(chance)}"
+        for name, chance in zip(sentiment.LABELS, said.tone.probabilities[0], strict=True)
+    )
+    is_unsure = said.tone.labels[0] == sentiment.UNDETERMINED
+    return spoken.say("explain.also", says=says) if is_unsure else says
 
 
 def _named(
-    said: Scores, moved: Callable[[Callable[[Batch], Chances]], str], own: Suite
+    said: Scores,
+    moved: Callable[[Callable[[Batch], Chances]], str],
+    own: Suite,
+    spoken: Words,
 ) -> Iterator[Line]:
     """Topics, acts, risk and services that were found."""
-    labels = {topic.id: topic.label_fr for topic in taxonomy()}
     for topic in said.found.topics[0]:
         place = topics.LABELS.index(topic)
-        chance = said.found.probabilities[0, place]
-        seconds = [s.split("/")[1] for s in said.subtopics[0] if s.startswith(f"{topic}/")]
-        says = f"{labels[topic]} {100 * chance:.0f} %" + (
-            f" ({', '.join(seconds)})" * bool(seconds)
-        )
+        says = f"{label(topic, spoken.locale)} {_percent(said.found.probabilities, place, spoken)}"
+        if seconds := [s.split("/")[1] for s in said.subtopics[0] if s.startswith(f"{topic}/")]:
+            says = spoken.say("explain.second", says=says, listed=", ".join(seconds))
         words = moved(lambda b, p=place: own.subject.score_batch(b).probabilities[:, p])  # type: ignore[misc]
-        yield Line(f"topic {topic}", says, words)
+        yield Line(spoken.say("explain.topic", id=topic), says, words)
     for act in said.done.acts[0]:
         place = acts.ACTS.index(act)
-        chance = said.done.probabilities[0, place]
+        name = lexicons.described(f"acts/{act}")["label"][spoken.locale]
+        says = f"{name} {_percent(said.done.probabilities, place, spoken)}"
         words = moved(lambda b, p=place: own.doing.score_batch(b).probabilities[:, p])  # type: ignore[misc]
-        yield Line(f"act {act}", f"{100 * chance:.0f} %", words)
-    yield Line("risk", said.done.risks[0] or "undetermined", "")
+        yield Line(spoken.text("explain.act"), says, words)
+    risk = said.done.risks[0]
+    shown = f"risks.{risk.replace(' ', '_')}" if risk else "explain.undetermined"
+    yield Line(spoken.text("explain.risk"), spoken.text(shown), "")
     if said.services[0]:
-        yield Line("services", ", ".join(said.services[0]), "")
+        named = ", ".join(_service(each, spoken) for each in said.services[0])
+        yield Line(spoken.text("explain.services"), named, "")
 
 
-def moved_words(text: str, score: explaining.Score, *, count: int = WORDS) -> str:
+def _percent(chances: Chances, place: int, spoken: Words) -> str:
+    return spoken.percent(chances[0, place])
+
+
+def _service(named: str, spoken: Words) -> str:
+    """A service by its label, with the tone towards it where two differ."""
+    name, _, tone = named.partition(":")
+    service = label(f"service:{name}", spoken.locale)
+    if not tone:
+        return service
+    return spoken.say("explain.toned", service=service, tone=spoken.text(f"tones.{tone}"))
+
+
+def moved_words(text: str, score: explaining.Score, *, count: int = SHOWN) -> str:
     """The words that moved a score most, for it or against it, each with its effect in points."""
     top = explaining.strongest(explaining.effects(text, score), count=count)
     return ", ".join(f"{_bare(each.word)} {100 * each.effect:+.0f}" for each in top)

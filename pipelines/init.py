@@ -21,6 +21,7 @@ from pipelines.errors import VigieError
 from pipelines.places import gazetteer
 from pipelines.places.names import inhabitants, read
 from pipelines.places.spelling import folded_words
+from pipelines.said import say
 from pipelines.vigie_toml import FILE
 
 FOLDERS = ("inbox", "keys")
@@ -92,7 +93,9 @@ def write(home: Path, *, answers: Mapping[str, str]) -> Path:
     """
     path = home / FILE
     if path.exists():
-        raise VigieError(f"{path} exists: change it with an editor, or choose another --home")
+        raise VigieError(
+            say("{path} exists: change it with an editor, or choose another --home", path=path)
+        )
     text = render(answers)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in FOLDERS:
@@ -115,10 +118,11 @@ def render(answers: Mapping[str, str]) -> str:
     name = " ".join(answers.get("name", "").split())
     kind = answers.get("kind", "commune")
     if not name:
-        raise VigieError('the institution has no name: give one, --name "Ville de Monbourg"')
+        raise VigieError(say('the institution has no name: give one, --name "Ville de Monbourg"'))
     if kind not in _PURPOSES:
+        known = ", ".join(_PURPOSES)
         raise VigieError(
-            f"{kind!r} is no kind of institution: choose one of {', '.join(_PURPOSES)}"
+            say("{kind!r} is no kind of institution: choose one of {known}", kind=kind, known=known)
         )
     match = _OF.fullmatch(name)
     place = _bare(name, kind)

@@ -26,6 +26,7 @@ from pipelines import (
     wording,
 )
 from pipelines.agreement import Agreement
+from pipelines.commands import Commands
 from pipelines.console import HERE, Home, out, table, waiting, words
 from pipelines.errors import VigieError
 from pipelines.gold_set import Gold
@@ -34,6 +35,7 @@ from pipelines.settings import Settings
 from pipelines.wording import Words
 
 labels_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

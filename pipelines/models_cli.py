@@ -30,6 +30,7 @@ from models.hub import trial
 from models.hub.trial import Labelled, Line, Task, Trial
 from models.stated import Langs
 from pipelines import textfile
+from pipelines.commands import Commands
 from pipelines.console import (
     HERE,
     Home,
@@ -46,6 +47,7 @@ from pipelines.errors import VigieError, WeightsError
 from pipelines.score import check_column
 
 models_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

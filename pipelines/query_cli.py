@@ -28,7 +28,8 @@ from pipelines import (
     textfile,
     vigie_toml,
 )
-from pipelines.console import HERE, Home, Locale, bar, moment, out, telling, told, words
+from pipelines.commands import Commands
+from pipelines.console import HERE, Home, Locale, bar, moment, out, told, words
 from pipelines.errors import VigieError
 from pipelines.places import Finder
 from pipelines.query_match import Document
@@ -37,6 +38,7 @@ from pipelines.query_told import Why
 from pipelines.query_tree import Node
 
 query_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -90,8 +92,7 @@ def try_(
     The columns title, url, lang, source, network, content_type, like_count… are read if there.
     Where a query asks for a language or a place and no column tells it, it is found in the text.
     """
-    with telling(home, locale):
-        tree = _parsed(asked, home)
+    tree = _parsed(asked, home)
     found = query_match.compiled([tree])
     reasons: Counter[str] = Counter()
     shown: list[tuple[Document, Why]] = []
@@ -244,8 +245,7 @@ def explain(
     locale: Locale = None,
 ) -> None:
     """Say in words what a query means and what in it may surprise."""
-    with telling(home, locale):
-        tree = _parsed(asked, home)
+    tree = _parsed(asked, home)
     for line in query_told.described(tree):
         out.print(words(line), soft_wrap=True)
     warnings = query_told.warnings(tree, sources=_sources(home))
@@ -274,11 +274,10 @@ def import_(
     asked: Annotated[str, typer.Argument(help="A query of the other tool, in quotes, or a file.")],
     tool: Annotated[str, typer.Option("--from", help="brandwatch or talkwalker")],
     home: Home = HERE,
-    locale: Locale = None,
+    locale: Locale = None,  # noqa: ARG001 - what goes wrong is told in it
 ) -> None:
     """Put a query of Brandwatch or Talkwalker into Vigie's words, or name what cannot be put."""
-    with telling(home, locale):
-        found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
+    found = query_import.imported(_given(asked), tool=tool, allowed=_allowed(home))
     out.print(words(found.text), soft_wrap=True)
     _print_warnings(found.notes)
 

@@ -20,8 +20,8 @@ from pipelines import warehouse
 from pipelines.errors import WarehouseError
 
 LOCALES = ("fr", "en")
-SPOKEN = ("Label", "Headline", "Resolves", "Procedure", "Owner")
-FACTS = ("Rule", "Version", "Severity", "Window", "Purpose", "Grain", "Reads")
+SPOKEN = ("Label", "Window", "Headline", "Resolves", "Procedure", "Owner")
+FACTS = ("Rule", "Version", "Severity", "Purpose", "Grain", "Reads")
 Brings = Literal["more", "danger", "threat"]
 _ENTRY = re.compile(r"^-- ([A-Z][A-Za-z]*(?: [a-z]+)*): (\S.*)$")
 _MORE = re.compile(r"^--   +(\S.*)$")
@@ -43,7 +43,6 @@ class Rule:
     rule_id: str
     version: str
     severity: str
-    window: str
     purpose: str
     inhibited_by: tuple[str, ...]
     tells: str
@@ -91,7 +90,6 @@ def _read(name: str, text: str) -> Rule:
         rule_id=name,
         version=found["Version"],
         severity=found["Severity"],
-        window=found["Window"],
         purpose=found["Purpose"],
         inhibited_by=tuple(found.get("Inhibited by", "").replace(",", " ").split()),
         tells=found.get("Tells", "on_call").replace(" ", "_"),

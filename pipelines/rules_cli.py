@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from pipelines import rule_cases, rules, vigie_toml
+from pipelines import rule_cases, rules
+from pipelines.commands import Commands
 from pipelines.console import HERE, Home, Locale, chosen_locale, out, table, words
 
 rules_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,16 +35,15 @@ def list_(home: Home = HERE, locale: Locale = None) -> None:
     """Every rule: its version, severity, window, and what people read."""
     from pipelines.wording import words as spoken_in  # CLDR takes a tenth of a second
 
-    there = (home / vigie_toml.FILE).exists()
-    chosen = chosen_locale(home, locale or (None if there else "fr"))
+    chosen = chosen_locale(home, locale)
     rows, spoken = [], spoken_in(chosen, UTC, name="alerts")
     for name in rules.names():
         rule = rules.read(name)
-        label = rule.say("Label", chosen)
-        graded = dict.fromkeys(_SEVERITY.findall(rule.severity))  # when, its file says
+        label, window = (rule.say(part, chosen) for part in ("Label", "Window"))
+        graded = sorted({*_SEVERITY.findall(rule.severity)})  # when, its file says
         severities = (spoken.text(f"severity.{each}") for each in graded)
         told = _TOLD[chosen][rule.tells]
-        rows.append((name, rule.version, label, ", ".join(severities), rule.window, told))
+        rows.append((name, rule.version, label, ", ".join(severities), window, told))
     out.print(table(_HEADS[chosen], rows))
 
 

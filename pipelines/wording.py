@@ -138,6 +138,10 @@ class Words:
         """How long before `as_of` something was."""
         return self.span((as_of - at) / timedelta(minutes=1))
 
+    def language(self, code: str) -> str:
+        """The name of a language by its code: "français"; the code itself where CLDR has none."""
+        return str(Locale.parse(self._cldr).languages.get(code, code))
+
     def listed(self, items: list[str]) -> str:
         """Items with commas and the locale's "and" before the last."""
         return str(format_list(items, locale=self._cldr))

@@ -1,4 +1,5 @@
-"""Isolation that nobody has to remember: no test sees this machine's home, keys or Airflow."""
+"""Isolation that nobody has to remember: no test sees this machine's home, keys, Airflow or
+language."""
 
 from __future__ import annotations
 
@@ -17,5 +18,8 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     VIGIE_RETRY_SECONDS="0",
 )
+for name in ("LC_ALL", "LC_MESSAGES"):
+    os.environ.pop(name, None)
+os.environ["LANG"] = "C.UTF-8"
 for name in [name for name in os.environ if name.startswith("VIGIE_") and "RETRY" not in name]:
     del os.environ[name]

@@ -18,7 +18,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "structure.md"
 # Part -> the modules of `pipelines` in it; `models` and `dags` are parts of their own.
 PARTS = {
     "cli": (
-        *("cli", "console", "init", "doctor", "explained", "models_cli", "models_commands"),
+        *("cli", "commands", "console", "init", "doctor", "explained", "run_told"),
+        *("models_cli", "models_commands"),
         *("orchestrator", "query_cli", "coverage_commands", "backtest_commands"),
         *("rules_cli", "alerts_cli", "board_cli", "labels_cli", "gold_commands", "sql_shell"),
     ),

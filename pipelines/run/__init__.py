@@ -33,6 +33,7 @@ from pipelines.run.again import (
 )
 from pipelines.run.merging import load as load, watched as watched
 from pipelines.run.names import (
+    backfill_run as backfill_run,
     live_run as live_run,
     planned as planned,
     refresh_run as refresh_run,
@@ -69,6 +70,7 @@ from pipelines.run.upkeep import (
 )
 from pipelines.run.whole import (
     backfill as backfill,
+    failed as failed,
     live as live,
     refresh as refresh,
     watch as watch,

@@ -38,6 +38,11 @@ def refresh_run(moment: datetime) -> str:
     return f"refresh-{run_id(moment)}"
 
 
+def backfill_run(moment: datetime) -> str:
+    """The name of the run that reads the past again, made at `moment`."""
+    return f"backfill-{run_id(moment)}"
+
+
 def staging(home: Path, run: str) -> Path:
     """The folder through which the steps of a run hand over."""
     return home / "staging" / run

@@ -29,6 +29,7 @@ from pipelines.mention import (
     mention_id,
 )
 from pipelines.run.names import (
+    backfill_run,
     order,
     order_of,
     planned,
@@ -132,7 +133,7 @@ def plan_backfill(
             orders.append(order(block, None, *window, is_backfill=True))
     if not orders:
         return None
-    run = f"backfill-{run_id(as_of)}"
+    run = backfill_run(as_of)
     write_json(staging(house.home, run) / "plan.json", orders)
     return run
 

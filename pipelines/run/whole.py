@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,15 @@ from pipelines import warehouse
 from pipelines.errors import in_short
 from pipelines.house import House
 from pipelines.run.accepting import accept
+from pipelines.run.counted import read_whole
 from pipelines.run.merging import load
 from pipelines.run.names import (
     live_run,
     planned,
+    receipt_of,
     refresh_run,
     run_id,
+    staging,
 )
 from pipelines.run.readers import take
 from pipelines.run.reading import (
@@ -95,7 +99,7 @@ def _in_turn(home: Path, progress: Callable[[str], object]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another run to end")
+            progress("wait")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -151,17 +155,24 @@ def backfill(
 
 def _through_load(house: House, run: str, progress: Callable[[str], object]) -> dict[str, int]:
     """Collect, accept, score and load a run that is planned; a failing source stops no other."""
-    counts = {"sources": 0, "sources_failed": 0}
-    for name in planned(house, run):
+    names = planned(house, run)
+    for name in names:
         progress(f"collect {name}")
-        counts["sources"] += 1
         try:
             collect(house, run, name)
         except Exception as error:  # as the mapped tasks of Airflow: one breaks, the others go on
-            counts["sources_failed"] += 1
             log.error("source.failed source=%s error=%s", name, in_short(error))
+    counts = {"sources": len(names)}
     for step in (accept, score, load):
         progress(step.__name__)
         found = step(house, run)
         counts |= found if isinstance(found, dict) else {"scored": found}
-    return counts
+    return counts | {"sources_failed": len(failed(house, run))}
+
+
+def failed(house: House, run: str) -> list[str]:
+    """The sources whose reading failed in a run that is loaded: no answer, or one of no use."""
+    folder = staging(house.home, run)
+    accepted = json.loads((folder / "accepted.json").read_text())
+    whole = (read_whole(receipt_of(folder, name), count) for name, count in accepted.items())
+    return [receipt["name"] for receipt in whole if receipt["status"] == "failed"]

@@ -1,7 +1,6 @@
 -- Rule: call_to_gather
 -- Version: 1
 -- Severity: warning
--- Window: 60 minutes or 6 hours for one call that is repeated; 24 hours for calls that multiply
 -- Purpose: people call others together: one call with a date or a place is repeated by several, or
 --   far more calls than usual are made.
 -- Grain: one row per subject with such a call, or such calls.
@@ -15,6 +14,8 @@
 --   and mention_count >= least(least_calls, cold_calls)
 -- Label fr: Appel à se rassembler
 -- Label en: Call to gather
+-- Window fr: 60 min ou 6 h pour un appel répété, 24 h pour des appels en nombre
+-- Window en: 60 min or 6 h for one repeated call, 24 h for many calls
 -- Headline fr: {observed} messages d’appel par {authors} comptes en {window}
 -- Headline en: {observed} calls to gather by {authors} accounts in {window}
 -- Resolves fr: l’appel n’est presque plus repris pendant 60 minutes

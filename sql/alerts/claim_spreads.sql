@@ -1,7 +1,6 @@
 -- Rule: claim_spreads
 -- Version: 1
 -- Severity: warning; critical for a danger (T20) that many repeat
--- Window: 60 minutes and 6 hours
 -- Purpose: one claim is repeated by several people, word for word or nearly.
 -- Grain: one row per subject with such a claim: the one that most people repeat.
 -- Reads: spread (made by pipelines/spreads.py), signal. Read by: pipelines/detect.py.
@@ -14,6 +13,8 @@
 --   hour_people, long_people))
 -- Label fr: Affirmation qui se propage
 -- Label en: Claim that spreads
+-- Window fr: 60 min et 6 h
+-- Window en: 60 min and 6 h
 -- Headline fr: un même message repris {observed} fois par {authors} comptes en {window}
 -- Headline en: one message repeated {observed} times by {authors} accounts in {window}
 -- Resolves fr: plus personne, ou presque, ne reprend ce message pendant 60 minutes

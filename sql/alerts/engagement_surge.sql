@@ -1,7 +1,6 @@
 -- Rule: engagement_surge
 -- Version: 1
 -- Severity: warning
--- Window: 60 minutes
 -- Purpose: what is said about a subject is liked, answered and passed on far more than usual, be it
 --   one message: few mentions, and yet many hear of it.
 -- Grain: one row per subject that is above, or has not yet left, the threshold.
@@ -16,6 +15,8 @@
 -- Joins: 120 minutes
 -- Label fr: Messages très relayés
 -- Label en: Messages widely passed on
+-- Window fr: 60 min
+-- Window en: 60 min
 -- Headline fr: {observed} réactions en {window} (attendu {expected}), dont {share} à un seul
 --   message
 -- Headline en: {observed} reactions in {window} (expected {expected}), {share} to a single message

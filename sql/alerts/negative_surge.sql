@@ -1,7 +1,6 @@
 -- Rule: negative_surge
 -- Version: 2
 -- Severity: warning
--- Window: 60 minutes; 24 hours where few people speak
 -- Purpose: a far greater share of negative messages about a subject than usual, at any volume, or a
 --   burst of them.
 -- Grain: one row per subject that is above, or has not yet left, the threshold.
@@ -18,6 +17,8 @@
 --   >= if(is_known, negative_share_expected + margin, least(cold_share, margin))
 -- Label fr: Messages négatifs en hausse
 -- Label en: Negative messages rising
+-- Window fr: 60 min, ou 24 h là où l’on parle peu
+-- Window en: 60 min, or 24 h where few people speak
 -- Headline fr: {observed} messages négatifs en {window} (attendu {expected}), soit {share}
 -- Headline en: {observed} negative messages in {window} (expected {expected}), {share} of all
 -- Resolves fr: la part de messages négatifs reste sous le seuil pendant 60 minutes

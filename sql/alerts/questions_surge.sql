@@ -1,7 +1,6 @@
 -- Rule: questions_surge
 -- Version: 1
 -- Severity: warning
--- Window: 60 minutes; 24 hours where few people speak
 -- Purpose: many people ask about one topic or one service: an answer is missing.
 -- Grain: one row per subject and topic or service asked about that is above, or has not yet left,
 --   the threshold; where the same questions touch several, the one with most.
@@ -16,6 +15,8 @@
 -- Joins: 120 minutes
 -- Label fr: Questions en nombre
 -- Label en: Many questions
+-- Window fr: 60 min, ou 24 h là où l’on parle peu
+-- Window en: 60 min, or 24 h where few people speak
 -- Headline fr: {observed} questions en {window} (attendu {expected})
 -- Headline en: {observed} questions in {window} (expected {expected})
 -- Resolves fr: les questions repassent sous le seuil pendant 60 minutes

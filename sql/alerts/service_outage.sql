@@ -1,7 +1,6 @@
 -- Rule: service_outage
 -- Version: 2
 -- Severity: warning
--- Window: 60 minutes; 24 hours where few people speak
 -- Purpose: far more complaints about one public service than usual: it may be down.
 -- Grain: one row per subject and service that is above, or has not yet left, the threshold.
 -- Reads: signal, signal_act (made by pipelines/baseline.py). Read by: pipelines/detect.py.
@@ -17,6 +16,8 @@
 --   and mention_count >= least(least_complaints, cold_complaints)
 -- Label fr: Plaintes sur un service
 -- Label en: Complaints about a service
+-- Window fr: 60 min, ou 24 h là où l’on parle peu
+-- Window en: 60 min, or 24 h where few people speak
 -- Headline fr: {observed} plaintes en {window} (attendu {expected})
 -- Headline en: {observed} complaints in {window} (expected {expected})
 -- Resolves fr: les plaintes repassent sous le seuil pendant 60 minutes

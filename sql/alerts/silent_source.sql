@@ -1,7 +1,6 @@
 -- Rule: silent_source
 -- Version: 2
 -- Severity: warning
--- Window: since the source last answered, or last brought anything
 -- Purpose: no data is not calm: a source that cannot be read, or that has gone quiet for far
 --   longer than it ever does, is told before its silence is taken for peace.
 -- Grain: one row per source block that is silent, or has been until just now; scope is its name.
@@ -14,6 +13,8 @@
 -- Tells: operators
 -- Label fr: Source silencieuse
 -- Label en: Silent source
+-- Window fr: depuis sa dernière réponse ou son dernier message
+-- Window en: since its last answer or its last message
 -- Headline fr: rien depuis {observed_span} (toléré {expected_span})
 -- Headline en: nothing for {observed_span} (tolerated {expected_span})
 -- Resolves fr: la source répond de nouveau et apporte des messages

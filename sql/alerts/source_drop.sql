@@ -1,7 +1,6 @@
 -- Rule: source_drop
 -- Version: 1
 -- Severity: warning
--- Window: 24 hours
 -- Purpose: a source answers and yet brings far less than it ever does: an account that is muted, a
 --   search that changed, a page that is cut. Calm is what it looks like.
 -- Grain: one row per source block that brings too little, or has until just now; scope is its name.
@@ -14,6 +13,8 @@
 -- Tells: operators
 -- Label fr: Source appauvrie
 -- Label en: Source brings less
+-- Window fr: 24 h
+-- Window en: 24 h
 -- Headline fr: {observed} mentions en {window} (attendu {expected})
 -- Headline en: {observed} mentions in {window} (expected {expected})
 -- Resolves fr: la source apporte de nouveau au moins la moitié de son jour le plus calme

@@ -1,7 +1,6 @@
 -- Rule: threat
 -- Version: 1
 -- Severity: critical
--- Window: 60 minutes
 -- Purpose: a threat, or content that the law may punish, is seen: one mention is enough.
 -- Grain: one row per subject with such a mention in the last hour, so that a raid is one incident.
 -- Reads: mention_scored, mention, signal. Read by: pipelines/detect.py.
@@ -15,6 +14,8 @@
 -- Asleep unless: scope = 'risk:illicit' and window_minutes = if(minutes <= 60, 60, 1440)
 -- Label fr: Menace ou contenu présumé illicite
 -- Label en: Threat or suspected illicit content
+-- Window fr: 60 min
+-- Window en: 60 min
 -- Headline fr: à lire sans attendre ({observed} en {window})
 -- Headline en: to read at once ({observed} in {window})
 -- Resolves fr: aucun nouveau message de ce genre n’est lu pendant 60 minutes après la dernière

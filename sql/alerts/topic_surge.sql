@@ -1,7 +1,6 @@
 -- Rule: topic_surge
 -- Version: 2
 -- Severity: warning; critical for T20 (crisis and civil safety)
--- Window: 60 minutes; 24 hours where few people speak
 -- Purpose: a sensitive topic is spoken of far more than usual, in number and in share.
 -- Grain: one row per subject and topic that is above, or has not yet left, the threshold.
 -- Reads: signal (made by pipelines/baseline.py). Read by: pipelines/detect.py.
@@ -18,6 +17,8 @@
 --   least_mentions, cold_mentions, if(scope = critical_topic, critical_mentions, least_mentions))
 -- Label fr: Sujet sensible en hausse
 -- Label en: Sensitive topic rising
+-- Window fr: 60 min, ou 24 h là où l’on parle peu
+-- Window en: 60 min, or 24 h where few people speak
 -- Headline fr: {observed} mentions en {window} (attendu {expected})
 -- Headline en: {observed} mentions in {window} (expected {expected})
 -- Resolves fr: le sujet repasse sous le seuil pendant 60 minutes

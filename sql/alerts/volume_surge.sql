@@ -1,7 +1,6 @@
 -- Rule: volume_surge
 -- Version: 4
 -- Severity: warning, critical
--- Window: 15 and 60 minutes; 60 minutes and 24 hours where few people speak
 -- Purpose: far more mentions of a subject than at this hour of this kind of day.
 -- Grain: one row per subject that is above, or has not yet left, the threshold: the hour where it
 --   enters, else the quarter of an hour; a critical one before a warning.
@@ -17,6 +16,8 @@
 --   and window_minutes <= 60 and mention_count >= cold_mentions)
 -- Label fr: Afflux de mentions
 -- Label en: Surge in mentions
+-- Window fr: 15 et 60 min, ou 60 min et 24 h là où l’on parle peu
+-- Window en: 15 and 60 min, or 60 min and 24 h where few people speak
 -- Headline fr: {observed} mentions en {window} (attendu {expected})
 -- Headline en: {observed} mentions in {window} (expected {expected})
 -- Resolves fr: le volume repasse durablement sous le seuil pendant 60 minutes

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pipelines import budget, cli, console, doctor, init, rules_cli, run
+from pipelines import budget, cli, console, doctor, init, rules_cli, run, run_told, wording
 from pipelines.doctor import Check
 from pipelines.limits import Limit, Price, Rolling
 from pipelines.said import say
@@ -35,15 +35,15 @@ def said(
 
 
 WRONG = [
-    (["watch", "--until", "2999-01-01T00:00"], "--until 2999-01-01T00:00 is still to come"),
+    (["watch", "--until", "2999-01-01T00:00"], "--until 2999-01-01T00:00 n’est pas encore passé"),
     (
         ["watch", "--since", "2026-10-02T00:00", "--until", "2026-10-01T00:00"],
-        "would end (2026-10-01T00:00) before it starts (2026-10-02T00:00)",
+        "finirait (2026-10-01T00:00) avant de commencer (2026-10-02T00:00)",
     ),
     (["digest", "--day", "2999-01-01"], "2999-01-01 has not begun yet"),
     (["digest", "--day", "2/1/2999"], "2999-01-02 has not begun yet"),
-    (["upkeep", "--as-of", "2999-01-01"], "--as-of 2999-01-01T00:00 is still to come"),
-    (["rescore", "2026-10-02", "2026-10-01"], "turn the two round"),
+    (["upkeep", "--as-of", "2999-01-01"], "--as-of 2999-01-01T00:00 n’est pas encore passé"),
+    (["rescore", "2026-10-02", "2026-10-01"], "inversez les deux"),
 ]
 
 
@@ -86,7 +86,7 @@ def test_an_institution_without_a_name_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = said(["init", "--home", str(tmp_path / "town")], monkeypatch, capsys)
-    assert "the institution has no name: give one, --name" in told
+    assert "l’institution n’a pas de nom : donnez-lui-en un, --name" in told
     assert not (tmp_path / "town").exists()
 
 
@@ -117,16 +117,162 @@ def test_the_rules_are_listed_in_the_language_of_the_home(
     assert result.output.split()[0] == head
 
 
-def test_a_run_that_opens_alerts_says_what_to_run_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def _home(folder: Path, locale: str) -> list[str]:
+    """The option that names a new home of that language."""
+    init.write(folder, answers={"name": "Valmorin"})
+    _home_speaks(folder, locale)
+    return ["--home", str(folder)]
+
+
+def _home_speaks(folder: Path, locale: str) -> None:
+    toml = folder / "vigie.toml"
+    text = toml.read_text(encoding="utf-8").replace('locale = "fr"', f'locale = "{locale}"')
+    toml.write_text(text, encoding="utf-8")
+
+
+COUNTS = {"sources": 2, "posts": 5, "accepted": 3, "off_subject": 2, "inserted": 3}
+RUNS = [
+    (
+        "fr",
+        {"sources_failed": 0, "alerts": 2, "mails_failed": 1},
+        "2 sources lues : 5 messages reçus, 3 gardés, 2 hors sujet."
+        " Dans l’entrepôt : 3 nouveaux."
+        " 2 alertes ouvertes : « vigie alerts list » les montre."
+        " 1 courriel n’a pas pu partir et sera réessayé : « vigie doctor » dit pourquoi.",
+    ),
+    (
+        "en",
+        {"sources_failed": 0, "alerts": 0, "mails_failed": 0, "mails_waiting": 2},
+        "2 sources read: 5 messages received, 3 kept, 2 off the subject."
+        " In the warehouse: 3 new. No alert is open. 2 mails wait for their turn.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("locale", "found", "told"), RUNS)
+def test_a_run_says_what_it_did_and_what_to_run_next(
+    locale: str,
+    found: dict[str, int],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    init.write(tmp_path, answers={"name": "Valmorin"})
-    counts = {"sources_failed": 0, "alerts": 2, "mails_failed": 1}
+    monkeypatch.setattr(run, "watch", lambda *_, **__: COUNTS | found)
+    _run(["watch", *_home(tmp_path, locale)], monkeypatch)
+    assert " ".join(capsys.readouterr().out.split()) == told
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("fr", "Échec : 1 source n’a pas pu être lue (exports). « vigie sources » dit pourquoi"),
+        ("en", "Failed: 1 source could not be read (exports). `vigie sources` says why"),
+    ],
+)
+def test_a_run_of_which_a_source_failed_ends_with_1_and_says_which(
+    locale: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["watch", *_home(tmp_path, locale)]
+    (tmp_path / "inbox").rmdir()
+    _run(words, monkeypatch, code=1)
+    printed = capsys.readouterr()
+    *_, last = printed.err.splitlines()
+    assert last.replace("\u00a0", " ").startswith(told)
+    assert printed.out.count("\n") == 1  # no source was read: the alerts alone
+
+
+@pytest.mark.parametrize("name", ["live", "refreshed"])
+def test_a_run_of_which_a_step_failed_ends_with_1(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = COUNTS | {"sources_failed": 0, "alerts": 0, f"{name}_failed": 1}
     monkeypatch.setattr(run, "watch", lambda *_, **__: counts)
-    _run(["watch", "--home", str(tmp_path)], monkeypatch)
+    _run(["watch", *_home(tmp_path, "fr")], monkeypatch, code=1)
+    assert capsys.readouterr().err.startswith("Échec")
+
+
+@pytest.mark.parametrize(
+    ("locale", "gone", "none"),
+    [
+        ("fr", "Effacé, arrivé à échéance : 1 200 textes, 1 refus.", "Rien n’est arrivé"),
+        ("en", "Erased, its time being over: 1,200 texts, 1 refusal.", "Nothing has reached"),
+    ],
+)
+def test_upkeep_says_in_sentences_what_it_did(
+    locale: str,
+    gone: str,
+    none: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["upkeep", *_home(tmp_path, locale)]
+    _run(words, monkeypatch)
     printed = capsys.readouterr().out
-    assert "vigie alerts list" in printed
-    assert "vigie doctor" in printed
+    assert none in printed
+    assert str(tmp_path / "published" / "analyst.duckdb") in printed
+    receipt = {"texts": 1200, "mentions": 0, "quarantined": 1}
+    monkeypatch.setattr(run, "expire", lambda *_, **__: receipt)
+    _run(words, monkeypatch)
+    assert gone in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_all_that_a_run_or_the_upkeep_counts_has_its_word(locale: str, tmp_path: Path) -> None:
+    init.write(tmp_path, answers={"name": "Valmorin"})
+    spoken = wording.words(locale, UTC, name="cli")
+    receipt = run.expire(run.house(tmp_path, environ={}), as_of=datetime.now(UTC))
+    names = {*receipt, *(key for keys in (run_told._READ, run_told._STORED) for key in keys)}
+    assert not names - spoken.texts["counts"].keys()
+    assert {run_told.step(name, spoken) for name in ("plan", "wait", "collect x", "accept")}
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({}, "existe pas"),
+        ({"LANG": "C.UTF-8"}, "existe pas"),
+        ({"LANG": "de_DE.UTF-8"}, "existe pas"),
+        ({"LANG": "en_GB.UTF-8"}, "does not exist"),
+        ({"LANG": "fr_FR.UTF-8", "LC_ALL": "en_US.UTF-8"}, "does not exist"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "fr_FR.UTF-8"}, "existe pas"),
+    ],
+)
+def test_without_a_home_the_environment_says_the_language(
+    environ: dict[str, str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANG")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(cli.app, ["doctor", "--home", str(tmp_path / "away")])
+    assert result.exit_code == 1
+    assert told in result.stdout
+    assert result.stdout.count("✗") == 1
+
+
+@pytest.mark.parametrize(
+    ("locale", "done", "again"),
+    [("fr", "Ouvrez-le", "existe déjà"), ("en", "Open it", "exists: change it")],
+)
+def test_the_beginning_of_a_home_is_told_in_the_language_of_who_begins_it(
+    locale: str,
+    done: str,
+    again: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LANG", f"{locale}_XX.UTF-8")
+    words = ["init", "--name", "Valmorin", "--home", str(tmp_path)]
+    _run(words, monkeypatch)
+    assert done in capsys.readouterr().out
+    _home_speaks(tmp_path, locale)
+    assert again in said(words, monkeypatch, capsys)
 
 
 def test_a_digest_tries_no_mail_without_the_secret_of_the_server(tmp_path: Path) -> None:
@@ -195,7 +341,7 @@ def test_a_home_that_is_a_file_is_told_as_a_wrong_home(
 ) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert "name the home with --home" in said(
+    assert "nommez le dossier avec --home" in said(
         ["sources", "--home", str(file)], monkeypatch, capsys
     )
 
@@ -225,13 +371,13 @@ def test_score_names_columns_and_tells_languages_that_are_none(tmp_path: Path) -
     assert "positive" in out.read_text(encoding="utf-8")
 
 
-def _run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def _run(words: list[str], monkeypatch: pytest.MonkeyPatch, code: int = 0) -> None:
     monkeypatch.setattr(sys, "argv", ["vigie", *words])
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(console.out, "_width", 200)  # made at import, whatever the terminal was
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    assert ended.value.code == 0
+    assert ended.value.code == code
 
 
 def test_coverage_and_budgets_of_a_home_that_has_read_nothing(
@@ -242,7 +388,7 @@ def test_coverage_and_budgets_of_a_home_that_has_read_nothing(
     for words, told in (
         (["coverage", "--by-hour"], "La source exports n’a pas été lue de ces quatre semaines"),
         (["sources"], "exports"),
-        (["backfill"], "No gap of the last week is open"),
+        (["backfill"], "Aucun trou de la semaine n’est ouvert"),
     ):
         _run([*words, *home], monkeypatch)
         assert told in capsys.readouterr().out
@@ -311,7 +457,8 @@ def test_places_tells_each_name_with_its_place_and_why(
 def test_places_of_nothing_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "there is no text" in said(["places", " ", "--home", str(tmp_path)], monkeypatch, capsys)
+    words = ["places", " ", "--home", str(tmp_path)]
+    assert "il n’y a pas de texte" in said(words, monkeypatch, capsys)
 
 
 def test_sources_tells_what_a_run_noted_and_refused(

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import numpy as np
 import pytest
 
-from pipelines import explained
+from models import acts, sentiment
+from pipelines import explained, wording
 from pipelines.errors import VigieError
+from pipelines.wording import Words
+
+ENGLISH, FRENCH = (wording.words(locale, UTC, name="cli") for locale in ("en", "fr"))
 
 
-def says(text: str, lang: str | None = None) -> dict[str, str]:
-    return {line.what: line.says for line in explained.explain(text, lang=lang)}
+def says(text: str, lang: str | None = None, spoken: Words = ENGLISH) -> dict[str, str]:
+    return {line.what: line.says for line in explained.explain(text, lang=lang, spoken=spoken)}
 
 
 @pytest.mark.parametrize("lang", ["fr-FR", "French", "FRA", None])
 def test_a_language_is_named_as_in_a_file_or_found(lang: str | None) -> None:
     said = says("Merci beaucoup, quel bel accueil", lang)
-    assert said["language"] == "fr"
+    assert said["language"] == "French"
     assert "positive" in said["tone"]
 
 
@@ -26,9 +32,25 @@ def test_a_language_that_is_none_is_refused_and_one_without_a_model_is_undetermi
     assert says("Dank u wel", "nl")["tone"].startswith("undetermined")
 
 
+def test_a_message_is_explained_in_french() -> None:
+    said = says("Encore une panne du tram, c'est une honte, que fait la mairie ?", spoken=FRENCH)
+    assert said["langue"] == "français"
+    assert said["ton"].startswith("négatif ")
+    assert said["acte"].startswith("Plainte ")
+    assert said["risque"] == "contesté"
+    assert said["services"] == "Transports en commun"
+    assert says("Dank u wel", "nl", FRENCH)["ton"] == FRENCH.text("explain.unread")
+
+
+@pytest.mark.parametrize("spoken", [ENGLISH, FRENCH])
+def test_every_risk_and_tone_of_the_models_has_its_word(spoken: Words) -> None:
+    assert all(spoken.has(f"risks.{risk.replace(' ', '_')}") for risk in acts.RISKS)
+    assert all(spoken.has(f"tones.{tone}") for tone in (*sentiment.LABELS, sentiment.UNDETERMINED))
+
+
 def test_emoji_alone_have_a_tone() -> None:
     said = says("😡😡")
-    assert said["language"] == "fr"
+    assert said["language"] == "French"
     assert said["tone"].startswith("negative 9")
 
 
