@@ -50,6 +50,7 @@ from pipelines.limits import (
     Window,
     window_of,
 )
+from pipelines.said import Said, say
 from pipelines.settings import Settings, SourceBlock, env_names
 
 FILE = "budget.sqlite"
@@ -210,9 +211,13 @@ class Ledger:
                 connection.execute("commit")
             except sqlite3.Error as error:
                 raise SourceError(
-                    f"{self._path or 'the budget'} cannot be used ({error}): no call is made that "
-                    "cannot be counted; see that the disk has room and the file belongs to this "
-                    "account (removed, it begins anew: what was used this month is then forgotten)"
+                    say(
+                        "{path} cannot be used ({why}): no call is made that cannot be counted; "
+                        "see that the disk has room and the file belongs to this account (removed, "
+                        "it begins anew: what was used this month is then forgotten)",
+                        path=self._path or ":memory:",
+                        why=error,
+                    )
                 ) from error
 
     def _connection(self) -> sqlite3.Connection:
@@ -440,26 +445,33 @@ def _read(written: str) -> tuple[Window, int]:
     return made[kind](*parts), most
 
 
-def _why(charge: Charge, used: int) -> str:
+def _why(charge: Charge, used: int) -> Said:
+    told = {"name": charge.name, "unit": charge.unit, "remedy": charge.remedy}
     if charge.unit in ("EUR", "USD"):
-        spent, cap = money(used), money(charge.most)
-        return (
-            f"{charge.name} has spent {spent} of {cap} {charge.unit} this month and the next call "
-            f"may cost {money(charge.units)}: {charge.remedy}"
+        return say(
+            "{name} has spent {spent} of {cap} {unit} this month and the next call may cost "
+            "{cost}: {remedy}",
+            spent=money(used),
+            cap=money(charge.most),
+            cost=money(charge.units),
+            **told,
         )
-    return (
-        f"{charge.name} is used up ({used} of {charge.most} {charge.unit} {span(charge.per)}): "
-        f"{charge.remedy}"
+    return say(
+        "{name} is used up ({used} of {most} {unit} {per}): {remedy}",
+        used=used,
+        most=charge.most,
+        per=span(charge.per),
+        **told,
     )
 
 
-def span(per: Window) -> str:
+def span(per: Window) -> Said:
     """A window in words: "in 5 min", "a day", "a month"."""
     if isinstance(per, Daily | Monthly):
-        return "a day" if isinstance(per, Daily) else "a month"
+        return say("a day") if isinstance(per, Daily) else say("a month")
     if per.seconds < 60 or per.seconds % 60:
-        return f"in {per.seconds:g} s"
-    return f"in {per.seconds / 60:g} min"
+        return say("in {n:g} s", n=per.seconds)
+    return say("in {n:g} min", n=per.seconds / 60)
 
 
 def money(millionths: int) -> str:
@@ -481,7 +493,7 @@ def _told_refusal(
     if row[0] - under_way >= 1:
         return None
     retry_at = now + POLL if row[0] >= 1 else _moment(row[1])
-    why = f"{host} has no calls left in its rate limit"
+    why = say("{host} has no calls left in its rate limit", host=host)
     return Refusal(why=why, retry_at=retry_at, is_told=True)
 
 
@@ -595,18 +607,17 @@ class Budget:
         mine = [(holder, cap) for holder, cap in found if holder in ("", self.block)]
         return mine or [(self.block, 0)]
 
-    def _remedy(self, holder: str, currency: str) -> str:
+    def _remedy(self, holder: str, currency: str) -> Said:
         if (holder, currency) not in self.caps:
-            return (
-                f"it costs money and has no cap: write monthly_cap, in {currency}, in its block of "
-                "vigie.toml"
+            return say(
+                "it costs money and has no cap: write monthly_cap, in {currency}, in its block of "
+                "vigie.toml",
+                currency=currency,
             )
-        where = (
-            "monthly_cap of this source"
-            if holder
-            else f"monthly_cap_{currency.lower()} of the table [budget]"
-        )
-        return f"raise {where} in vigie.toml, or narrow what is asked for"
+        where = say("monthly_cap of this source")
+        if not holder:
+            where = say("monthly_cap_{currency} of the table [budget]", currency=currency.lower())
+        return say("raise {where} in vigie.toml, or narrow what is asked for", where=where)
 
     def _cost(self, held: Held, status: int, found: Any) -> dict[str, int]:
         """What an answer costs by currency; a currency whose items cannot be counted is left out,

@@ -507,14 +507,11 @@ def sources(
         refusals = warehouse.run(connection, "queries/source_refusals").fetchall()
     spoken = coverage_commands.words_of(house, locale)
     out.print(coverage_commands.standing(rows, spoken))
-    for name, status, note in troubles:
-        out.print(words(f"{name}: {coverage_commands.state(spoken, status)}: {note}"))
+    print_lines(coverage_commands.trouble(spoken, *row) for row in troubles)
     for name, at, note in notes:
         time = f"{at.astimezone(UTC):%H:%M}"
         out.print(words(spoken.say("table.noted", name=name, time=time, note=note)))
-    for name, reason, count, detail in refusals:
-        told = {"name": name, "count": str(count), "reason": reason, "detail": detail}
-        out.print(words(spoken.say("table.refused", **told)))
+    print_lines(coverage_commands.refused(spoken, *row) for row in refusals)
     coverage_commands.budgets(house, spoken=spoken, now=datetime.now(UTC))
 
 

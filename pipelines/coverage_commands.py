@@ -102,6 +102,18 @@ def state(spoken: Words, name: str) -> str:
     return spoken.text(f"state.{name}") if spoken.has(f"state.{name}") else name
 
 
+def trouble(spoken: Words, name: str, status: str, note: str) -> str:
+    """Why the last reading of a source did not go well."""
+    return spoken.say("table.trouble", name=name, state=state(spoken, status), note=note)
+
+
+def refused(spoken: Words, name: str, reason: str, count: int, detail: str) -> str:
+    """What a source refused, why, and the last case of it."""
+    known = spoken.text(f"refusal.{reason}") if spoken.has(f"refusal.{reason}") else reason
+    told = {"name": name, "count": spoken.count("refused", count)}
+    return spoken.say("table.refused", **told, reason=known, detail=detail)
+
+
 def _read(
     connection: warehouse.Connection,
     settings: Settings,

@@ -56,6 +56,7 @@ from pipelines.errors import (
     WarehouseBusy,
 )
 from pipelines.http import Client, Response
+from pipelines.notes import why
 from pipelines.places import gazetteer
 from pipelines.said import NOTHING, Said, say, some
 from pipelines.settings import Mail, Settings, SourceBlock
@@ -808,20 +809,18 @@ def _unanswered(name: Said, is_exact: bool, error: SourceError) -> Check:
     """A refusal of the very address that is read is an error; of a server's front page, it is not:
     many serve nothing there. A server that asks us to wait is there, and read when it says."""
     if isinstance(error, RateLimited) or getattr(error, "status", None) == 429:
-        what = say("asks for fewer calls ({why})", why=str(error).splitlines()[0][:200])
+        what = say("asks for fewer calls ({why})", why=why(error))
         remedy = say("nothing if it passes; else raise every_minutes of this source in vigie.toml")
         return Check(name=name, status="warning", what=what, remedy=remedy)
     status = getattr(error, "status", None)
     if status is not None and not is_exact and status < 500:
         what = say("answers ({status} on its front page)", status=status)
         return Check(name=name, status="ok", what=what)
-    said, told = str(error).splitlines()[0], error.args[0]
+    told = why(error)
     remedy = say("check the address in vigie.toml, and the network of this machine")
+    what = told if isinstance(told, Said) else Said(told.splitlines()[0][:300])
     if isinstance(error, AddressRefused):  # says itself what to do
-        said, _, own_remedy = said.partition(": ")
-        told = said
-        remedy = Said(own_remedy)
-    what = told if isinstance(told, Said) and told.templates else Said(said[:300])
+        what, remedy = error.what, error.remedy
     return Check(name=name, status="error", what=what, remedy=remedy)
 
 

@@ -126,6 +126,10 @@ class StatusRefused(SourceError):
 class AddressRefused(SourceError):
     """An address leads where Vigie does not go: a private network, another scheme."""
 
+    def __init__(self, what: Said, remedy: Said) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(say("{what}: {remedy}", what=what, remedy=remedy))
+
 
 class ContractBroken(VigieError):
     """A batch breaks the contract of the accepted table; `expectations` names what it broke."""

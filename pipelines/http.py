@@ -44,7 +44,8 @@ import httpx
 
 from pipelines.budget import Budget, Call, Held, Ledger, Refusal, Told
 from pipelines.errors import AddressRefused, BudgetSpent, RateLimited, SourceError, StatusRefused
-from pipelines.said import say
+from pipelines.notes import why as why_of
+from pipelines.said import Said, say
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,13 @@ class Response:
         except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "no content type")
             raise SourceError(
-                f"{shown(self.url)} answered with {len(self.content)} bytes of {kind!r} that are "
-                "not JSON: check that the address is that of the API; a cut answer mends itself"
+                say(
+                    "{url} answered with {count} bytes of {kind!r} that are not JSON: check that "
+                    "the address is that of the API; a cut answer mends itself",
+                    url=shown(self.url),
+                    count=len(self.content),
+                    kind=kind,
+                )
             ) from error
 
     @property
@@ -309,10 +315,15 @@ def _checked(guard: Guard, find: Resolve, host: str, port: int) -> list[str]:
 
 
 def _refused(host: str, address: str) -> AddressRefused:
-    return AddressRefused(
-        f"{host} leads to {address}, which is not a public address: if it is a server of yours, "
-        f'add "{host}" to allow_private in the [net] table of vigie.toml'
+    what = say(
+        "{host} leads to {address}, which is not a public address", host=host, address=address
     )
+    remedy = say(
+        'if it is a server of yours, add "{host}" to allow_private in the [net] table of '
+        "vigie.toml",
+        host=host,
+    )
+    return AddressRefused(what, remedy)
 
 
 @lru_cache(maxsize=4)
@@ -597,7 +608,7 @@ class Client:
         try:
             return _checked(self._guard, self._find, host, port)
         except httpcore.ConnectError as error:
-            raise SourceError(f"{error}: check the address and the network") from error
+            raise SourceError(say("{why}: check the address and the network", why=error)) from error
 
     def close(self) -> None:
         """Close every connection; a second call does nothing."""
@@ -679,17 +690,22 @@ class Client:
         if not trouble.is_repeatable:
             raise trouble.error
         if asked is not None and asked + waited > self._wait_seconds:
-            raise self._limited(str(trouble.error), asked) from trouble.error
+            raise self._limited(why_of(trouble.error), asked) from trouble.error
         if attempt < TRIES and (asked is not None or wait + waited <= self._wait_seconds):
             return wait
         if isinstance(trouble.error, StatusRefused) and trouble.error.status == 429:
-            raise self._limited(str(trouble.error), wait) from trouble.error
+            raise self._limited(why_of(trouble.error), wait) from trouble.error
         raise trouble.error
 
     def _limited(self, why: str, wait: float) -> RateLimited:
         retry_at = self._now() + timedelta(seconds=wait)
         return RateLimited(
-            f"{why}; it may be asked again at {retry_at:%Y-%m-%d %H:%M:%SZ}", retry_at
+            say(
+                "{why}; it may be asked again at {at:%Y-%m-%d %H:%M:%SZ}",
+                why=why,
+                at=retry_at.astimezone(UTC),
+            ),
+            retry_at,
         )
 
     def _followed(self, ask: _Ask) -> Response:
@@ -700,8 +716,12 @@ class Client:
                 return answer
             ask = _next_hop(ask, answer.headers.get("location", ""))
         raise SourceError(
-            f"{shown(ask.url)} is the end of more than {REDIRECTS} redirects: "
-            "set the address that the page really has"
+            say(
+                "{url} is the end of more than {most} redirects: set the address that the page "
+                "really has",
+                url=shown(ask.url),
+                most=REDIRECTS,
+            )
         )
 
     def _once(self, ask: _Ask) -> Response:
@@ -725,11 +745,14 @@ class Client:
     def _check(self, url: httpx.URL) -> None:
         """Refuse an address written in the URL; a name is checked when its socket is opened."""
         if url.scheme not in {"http", "https"} or not url.host:
-            raise AddressRefused(f"{shown(url)} is not an http or https address: correct it")
+            what = say("{url} is not an http or https address", url=shown(url))
+            raise AddressRefused(what, say("correct it"))
         if url.userinfo:
             raise AddressRefused(
-                f"{shown(url)} holds a user or a password: put the secret in an environment "
-                "variable and name that variable in vigie.toml"
+                say("{url} holds a user or a password", url=shown(url)),
+                say(
+                    "put the secret in an environment variable and name that variable in vigie.toml"
+                ),
             )
         address = "127.0.0.1" if _bare(url.host) == "localhost" else _literal(url.host)
         if address and not self._guard.allows(url.host, address):
@@ -738,7 +761,7 @@ class Client:
     def _keep_pace(self, host: str) -> None:
         wait = self._paces.wait_for(host, now=self._now())
         if wait > self._wait_seconds:
-            raise self._limited(f"{host} asked to be left alone", wait)
+            raise self._limited(say("{host} asked to be left alone", host=host), wait)
         if wait > 0:
             log.info("http.waited host=%s wait_seconds=%.1f", host, wait)
             self._sleep(wait)
@@ -757,7 +780,7 @@ class Client:
 
     def _refused(self, refusal: Refusal, wait: float) -> RateLimited:
         limited = self._limited(refusal.why, wait)
-        return limited if refusal.is_told else BudgetSpent(str(limited), limited.retry_at)
+        return limited if refusal.is_told else BudgetSpent(why_of(limited), limited.retry_at)
 
     def _settle(self, held: Held, answer: Response) -> None:
         now = self._now()
@@ -823,8 +846,12 @@ class Client:
             body += part
             if len(body) > ask.max_bytes:
                 raise SourceError(
-                    f"{shown(ask.url)} answered with more than {ask.max_bytes} bytes "
-                    "(decompressed): it is not read; ask its owner for a smaller page"
+                    say(
+                        "{url} answered with more than {most} bytes (decompressed): it is not "
+                        "read; ask its owner for a smaller page",
+                        url=shown(ask.url),
+                        most=ask.max_bytes,
+                    )
                 )
             if time.monotonic() > self._deadline.at:
                 raise httpx.ReadTimeout("not finished in time")
@@ -833,7 +860,12 @@ class Client:
     def _judged(self, ask: _Ask, answer: Response) -> Exception:
         """The error for an answer that is none; repeatable when it may go by itself."""
         error = StatusRefused(
-            f"{shown(ask.url)} answered with status {answer.status}: {_remedy(answer.status)}",
+            say(
+                "{url} answered with status {status}: {remedy}",
+                url=shown(ask.url),
+                status=answer.status,
+                remedy=_remedy(answer.status),
+            ),
             status=answer.status,
             content=answer.content[:4096],
         )
@@ -865,7 +897,8 @@ def _readable(url: str, params: Params | None) -> httpx.URL:
         parsed = httpx.URL(url)
         return parsed.copy_merge_params(dict(params)) if params else parsed
     except (httpx.InvalidURL, TypeError) as error:
-        raise AddressRefused(f"an address cannot be read ({error}): correct it") from error
+        what = say("an address cannot be read ({why})", why=error)
+        raise AddressRefused(what, say("correct it")) from error
 
 
 def _call(ask: _Ask) -> Call:
@@ -885,17 +918,26 @@ def _json_or_none(answer: Response) -> Any:
 def _next_hop(ask: _Ask, location: str) -> _Ask:
     """The request that a redirect leads to; SourceError where it may not be followed."""
     if not location:
-        raise SourceError(f"{shown(ask.url)} redirects to nowhere: it is broken on that server")
+        raise SourceError(
+            say("{url} redirects to nowhere: it is broken on that server", url=shown(ask.url))
+        )
     try:
         url = ask.url.join(location).copy_with(fragment=None)
     except httpx.InvalidURL as error:
-        raise SourceError(f"{shown(ask.url)} redirects to no readable address") from error
+        raise SourceError(
+            say("{url} redirects to no readable address", url=shown(ask.url))
+        ) from error
     if ask.method != "GET":
-        raise SourceError(f"{shown(ask.url)} redirects to {shown(url)}: set that address instead")
-    if ask.url.scheme == "https" and url.scheme == "http":
-        raise AddressRefused(
-            f"{shown(ask.url)} redirects from https to http ({shown(url)}): it is not followed"
+        raise SourceError(
+            say(
+                "{url} redirects to {to}: set that address instead",
+                url=shown(ask.url),
+                to=shown(url),
+            )
         )
+    if ask.url.scheme == "https" and url.scheme == "http":
+        what = say("{url} redirects from https to http ({to})", url=shown(ask.url), to=shown(url))
+        raise AddressRefused(what, say("it is not followed"))
     hop = replace(ask, url=url)
     if hop.origin == ask.origin or _is_upgrade(ask.url, url):
         return hop
@@ -940,18 +982,22 @@ def _broken(ask: _Ask, error: Exception) -> Exception:
 
 def _unsendable(ask: _Ask) -> SourceError:
     return SourceError(
-        f"{shown(ask.url)} cannot be asked: a header holds characters that none may hold; check "
-        "the secret of this source for accents, spaces and line ends"
+        say(
+            "{url} cannot be asked: a header holds characters that none may hold; check the "
+            "secret of this source for accents, spaces and line ends",
+            url=shown(ask.url),
+        )
     )
 
 
-def _remedy(status: int) -> str:
+def _remedy(status: int) -> Said:
     remedies = {
-        401: "set the token that it needs, or a new one",
-        403: "it does not let us in; ask its owner, or take the source out of vigie.toml",
-        404: "check the address",
-        410: "it is gone for good; take the source out of vigie.toml",
-        429: "it asks for fewer calls; raise every_minutes in vigie.toml",
+        401: say("set the token that it needs, or a new one"),
+        403: say("it does not let us in; ask its owner, or take the source out of vigie.toml"),
+        404: say("check the address"),
+        410: say("it is gone for good; take the source out of vigie.toml"),
+        429: say("it asks for fewer calls; raise every_minutes in vigie.toml"),
     }
-    default = "the next run tries again" if status >= 500 else "check the source's options"
+    later, own = say("the next run tries again"), say("check the source's options")
+    default = later if status >= 500 else own
     return remedies.get(status, default)

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from pipelines.aside import written_aside
 from pipelines.errors import BudgetSpent, RateLimited
+from pipelines.notes import noted, why
 from pipelines.sources import Checkpoint, Collected, Cursor, Payload
 
 
@@ -88,16 +89,16 @@ def land(items: Iterable[Collected], *, path: Path, fetched_at: datetime) -> Lan
 
 
 def _landed(path: Path, done: _Progress, wait: RateLimited | None) -> Landed:
-    note = (done.last.note if done.last else None) or ""
-    if wait and str(wait) not in note:
-        note = f"{note}; {wait}" if note else str(wait)
+    note = done.last.note if done.last else None
+    if wait and str(wait) not in (note or ""):
+        note = noted([note, why(wait)])
     return Landed(
         path=path if done.count else None,
         payload_count=done.count,
         cursor=done.last.cursor if done.last else None,
         gaps=tuple(done.gaps),
         is_capped=done.is_capped or wait is not None,
-        note=note or None,
+        note=note,
         is_halted=wait is not None,
         retry_at=asked_back(wait) if wait else None,
     )

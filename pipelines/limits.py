@@ -17,6 +17,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from pipelines.said import say
+
 MILLION = 1_000_000  # money is counted in millionths: whole numbers add up without loss
 
 
@@ -60,7 +62,7 @@ class Limit:
     per: Window
     costs: tuple[tuple[str, int], ...] = (("", 1),)
     of: Literal["host", "account"] = "host"
-    remedy: str = "raise every_minutes of this source in vigie.toml"
+    remedy: str = say("raise every_minutes of this source in vigie.toml")
 
     def units(self, call: str) -> int:
         """The units of a call such as "GET /v3/search", 0 where this limit is not about it."""

@@ -29,6 +29,8 @@ from pipelines import budget, landing, listening, sources, vigie_toml
 from pipelines.errors import RateLimited, SourceError, VigieError, in_short
 from pipelines.house import House, terms
 from pipelines.http import Client
+from pipelines.notes import noted, told, why
+from pipelines.said import say
 from pipelines.settings import SourceBlock
 from pipelines.sources import Checkpoint, Collected, Listening, Payload, Request
 
@@ -162,13 +164,14 @@ class Reader(threading.Thread):
                 self._listen(book)
             except RateLimited as error:
                 wait = max((error.retry_at - self._now()).total_seconds(), 1.0)
-                self._tell(book, "waiting", str(error))
+                self._tell(book, "waiting", why(error))
             except SourceError as error:
-                self._tell(book, "failed", str(error))
+                self._tell(book, "failed", why(error))
             except Exception as error:  # any source may fail in its own way, and on any payload
                 name = type(error).__name__
                 log.error("reader.broken source=%s error=%s", self._block.name, in_short(error))
-                self._tell(book, "failed", f"broke off ({name}): see the log of vigie listen")
+                broken = say("broke off ({name}): see the log of vigie listen", name=name)
+                self._tell(book, "failed", broken)
             is_sound = time.monotonic() - begun > _SOUND_SECONDS
             failures = 0 if is_sound else failures + 1
             self._ending.wait(_wait(failures) if wait is None else wait)
@@ -176,8 +179,8 @@ class Reader(threading.Thread):
     def _tell(self, book: Book, status: listening.Status, note: str) -> None:
         """Trouble goes to the book every time, and once to whoever reads the log at a terminal."""
         level = logging.INFO if note == self._trouble else logging.WARNING
-        why = " ".join(note.split())
-        log.log(level, "reader.%s source=%s why=%s", status, self._block.name, why)
+        line = " ".join(note.split())
+        log.log(level, "reader.%s source=%s why=%s", status, self._block.name, line)
         self._trouble = note
         book.tell(status, note)
 
@@ -265,6 +268,7 @@ class Book:
     stamp: str
     cursor: sources.Cursor | None
     until: datetime
+    locale: str = "fr"  # of what it notes
     since: datetime | None = None
     payloads: list[Payload] = field(default_factory=list)
     last: Checkpoint | None = None
@@ -314,7 +318,7 @@ class Book:
             cursor=self.last.cursor,
             gap=self.gap,
             is_capped=self.is_capped,
-            note="; ".join(dict.fromkeys(self.notes)) or None,
+            note=told(noted(self.notes), self.locale),
         )
         listening.write_receipt(self.home, self.name, receipt)
         log.info("reader.landed source=%s count=%d", self.name, receipt.payload_count)
@@ -335,7 +339,7 @@ class Book:
 
     def tell(self, status: listening.Status, note: str | None = None) -> None:
         """Write how the reader is, with the cursor of what is landed and not of what is in hand."""
-        told = "; ".join(dict.fromkeys(self.notes)) or None
+        note = note or noted(self.notes)
         self.notes.clear()
         self.told_at = time.monotonic()
         listening.write_reader(
@@ -347,7 +351,7 @@ class Book:
                 status=status,
                 cursor=self.cursor,
                 stamp=self.stamp,
-                note=note or told,
+                note=told(note, self.locale),
                 since=self.since,
             ),
         )
@@ -370,6 +374,7 @@ def opened(house: House, block: SourceBlock, now: Clock) -> Book:
         stamp=receipt.stamp if receipt else "",
         cursor=receipt.cursor if receipt else None,
         until=receipt.until if receipt else now() - timedelta(days=block.first_days),
+        locale=house.settings.institution.locale,
     )
     book.since = reader.since if reader else None if receipt else book.until
     if reader and reader.stamp >= book.stamp and reader.cursor is not None:

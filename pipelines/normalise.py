@@ -43,8 +43,10 @@ from pipelines.mention import (
     mention_id,
     text_hash,
 )
+from pipelines.notes import told
 from pipelines.places import Finder
 from pipelines.query_match import Document
+from pipelines.said import say
 from pipelines.settings import Relay, Settings, SourceBlock
 from pipelines.sources import Manifest, Parsed
 from pipelines.subjects import Found, Matcher
@@ -94,6 +96,7 @@ class _Run:
 
     block: SourceBlock
     manifest: Manifest
+    locale: str  # of what is said of a refusal
     key: bytes
     run_id: str
     seen_at: datetime
@@ -201,6 +204,7 @@ def _run(
     return _Run(
         block=block,
         manifest=manifest,
+        locale=settings.institution.locale,
         key=key,
         run_id=run_id,
         seen_at=seen_at,
@@ -353,17 +357,20 @@ def _tagged(draft: _Draft) -> str:
 
 def _read(item: Parsed, raw_ref: str, run: _Run) -> _Draft | Deletion | Rejection:
     if isinstance(item, Rejection):
-        return replace(item, raw_ref=item.raw_ref or raw_ref)
+        detail = told(item.detail, run.locale) or ""
+        return replace(item, raw_ref=item.raw_ref or raw_ref, detail=detail)
     native_id = _ID_ODD.sub("", item.native_id or "")
     if not 0 < len(native_id) <= ID_LIMIT:
-        return _refuse(run, None, NO_ID, f"an identifier of {len(native_id)} characters", raw_ref)
+        return _refuse(
+            run, None, NO_ID, say("an identifier of {n} characters", n=len(native_id)), raw_ref
+        )
     if isinstance(item, Deletion):
         return replace(item, native_id=native_id)
     if item.visibility not in _PUBLIC:
-        return _refuse(run, native_id, NOT_PUBLIC, "not for everyone to read", raw_ref)
+        return _refuse(run, native_id, NOT_PUBLIC, say("not for everyone to read"), raw_ref)
     draft = _draft(item, native_id, raw_ref, run)
     if not (draft.text or draft.title or draft.warning):
-        return _refuse(run, native_id, EMPTY, "neither text nor title", raw_ref)
+        return _refuse(run, native_id, EMPTY, say("neither text nor title"), raw_ref)
     return draft
 
 
@@ -372,7 +379,7 @@ def _refuse(run: _Run, native_id: str | None, reason: str, detail: str, raw_ref:
         source=run.manifest.name,
         native_id=native_id,
         reason=reason,
-        detail=detail,
+        detail=told(detail, run.locale) or "",
         raw_ref=raw_ref,
     )
 

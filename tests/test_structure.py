@@ -111,6 +111,7 @@ LEFT_OUT = (
     "aside",
     "typed",
     "said",
+    "notes",
     "warehouse",
 )
 

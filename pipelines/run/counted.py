@@ -11,6 +11,8 @@ from pipelines import (
     load as loading,
 )
 from pipelines.house import House as House, house as house
+from pipelines.notes import told
+from pipelines.said import say
 
 UNREADABLE_SHARE = 0.2  # of a reading's payloads; above it the parser is wrong, not a payload
 
@@ -55,7 +57,7 @@ def covered(
         is_capped=receipt["is_capped"],
         gap_since_at=min((since for since, _ in gaps), default=None),
         gap_until_at=max((until for _, until in gaps), default=None),
-        note=receipt["note"],
+        note=told(receipt["note"], house.settings.institution.locale),
         finished_at=at,
         cursor=None,
         gaps=tuple(gaps),
@@ -68,5 +70,9 @@ def read_whole(receipt: dict[str, Any], count: Mapping[str, Any]) -> dict[str, A
         return receipt | {"status": "failed", "note": count["broken"]}
     if count["unreadable"] <= UNREADABLE_SHARE * receipt["payload_count"]:
         return receipt
-    note = f"{count['unreadable']} of {receipt['payload_count']} payloads broke the parser"
+    note = say(
+        "{n} of {count} payloads broke the parser",
+        n=count["unreadable"],
+        count=receipt["payload_count"],
+    )
     return receipt | {"status": "failed", "note": note}

@@ -13,6 +13,7 @@ from pipelines import (
 )
 from pipelines.aside import written_aside
 from pipelines.house import House as House, house as house
+from pipelines.said import say
 from pipelines.settings import SourceBlock
 
 
@@ -86,7 +87,7 @@ def receipt_of(folder: Path, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text())
         return found
     lost: dict[str, Any] = {"path": None, "payload_count": 0, "next_cursor": None, "gaps": []}
-    lost |= {"status": "missing", "is_capped": False, "note": "never finished"}
+    lost |= {"status": "missing", "is_capped": False, "note": say("never finished")}
     return order_of(folder, name) | lost
 
 

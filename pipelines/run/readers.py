@@ -14,8 +14,10 @@ from pipelines import (
     warehouse,
 )
 from pipelines.house import House as House, house as house
+from pipelines.notes import noted, told
 from pipelines.run.counted import Count, covered, read_whole
 from pipelines.run.names import run_id, staging, write_json
+from pipelines.said import say
 from pipelines.settings import SourceBlock
 
 TAKEN_PAYLOADS = 20_000  # of one reader in one run; what is left comes in the next one
@@ -85,7 +87,7 @@ def _taken(
         "payload_count": sum(r.payload_count for r in receipts if r not in lost),
         "gaps": list(dict.fromkeys(gaps_told)),
         "is_capped": bool(gaps_told) or any(r.is_capped for r in receipts),
-        "note": "; ".join(dict.fromkeys(said for said in notes if said)) or None,
+        "note": told(noted(notes), house.settings.institution.locale),
         "landed": receipts[-1].stamp if receipts else None,
     }
 
@@ -98,7 +100,7 @@ def _skipped(
     return [(since, begun)] if begun and begun > since else []
 
 
-_LOST = "what a reader had landed was gone before a run could load it"
+_LOST = say("what a reader had landed was gone before a run could load it")
 
 
 def _batch(receipts: Iterator[listening.Receipt]) -> Iterator[listening.Receipt]:
@@ -113,11 +115,13 @@ def _batch(receipts: Iterator[listening.Receipt]) -> Iterator[listening.Receipt]
 
 def _state(reader: listening.Reader | None, now: datetime) -> tuple[str, str | None]:
     """How a reader is, in the words of coverage, and what to do about it."""
-    start = "start `vigie listen`, or `vigie up`"
     if reader is None:
-        return "missing", f"no reader has ever listened: {start}"
+        return "missing", say("no reader has ever listened: start `vigie listen`, or `vigie up`")
     if reader.status == "stopped" or now - reader.at > timedelta(seconds=READER_SECONDS):
-        return "missing", f"no reader since {reader.at:%Y-%m-%d %H:%M:%SZ}: {start}"
+        return "missing", say(
+            "no reader since {at:%Y-%m-%d %H:%M:%SZ}: start `vigie listen`, or `vigie up`",
+            at=reader.at,
+        )
     return reader.status, reader.note
 
 

@@ -28,6 +28,7 @@ from pipelines.http import WAIT_LIMIT_SECONDS, Client
 from pipelines.mention import (
     mention_id,
 )
+from pipelines.notes import told, why
 from pipelines.run.names import (
     backfill_run,
     order,
@@ -39,6 +40,7 @@ from pipelines.run.names import (
     until_of,
     write_json,
 )
+from pipelines.said import say
 from pipelines.settings import Settings, SourceBlock
 
 log = logging.getLogger(__name__)
@@ -179,17 +181,19 @@ def _land(
     order = order_of(folder, name)
     # A reading has failed until it has ended well: whatever breaks it must not pass for calm.
     receipt = {**order, "status": "failed", "path": None, "payload_count": 0, "next_cursor": None}
-    receipt |= {"gaps": [], "is_capped": False, "note": "broke off: see the log of the task"}
+    locale, broken = house.settings.institution.locale, say("broke off: see the log of the task")
+    receipt |= {"gaps": [], "is_capped": False, "note": broken}
     try:
         receipt |= _landed(house, run, order, items, wait_seconds)
     except RateLimited as error:
         retry_at = landing.asked_back(error)
-        receipt |= {"status": "waiting", "note": str(error), "retry_at": retry_at}
+        receipt |= {"status": "waiting", "note": why(error), "retry_at": retry_at}
     except SourceError as error:
-        receipt |= {"note": str(error)}
+        receipt |= {"note": why(error)}
         raise
     finally:
-        write_json(folder / "landed" / f"{name}.json", receipt)
+        kept = receipt | {"note": told(receipt["note"], locale)}
+        write_json(folder / "landed" / f"{name}.json", kept)
     if receipt["status"] == "waiting":
         log.warning("source.waiting source=%s note=%s", name, receipt["note"])
     log.info("mentions.landed source=%s count=%d", name, receipt["payload_count"])

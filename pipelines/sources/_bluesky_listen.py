@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipelines.errors import SourceError
+from pipelines.notes import noted
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -188,7 +189,7 @@ def _remember(ear: _Ear, uri: str, version: Any) -> None:
 
 
 def _checkpoint(ear: _Ear, pulse: jetstream.Pulse) -> Checkpoint:
-    note = "; ".join(dict.fromkeys(ear.notes)) or None
+    note = noted(ear.notes)
     gap, ear.gap = ear.gap, None
     ear.notes.clear()
     return Checkpoint(

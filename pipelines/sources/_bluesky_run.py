@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.errors import SourceError
+from pipelines.notes import noted
 from pipelines.sources import (
     Checkpoint,
     Cursor,
@@ -61,7 +62,7 @@ def checkpoint(run: Run) -> Checkpoint:
         before = (run.request.cursor or {}).get("stream")
         cursor["stream"] = run.position.as_json() if run.position else before
         cursor["recent"] = list(run.marks)[-RECENT:]
-    note = "; ".join(dict.fromkeys(run.notes)) or None
+    note = noted(run.notes)
     return Checkpoint(cursor=cursor, gap=run.gap, capped=run.is_capped, note=note)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.errors import SourceError
+from pipelines.notes import why
 from pipelines.sources import Payload, Request, Terms, _bluesky_posts as posts, _xrpc as xrpc
 from pipelines.sources._bluesky_options import Options
 from pipelines.sources._bluesky_run import Run, is_new, is_read, rows, tell_gap
@@ -64,7 +65,7 @@ def searched(run: Run) -> Iterator[Payload]:
     except SourceError as error:
         if is_all:
             raise
-        run.notes.append(str(error))
+        run.notes.append(why(error))
         tell_gap(run, windows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 
 from pipelines.errors import SourceError
+from pipelines.notes import why
 from pipelines.sources import Payload, Request, _bluesky_posts as posts, _jetstream as jetstream
 from pipelines.sources._bluesky_options import Options
 from pipelines.sources._bluesky_run import (
@@ -31,7 +32,7 @@ def streamed(run: Run) -> Iterator[Payload]:
     except SourceError as error:
         if run.options.mode == "jetstream":
             raise
-        run.notes.append(str(error))
+        run.notes.append(why(error))
         run.missing.append((run.request.since, run.request.until))
         return
     run.position = ending.position

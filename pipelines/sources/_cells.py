@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipelines.mention import ContentType, Precision
+from pipelines.said import say
 
 _NOTHING = frozenset({"", "-", "–", "—", "n/a", "na", "null", "none", "nan", "s/o", "n.c.", "nc"})
 _EXACT_FLOAT = 2**53  # beyond it a float no longer holds every whole number
@@ -442,5 +443,5 @@ def safe(cell: Any) -> str:
     if _DATE_LIKE.fullmatch(text):
         return repr(text)
     if len(text) <= 40 and sum(c.isalpha() for c in text) <= 12 and text.isprintable():
-        return f"a text of the form {_form(text)!r}"
-    return f"a text of {len(text)} characters"
+        return say("a text of the form {form!r}", form=_form(text))
+    return say("a text of {n} characters", n=len(text))

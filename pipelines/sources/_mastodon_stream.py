@@ -28,6 +28,7 @@ import msgspec
 from websockets.sync.client import ClientConnection
 
 from pipelines.errors import SourceError
+from pipelines.notes import why
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -190,7 +191,7 @@ def _timelines_read_again(ear: _Ear) -> Iterator[Collected]:
     try:
         yield from _timelines_read(ear)
     except SourceError as error:
-        ear.run.notes.append(str(error))
+        ear.run.notes.append(why(error))
         ear.read_at = time.monotonic()
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pipelines import http
 from pipelines.errors import SourceError
+from pipelines.notes import noted
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -80,7 +81,7 @@ class Run:
             cursor={"instance": self.server.options.instance, "positions": dict(self.positions)},
             gap=self.gap,
             capped=self.is_capped,
-            note="; ".join(dict.fromkeys(notes)) or None,
+            note=noted(notes),
         )
 
 

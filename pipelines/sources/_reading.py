@@ -16,6 +16,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from pipelines.errors import RateLimited, SourceError
+from pipelines.notes import noted, why
+from pipelines.said import say
 from pipelines.sources import Checkpoint, Collected, Cursor, Request, _values as values
 
 Window = tuple[datetime, datetime]
@@ -53,7 +55,7 @@ class Reading:
     def checkpoint(self, cursor: Cursor) -> Checkpoint:
         """Where the next run goes on, with all that there is to tell so far."""
         left = [f"{count} {what}" for what, count in self.left_alone.items()]
-        note = "; ".join(dict.fromkeys([*self.notes, *left])) or None
+        note = noted([*self.notes, *left])
         if self.retry_at is not None:
             cursor = {**cursor, "retry_at": self.retry_at.isoformat()}
         return Checkpoint(cursor=cursor, gap=self.gap, capped=self.is_capped, note=note)
@@ -76,7 +78,7 @@ def each(
             well += 1
         except SourceError as error:
             failures.append(error)
-            reading.cut(str(error))
+            reading.cut(why(error))
             if isinstance(error, RateLimited):
                 reading.retry_at = error.retry_at
                 break
@@ -88,7 +90,8 @@ def begun(request: Request) -> Reading:
     """An empty reading; RateLimited where the service has asked to be left alone until later."""
     rest = values.time((request.cursor or {}).get("retry_at"))
     if rest is not None and rest > request.client.now():
-        raise RateLimited(
-            f"{request.name} has been asked to wait until {rest:%Y-%m-%d %H:%MZ}", rest
+        told = say(
+            "{name} has been asked to wait until {at:%Y-%m-%d %H:%MZ}", name=request.name, at=rest
         )
+        raise RateLimited(told, rest)
     return Reading()

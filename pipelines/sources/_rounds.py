@@ -21,6 +21,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from pipelines.errors import RateLimited, SourceError
+from pipelines.notes import noted, why
+from pipelines.said import say
 from pipelines.sources import Checkpoint, Collected, Cursor, Payload, Request, Terms, _values
 
 log = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ class Round:
         }
         if self.retry_at is not None:
             cursor["retry_at"] = self.retry_at.isoformat()
-        note = "; ".join(dict.fromkeys(self.notes)) or None
+        note = noted(self.notes)
         return Checkpoint(cursor=cursor, gap=self.gap, capped=self.is_capped, note=note)
 
 
@@ -116,7 +118,8 @@ def begun(request: Request, *, kind: str, of: str) -> Round:
     cursor = cursor if cursor.get("of") == of else {}
     rest = _values.time(cursor.get("retry_at"))
     if rest is not None and rest > request.client.now():
-        raise RateLimited(f"{of} has asked to be left alone until {rest:%Y-%m-%d %H:%MZ}", rest)
+        told = say("{name} has been asked to wait until {at:%Y-%m-%d %H:%MZ}", name=of, at=rest)
+        raise RateLimited(told, rest)
     marks = _values.items(cursor.get("seen"))
     return Round(
         request=request,
@@ -163,10 +166,10 @@ def asked(
             run.well_count += 1
         except RateLimited as error:
             failure, run.retry_at = error, error.retry_at
-            run.tell_cut(None, str(error))
+            run.tell_cut(None, why(error))
         except SourceError as error:
             failure = failure or error
-            run.tell_cut(None, str(error))
+            run.tell_cut(None, why(error))
         yield run.checkpoint()
         if run.retry_at is not None:
             break

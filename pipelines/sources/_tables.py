@@ -33,6 +33,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from pipelines import plaintext
 from pipelines.errors import SourceError
+from pipelines.said import say
 
 CELL_LIMIT = 1_000_000  # characters of one cell; beyond it a quote was never closed
 UNPACKED_LIMIT = 4 << 30  # bytes of a .gz once unpacked
@@ -100,8 +101,11 @@ def opened(path: Path, hints: Hints) -> Table:
     form = _FORMATS.get(_suffix(path))
     if form is None:
         raise SourceError(
-            f"{name_of(path)} is of no form that Vigie reads: export it as CSV, JSON lines, "
-            "Parquet or XLSX (.gz of these too)"
+            say(
+                "{file} is of no form that Vigie reads: export it as CSV, JSON lines, Parquet or "
+                "XLSX (.gz of these too)",
+                file=name_of(path),
+            )
         )
     with told(path):
         _check_unpacked(path)
@@ -123,8 +127,11 @@ def told(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
     return SourceError(
-        f"{name_of(path)} cannot be read ({_told_of(error)}): "
-        "export it again, or move it out of the folder"
+        say(
+            "{file} cannot be read ({why}): export it again, or move it out of the folder",
+            file=name_of(path),
+            why=_told_of(error),
+        )
     )
 
 
@@ -152,8 +159,11 @@ def _check_unpacked(path: Path) -> None:
             size += len(block)
             if size > UNPACKED_LIMIT:
                 raise SourceError(
-                    f"{name_of(path)} unpacks to more than {UNPACKED_LIMIT >> 30} GiB: "
-                    "split the export"
+                    say(
+                        "{file} unpacks to more than {most} GiB: split the export",
+                        file=name_of(path),
+                        most=UNPACKED_LIMIT >> 30,
+                    )
                 )
 
 
@@ -301,7 +311,9 @@ def _json(path: Path, hints: Hints) -> Table:
     first = [document for _, document in islice(documents(), 1_000)]
     objects = [flattened(document) for document in first if isinstance(document, dict)]
     if first and not objects:
-        raise SourceError(f"{name_of(path)} holds no JSON object: export one object a line")
+        raise SourceError(
+            say("{file} holds no JSON object: export one object a line", file=name_of(path))
+        )
     columns = tuple(dict.fromkeys(name for row in objects for name in row))
 
     def rows(read: Sequence[str]) -> Iterator[Row]:
@@ -350,8 +362,12 @@ def _json_array(path: Path) -> list[Any]:
         content = stream.read(WHOLE_LIMIT + 1)
     if len(content) > WHOLE_LIMIT:
         raise SourceError(
-            f"{name_of(path)} is one JSON array of more than {WHOLE_LIMIT >> 20} MiB: "
-            "export JSON lines (one object a line), CSV or Parquet"
+            say(
+                "{file} is one JSON array of more than {most} MiB: export JSON lines (one object a "
+                "line), CSV or Parquet",
+                file=name_of(path),
+                most=WHOLE_LIMIT >> 20,
+            )
         )
     if not content.strip():
         return []
@@ -360,7 +376,9 @@ def _json_array(path: Path) -> list[Any]:
         lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         found = lists[0] if len(lists) == 1 else [found]
     if not isinstance(found, list):
-        raise SourceError(f"{name_of(path)} holds no list of objects: export one object a post")
+        raise SourceError(
+            say("{file} holds no list of objects: export one object a post", file=name_of(path))
+        )
     return found
 
 
@@ -431,8 +449,11 @@ def _check_workbook(path: Path) -> None:
         sizes = {part.filename: part.file_size for part in parts.infolist()}
     if sum(sizes.values()) > WORKBOOK_LIMIT or sizes.get("xl/sharedStrings.xml", 0) > WHOLE_LIMIT:
         raise SourceError(
-            f"{name_of(path)} unpacks to {sum(sizes.values()) >> 20} MiB, too much for a workbook: "
-            "export it as CSV"
+            say(
+                "{file} unpacks to {size} MiB, too much for a workbook: export it as CSV",
+                file=name_of(path),
+                size=sum(sizes.values()) >> 20,
+            )
         )
 
 
@@ -450,7 +471,14 @@ def _sheet(book: Any, path: Path, hints: Hints) -> tuple[str, int, tuple[str, ..
     """The sheet that is asked for, or that has the best header; its header row; its columns."""
     if hints.sheet is not None and hints.sheet not in book.sheetnames:
         there = ", ".join(map(repr, book.sheetnames))
-        raise SourceError(f"{name_of(path)} has no sheet {hints.sheet!r}: it has {there}")
+        raise SourceError(
+            say(
+                "{file} has no sheet {sheet!r}: it has {there}",
+                file=name_of(path),
+                sheet=hints.sheet,
+                there=there,
+            )
+        )
     tried = []
     for order, name in enumerate([hints.sheet] if hints.sheet else book.sheetnames[:20]):
         first = list(islice(_sheet_rows(book[name]), HEADER_WITHIN))
@@ -458,7 +486,7 @@ def _sheet(book: Any, path: Path, hints: Hints) -> tuple[str, int, tuple[str, ..
         header = first[index] if first else ()
         tried.append((rank, len(header), -order, name, index, header))
     if not tried:
-        raise SourceError(f"{name_of(path)} has no sheet of cells: export it again")
+        raise SourceError(say("{file} has no sheet of cells: export it again", file=name_of(path)))
     *_, name, index, header = max(tried, key=lambda t: t[:3])
     return name, index, _named(_without_tail(header))
 

@@ -30,6 +30,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipelines.errors import SourceError
 from pipelines.mention import ContentType, Post, Rejection
+from pipelines.notes import noted, why
+from pipelines.said import say, some
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -181,20 +183,20 @@ def collect(request: Request) -> Iterator[Collected]:
         try:
             note = yield from _file(path, request, taken)
         except SourceError as error:
-            faults.append(str(error))
+            faults.append(why(error))
             continue
         if note:
             notes.append(note)
             yield Checkpoint(cursor=_cursor(taken), note=_told(faults, notes))
     if faults and not notes:
-        raise SourceError("\n".join(faults))
+        raise SourceError(_told(faults, ()))
     if faults:
         yield Checkpoint(cursor=_cursor(taken), note=_told(faults, notes))
 
 
-def _told(faults: Sequence[str], notes: Sequence[str]) -> str:
+def _told(faults: Sequence[str], notes: Sequence[str]) -> str | None:
     """What the operator should know: each fault, then the last files read."""
-    return "\n".join([*faults, *notes[-20:]])
+    return noted([*faults, *notes[-20:]], a_line_each=True)
 
 
 def _files(home: Path, path: str) -> list[Path]:
@@ -210,7 +212,10 @@ def _files(home: Path, path: str) -> list[Path]:
         if whole.exists():
             return [whole]
     raise SourceError(
-        f"{whole} does not exist: put the export there, or correct `path` in vigie.toml"
+        say(
+            "{path} does not exist: put the export there, or correct `path` in vigie.toml",
+            path=whole,
+        )
     )
 
 
@@ -226,12 +231,12 @@ def _file(path: Path, request: Request, taken: dict[str, Any]) -> Generator[Coll
         mark = {"sha256": _sha256(path), **size_and_time}
     if mark["sha256"] in {m.get("sha256") for m in taken.values()}:
         taken[name] = mark
-        return f"{_tables.name_of(path)}: the same content was read before"
+        return say("{file}: the same content was read before", file=_tables.name_of(path))
     note = yield from _rows(path, request, made_at=datetime.fromtimestamp(stat.st_mtime, UTC))
     with _tables.told(path):
         is_same = path.stat().st_mtime_ns == stat.st_mtime_ns
     if not is_same:
-        return f"{note}; it changed meanwhile and is read again"
+        return say("{note}; it changed meanwhile and is read again", note=note)
     taken[name] = mark
     return note
 
@@ -267,7 +272,7 @@ def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Colle
     options = cast("Options", request.options)
     table = _tables.opened(path, _hints(options))
     if not table.columns:
-        return f"{_tables.name_of(path)}: empty"
+        return say("{file}: empty", file=_tables.name_of(path))
     taking = _taking(table, request, place=_tables.name_of(path), made_at=made_at)
     row_count = left_out = 0
     has_clock = False
@@ -281,9 +286,17 @@ def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Colle
             yield payload
     preset = taking.said["preset"]
     log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, preset)
-    left = f", {left_out} left out" if taking.wanted else ""
+    left = say(", {n} left out", n=left_out) if taking.wanted else ""
     clock = "" if has_clock or not row_count else _without_clock(table.columns, taking.read)
-    return f"{_tables.name_of(path)}: {row_count} rows read as {preset}{left}{clock}"
+    return some(
+        "{file}: {n} row read as {preset}{left}{clock}",
+        "{file}: {n} rows read as {preset}{left}{clock}",
+        n=row_count,
+        file=_tables.name_of(path),
+        preset=preset,
+        left=left,
+        clock=clock,
+    )
 
 
 def _has_clock(payload: Payload, options: Options) -> bool:
@@ -303,12 +316,18 @@ def _without_clock(columns: Sequence[str], read: Sequence[str]) -> str:
     """What the note says of a file whose posts are all of midnight: no rule sees their hours."""
     unread = [c for c in columns if c not in read and _CLOCK_NAME.search(_presets.key(c))]
     remedy = (
-        f"if {unread[0]!r} is the clock, write in vigie.toml "
-        f"columns = {{ published_time = {unread[0]!r} }}"
+        say(
+            "if {column!r} is the clock, write in vigie.toml "
+            "columns = {{ published_time = {column!r} }}",
+            column=unread[0],
+        )
         if unread and len(unread[0]) <= _NAME_LIMIT
-        else "export it with the time of each post"
+        else say("export it with the time of each post")
     )
-    return f"; no clock: every post counts as of 00:00, and alerts come late or not ({remedy})"
+    return say(
+        "; no clock: every post counts as of 00:00, and alerts come late or not ({remedy})",
+        remedy=remedy,
+    )
 
 
 def _taking(table: _tables.Table, request: Request, *, place: str, made_at: datetime) -> _Taking:
@@ -477,11 +496,14 @@ def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
     """The Post of a row, or the Rejection that says why it is none: `empty_text`, `bad_date`,
     `broken_row`, `private_message`."""
     data = payload.data
-    place = f"{payload.instance} row {data['row']}"
+    place = say("{file} row {n}", file=payload.instance, n=data["row"])
     if payload.kind != "row":
         reason = "private_message" if payload.kind == "private" else "broken_row"
         yield Rejection(
-            source="file", native_id=None, reason=reason, detail=f"{place}: {data['detail']}"
+            source="file",
+            native_id=None,
+            reason=reason,
+            detail=say("{place}: {detail}", place=place, detail=data["detail"]),
         )
         return
     of, cells = data["of"], data["cells"]
@@ -503,7 +525,11 @@ def _post(
     moment = _moment(*_time_cells(cells, reading), reading.clock)
     if moment is None:
         shown = _cells.safe(cell("published_at"))
-        detail = f"{place}: {shown} is not a time; see date_format and day_first in vigie.toml"
+        detail = say(
+            "{place}: {shown} is not a time; see date_format and day_first in vigie.toml",
+            place=place,
+            shown=shown,
+        )
         return Rejection(source="file", native_id=raw_id, reason="bad_date", detail=detail)
     url = _cells.url_of(cell("url"))
     network = _network(cell("network"), reading, url)

@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pipelines.errors import SourceError
 from pipelines.limits import Limit, Rolling
 from pipelines.mention import Post, Rejection
+from pipelines.notes import why
 from pipelines.said import Said, some
 from pipelines.sources import (
     Collected,
@@ -137,7 +138,7 @@ def collect(request: Request) -> Iterator[Collected]:
         except SourceError as error:
             if not run.reading.handed:
                 raise
-            run.reading.cut(str(error))
+            run.reading.cut(why(error))
     log.info("imap.read source=%s count=%d", request.name, len(run.reading.handed))
     yield run.reading.checkpoint(run.cursor())
 

@@ -25,6 +25,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pipelines.errors import RateLimited, SourceError
 from pipelines.limits import Limit, Rolling
 from pipelines.mention import Deletion, Rejection
+from pipelines.notes import why
 from pipelines.sources import (
     Collected,
     Held,
@@ -94,7 +95,7 @@ def collect(request: Request) -> Iterator[Collected]:
             well += 1
         except SourceError as error:
             failures.append(error)
-            run.notes.append(str(error))
+            run.notes.append(why(error))
             run.is_capped = True
             if isinstance(error, RateLimited) and not (well or run.handed_count):
                 raise

@@ -31,6 +31,7 @@ from pipelines import http
 from pipelines.errors import RateLimited, SourceError, StatusRefused
 from pipelines.limits import Daily, Limit
 from pipelines.mention import Deletion, Rejection
+from pipelines.notes import noted
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -147,7 +148,7 @@ def collect(request: Request) -> Iterator[Collected]:
         run.other_count,
     )
     moved: Cursor = {"of": of, "processed_at": dataset.processed_at, "rows": run.kept}
-    yield Checkpoint(cursor=moved, note="; ".join(run.notes) or None)
+    yield Checkpoint(cursor=moved, note=noted(run.notes))
 
 
 def _begun(request: Request, dataset: _Dataset, cursor: Cursor) -> _Run:

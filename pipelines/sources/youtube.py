@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import SourceError
 from pipelines.mention import Deletion
+from pipelines.notes import why
 from pipelines.sources import (
     Collected,
     Cursor,
@@ -287,7 +288,7 @@ def _searched(run: _Run, question: str) -> Iterator[Payload]:
     except api.Spent as error:
         if error.bucket != api.SEARCHES:
             raise
-        run.round.tell_cut(None, str(error))
+        run.round.tell_cut(None, why(error))
         return
     items = values.items(page.get("items"))
     _note_found(run, items)

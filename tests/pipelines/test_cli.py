@@ -471,12 +471,13 @@ def test_sources_tells_what_a_run_noted_and_refused(
     run.watch(run.house(tmp_path, environ={}), since=now - timedelta(minutes=5), until=now, now=now)
     _run(["sources", "--home", str(tmp_path)], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "UTC : export.csv: 1 rows read as generic" in printed
-    assert "exports : 1 refusés (broken_row) : export.csv row 3: 5 cells" in printed
+    assert "UTC : export.csv : 1 ligne lue comme generic" in printed
+    assert "exports : 1 refusé (ligne abîmée) : export.csv, ligne 3 : 5 cells" in printed
     assert "dernier relevé" in printed
     _run(["sources", "--home", str(tmp_path), "--locale", "en"], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "UTC: export.csv: 1 rows read as generic" in printed
+    assert "UTC: export.csv : 1 ligne lue" in printed  # a note is kept as it was told to the home
+    assert "exports: 1 refused (broken row): export.csv" in printed
     assert "last run" in printed
     for locale, shown in (("fr", "état"), ("en", "state")):
         _run(["coverage", "--home", str(tmp_path), "--locale", locale], monkeypatch)

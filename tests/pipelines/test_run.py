@@ -235,7 +235,7 @@ def test_a_second_whole_run_waits_for_the_first(tmp_path: Path) -> None:
         assert not went.is_set()
     other.join(20)
     assert went.is_set()
-    assert said == ["waiting for another run to end"]
+    assert said == ["wait"]
 
 
 def test_messages_are_drawn_at_night_where_that_is_asked_for_and_people_keep_up(

@@ -357,7 +357,7 @@ def test_a_clock_in_a_column_of_its_own_is_the_time_of_the_post(
     (inbox(tmp_path) / "a.csv").write_bytes(as_csv(rows, ";").encode("cp1252"))
     (found,) = posts(request(tmp_path))
     assert found.published_at == datetime(2026, 11, 26, 7, 5, tzinfo=UTC)
-    assert last(file.collect(request(tmp_path))).note == "a.csv: 1 rows read as generic"
+    assert last(file.collect(request(tmp_path))).note == "a.csv: 1 row read as generic"
 
 
 def test_a_file_whose_times_are_all_midnight_says_so(tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_file_whose_times_are_all_midnight_says_so(tmp_path: Path) -> None:
     assert "no clock: every post counts as of 00:00" in note
     assert "published_time = 'Heure de saisie'" in note
     mapped = request(tmp_path, columns={"published_time": "Heure de saisie"})
-    assert last(file.collect(mapped)).note == "a.csv: 1 rows read as generic"
+    assert last(file.collect(mapped)).note == "a.csv: 1 row read as generic"
     (inbox(tmp_path) / "a.csv").write_text(as_csv([["date", "text"], ["2026-11-26 00:00", LEA]]))
     note = last(file.collect(request(tmp_path))).note
     assert note is not None
@@ -616,7 +616,8 @@ def test_the_export_of_each_tool_is_recognised(
 ) -> None:
     (inbox(tmp_path) / "export.csv").write_bytes(export(name).encode(encoding))
     done = last(file.collect(request(tmp_path)))
-    assert done.note == f"export.csv: {len(expected)} rows read as {preset}"
+    rows = "1 row" if len(expected) == 1 else f"{len(expected)} rows"
+    assert done.note == f"export.csv: {rows} read as {preset}"
     found = posts(request(tmp_path))
     told = [(p.network, f"{p.published_at:%Y-%m-%dT%H:%M}", p.text, p.content_type) for p in found]
     assert told == expected
