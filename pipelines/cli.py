@@ -46,6 +46,7 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     from pipelines.board.visit import End
     from pipelines.house import House
+    from pipelines.wording import Words
 
 app = typer.Typer(
     cls=Commands,
@@ -195,7 +196,7 @@ def listen(
         signal.signal(name, lambda *_: stopping.set())
     names = source or [block.name for block in house.house(home).live_blocks]
     if names:
-        out.print(words(f"Listening to {', '.join(names)}. Stop it with Ctrl-C."))
+        out.print(words(spoken_in(home).say("listen.begun", names=", ".join(names))))
     reader.listen(lambda: house.house(home), stopping=stopping, names=source or ())
 
 
@@ -221,24 +222,30 @@ def digest(
     """Make the digest of a day, a week or a month, keep its page and mail it to its readers."""
     from pipelines import run
 
-    house = run.house(home, needs_secrets=False)
+    house, spoken = run.house(home, needs_secrets=False), spoken_in(home)
     now = _utc(as_of)
     today = _today(house.settings.institution.time_zone, now)
     chosen: date = day.date() if day else _ended(edition, today)
     if chosen > today:
-        raise VigieError(f"{chosen} has not begun yet: choose {today} or an earlier day")
+        raise VigieError(
+            say(
+                "{day} has not begun yet: choose {today} or an earlier day", day=chosen, today=today
+            )
+        )
     if edition != Edition.DAY and chosen >= today:
-        raise VigieError(f"the {edition.value} would end today, which goes on: choose a day before")
+        raise VigieError(
+            say("a week or a month that ends today is not over yet: choose a day before")
+        )
     page = run.digest(house, day=chosen, as_of=now, edition=edition.value, is_mailed=is_mailed)
     if is_mailed and _can_send(house):
         run.deliver(house, now=datetime.now(UTC))
     elif is_mailed:
-        out.print("The secrets of mail are not set here: what waits leaves with the next run.")
+        out.print(words(spoken.text("digest.no_secrets")))
     if page is None:
-        out.print("Nothing has been read yet: `vigie watch` first.")
+        out.print(words(spoken.text("digest.nothing")))
         raise typer.Exit(1)
-    who = "readers get it by mail" if is_mailed else "nobody gets a mail"
-    out.print(words(f"{page} is written. Open it in a browser; {who}."))
+    done = "digest.mailed" if is_mailed else "digest.kept"
+    out.print(words(spoken.say(done, path=page)), soft_wrap=True)
 
 
 def _can_send(house: House) -> bool:
@@ -268,7 +275,7 @@ def crisis_report(
 
     house = run.house(home, needs_secrets=False)
     page = run.crisis_report(house, incident, as_of=_past(as_of, "--as-of"))
-    out.print(words(f"{page} is written. Open it in a browser."))
+    out.print(words(spoken_in(home).say("crisis.done", path=page)), soft_wrap=True)
 
 
 def _today(time_zone: str, now: datetime) -> date:
@@ -351,10 +358,10 @@ def export(
 @app.command()
 def deliver(home: Home = HERE) -> None:
     """Send what waits in the outbox, at once."""
-    from pipelines import run
+    from pipelines import run, run_told
 
     counts = run.deliver(run.house(home), now=datetime.now(UTC), is_asked=True)
-    out.print("  ".join(f"{key} {value}" for key, value in counts.items()))
+    print_lines(run_told.delivered(counts, spoken_in(home)))
 
 
 @app.command()
@@ -369,14 +376,14 @@ def rescore(
     from pipelines import run
 
     _check_order(_utc(since), _utc(until))
-    house = run.house(home, needs_secrets=False)
-    with out.status("export") as status:
+    house, spoken = run.house(home, needs_secrets=False), spoken_in(home)
+    with out.status(spoken.text("steps.export")) as status:
         name = run.export(house, since=since, until=until, as_of=datetime.now(UTC))
-        status.update("score")
+        status.update(spoken.text("steps.score"))
         count = run.score_again(house, name)
-        status.update("load")
+        status.update(spoken.text("steps.load"))
         run.load_again(house, name)
-    out.print(f"{count} mentions scored again")
+    out.print(words(spoken.count("scored_again", count)))
 
 
 @app.command()
@@ -598,30 +605,18 @@ def erase(
         network=network,
         key=privacy.read_key(house.home, house.environ),
     )
-    _print_erased(receipt)
+    _print_erased(receipt, spoken_in(home))
 
 
-_ERASED = {
-    "mentions": "messages erased",
-    "blocked": "posts that may not come back",
-    "pseudonyms": "pseudonyms whose new posts are refused",
-    "staged_rows": "rows between two steps",
-    "digest_pages": "digest pages (`vigie digest` makes them again)",
-    "payloads": "payloads as received",
-    "waiting_mails": "mails that were still to be sent",
-}
-
-
-def _print_erased(receipt: Mapping[str, object]) -> None:
+def _print_erased(receipt: Mapping[str, object], spoken: Words) -> None:
     """What went and, where nothing did, what to check."""
-    told = [(receipt[name], words(label)) for name, label in _ERASED.items() if receipt.get(name)]
+    labels = spoken.texts["erased"]
+    told = [(receipt[name], words(label)) for name, label in labels.items() if receipt.get(name)]
     if told:
-        out.print(table(("", "what"), told))
+        out.print(table(("", spoken.text("erase.what")), told))
     if not any(receipt.get(name) for name in ("mentions", "blocked", "payloads")):
-        out.print("No post was found: see that the address or handle is written as on the network.")
-    out.print(
-        words("A file in inbox/ that holds the post is yours to delete. Receipt: table receipt.")
-    )
+        out.print(words(spoken.text("erase.none")))
+    out.print(words(spoken.text("erase.rest")))
 
 
 @app.command()
@@ -634,12 +629,13 @@ def up(
 
     # Every fault of the settings now, not in the first task.
     is_live = bool(house.house(home).live_blocks)
+    spoken = spoken_in(home)
     with orchestrator.alone(home, port=port):
-        with out.status("setting up Airflow (about 10 s)"):
+        with out.status(spoken.text("steps.airflow")):
             password = orchestrator.set_up(home, os.environ)
-        out.print(f"Airflow starts on http://127.0.0.1:{port} in about 20 s. Stop it with Ctrl-C.")
-        logs = home / "airflow" / "logs"
-        out.print(words(f"User {orchestrator.USER}, password {password}. Logs: {logs}"))
+        out.print(words(spoken.say("up.begun", port=port)))
+        told = {"user": orchestrator.USER, "password": password, "logs": home / "airflow" / "logs"}
+        out.print(words(spoken.say("up.login", **told)), soft_wrap=True)
         orchestrator.serve(home, os.environ, port=port, is_live=is_live)
 
 
@@ -667,14 +663,16 @@ def serve(
     made = web.build(settings, secrets, environ, now=_now, turn=turn, end=end)
     behind = end.behind if end else timedelta()
     taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn, behind=behind)
-    out.print(words(f"board: http://127.0.0.1:{port}{hooks.BOARD}/"))
-    _print_nobody(settings)
+    spoken = spoken_in(home)
+    out.print(words(spoken.say("serve.board", url=f"http://127.0.0.1:{port}{hooks.BOARD}/")))
+    _print_nobody(settings, spoken)
     for block in settings.sources:
         if block.kind == "webhook":
-            out.print(words(f"{block.name}: POST http://127.0.0.1:{port}/hooks/{block.name}"))
+            told = {"name": block.name, "url": f"http://127.0.0.1:{port}/hooks/{block.name}"}
+            out.print(words(spoken.say("serve.pushed", **told)))
     if settings.web.url:
-        out.print(words(f"links of alert mails: {settings.web.url} leads to 127.0.0.1:{port}"))
-    out.print("Stop it with Ctrl-C.")
+        out.print(words(spoken.say("serve.links", url=settings.web.url, port=port)))
+    out.print(words(spoken.text("serve.stop")))
     uvicorn.run(
         taking,
         host="127.0.0.1",
@@ -698,12 +696,12 @@ def _end(settings: Settings) -> End:
     return visit.end(settings.home, now=_now())
 
 
-def _print_nobody(settings: Settings) -> None:
+def _print_nobody(settings: Settings, spoken: Words) -> None:
     """Say how to make an account where nobody could log in."""
     from pipelines.board import store
 
     if settings.board.oidc is None and not store.accounts(settings.home):
-        out.print("Nobody has an account yet: vigie board add-user NAME --role moderator")
+        out.print(words(spoken.text("serve.nobody")))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

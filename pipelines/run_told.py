@@ -39,6 +39,16 @@ def watched(counts: Mapping[str, int], spoken: Words) -> Iterator[str]:
             yield spoken.say(f"watch.{name}", parts=parts)
     alerts = counts["alerts"]
     yield spoken.count("alerts", alerts) if alerts else spoken.text("watch.calm")
+    yield from _mails(counts, spoken)
+
+
+def delivered(counts: Mapping[str, int], spoken: Words) -> Iterator[str]:
+    """What became of the mails that waited."""
+    mails = {f"mails_{name}": count for name, count in counts.items()}
+    yield from _mails(mails, spoken) if any(mails.values()) else [spoken.text("deliver.none")]
+
+
+def _mails(counts: Mapping[str, int], spoken: Words) -> Iterator[str]:
     # What could not be sent waits too.
     waiting = "mails_failed" if counts.get("mails_failed") else "mails_waiting"
     yield from (spoken.count(k, counts[k]) for k in ("mails_sent", waiting) if counts.get(k))

@@ -40,8 +40,8 @@ WRONG = [
         ["watch", "--since", "2026-10-02T00:00", "--until", "2026-10-01T00:00"],
         "finirait (2026-10-01T00:00) avant de commencer (2026-10-02T00:00)",
     ),
-    (["digest", "--day", "2999-01-01"], "2999-01-01 has not begun yet"),
-    (["digest", "--day", "2/1/2999"], "2999-01-02 has not begun yet"),
+    (["digest", "--day", "2999-01-01"], "le 2999-01-01 n’a pas encore commencé"),
+    (["digest", "--day", "2/1/2999"], "le 2999-01-02 n’a pas encore commencé"),
     (["upkeep", "--as-of", "2999-01-01"], "--as-of 2999-01-01T00:00 n’est pas encore passé"),
     (["rescore", "2026-10-02", "2026-10-01"], "inversez les deux"),
 ]
@@ -220,6 +220,37 @@ def test_upkeep_says_in_sentences_what_it_did(
     monkeypatch.setattr(run, "expire", lambda *_, **__: receipt)
     _run(words, monkeypatch)
     assert gone in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("locale", "digest", "deliver", "erase"),
+    [
+        (
+            "fr",
+            "Rien n’a encore été lu",
+            "Rien n’attend de partir.",
+            "Aucun message n’a été trouvé",
+        ),
+        ("en", "Nothing has been read yet", "Nothing waits to be sent.", "No post was found"),
+    ],
+)
+def test_a_home_that_has_read_nothing_says_so_in_its_language(
+    locale: str,
+    digest: str,
+    deliver: str,
+    erase: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    home = _home(tmp_path, locale)
+    for words, code, told in (
+        (["digest", "--no-mail"], 1, digest),
+        (["deliver"], 0, deliver),
+        (["erase", "--permalink", "https://a.example/1"], 0, erase),
+    ):
+        _run([*words, *home], monkeypatch, code=code)
+        assert told in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("locale", ["fr", "en"])
