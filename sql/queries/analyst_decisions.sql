@@ -8,7 +8,9 @@ with decided as (
     select
         alert_change.*,
         starts_with(
-            arg_max(alert_change.state_to, alert_change.changed_at) over (
+            arg_max(
+                alert_change.state_to, (alert_change.changed_at, alert_change.state_to)
+            ) over (
                 partition by
                     alert_change.incident_id, regexp_replace(alert_change.state_to, '^not_', '')
             ),

@@ -17,7 +17,9 @@ said as (
         incident_event.changed_at,
         incident_event.state_to,
         coalesce(
-            arg_max(incident_event.state_to, incident_event.changed_at)
+            arg_max(
+                incident_event.state_to, (incident_event.changed_at, incident_event.state_to)
+            )
             filter (where incident_event.state_to in ('false', 'not_false'))
                 over (partition by incident_event.incident_id)
             = 'false',

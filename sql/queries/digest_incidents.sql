@@ -18,7 +18,8 @@ said as (
         changed_at,
         state_to,
         coalesce(
-            arg_max(state_to, changed_at) filter (where state_to in ('false', 'not_false'))
+            arg_max(state_to, (changed_at, state_to))
+            filter (where state_to in ('false', 'not_false'))
                 over (partition by incident_id)
             = 'false',
             false

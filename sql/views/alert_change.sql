@@ -17,7 +17,7 @@ from incident_event
 left join incident on incident_event.incident_id = incident.incident_id;
 
 comment on view alert_change is 'One row per change of an alert, with who and why; append-only.';
-comment on column alert_change.state_to is 'A state, a mark, a judgement, or not_ and a mark or judgement.';
+comment on column alert_change.state_to is 'A state, a mark or a judgement; not_ takes one back.';
 comment on column alert_change.actor is 'rule, vigie.toml, or the agent who acted.';
 comment on column alert_change.incident_id is 'Key of the alert.';
 comment on column alert_change.rule_id is 'The rule that fired: a file of sql/alerts.';

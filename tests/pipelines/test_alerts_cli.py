@@ -144,8 +144,8 @@ def test_a_judgement_against_one_that_stands_is_refused_as_on_the_board(home: Pa
     name = short(home)
     said(home, "false-alarm", name, *WHO)
     told = refused(home, "wrong-tone", name, "--better", "neutral", *WHO)
-    assert "take that one back first, with `vigie alerts take-back`" in told
-    assert "which tone is right" in refused(home, "wrong-tone", name, *WHO)
+    assert "reprenez d’abord celui-là, par `vigie alerts take-back`" in told
+    assert "quel ton est juste" in refused(home, "wrong-tone", name, *WHO)
     said(home, "take-back", name, *WHO)
     assert "C’est noté" in said(home, "wrong-tone", name, "--better", "neutral", *WHO)
 

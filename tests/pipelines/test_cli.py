@@ -320,7 +320,7 @@ def test_a_home_that_is_not_there_is_told_where_the_published_file_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away = str(tmp_path / "away")
-    assert "does not exist: run `vigie init`" in said(
+    assert "n’existe pas : lancez `vigie init`" in said(
         ["sql", "--home", away, ".tables"], monkeypatch, capsys
     )
 

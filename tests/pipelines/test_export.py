@@ -340,7 +340,7 @@ def test_the_commands_ask_and_write(home: Path, tmp_path: Path) -> None:
     done = runner.invoke(cli.app, ["export", "own_posts", "--to", str(to), *at])
     assert "1 row is written" in done.output
     assert openpyxl.load_workbook(to)["about"]["B2"].value == "own_posts"
-    with pytest.raises(VigieError, match="say what to export"):
+    with pytest.raises(VigieError, match="dites ce qu’il faut exporter"):
         runner.invoke(cli.app, ["export", "--to", str(to), *at], catch_exceptions=False)
 
 
