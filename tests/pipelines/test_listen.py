@@ -27,6 +27,8 @@ from tests.pipelines.loopback import Answer, serving
 from tests.pipelines.sources.bluesky_network import SECOND
 from tests.pipelines.sources.firehose import FIRST, Firehose, Life, streaming
 
+AHEAD = datetime.now(UTC) + timedelta(days=365)
+
 
 def _house(home: Path, **changes: str) -> House:
     valbrume.write(home, **changes)
@@ -118,8 +120,8 @@ def _payload(number: int) -> Payload:
 
 
 def _place(number: int) -> Checkpoint:
-    at = datetime(2026, 11, 20, 12, 0, tzinfo=UTC) + timedelta(days=365, seconds=number)
-    return Checkpoint(cursor={"n": number}, until=at)
+    """A place that the source says to be read to in a year: never believed past our own clock."""
+    return Checkpoint(cursor={"n": number}, until=AHEAD + timedelta(seconds=number))
 
 
 Spoken = list[list[Collected | Exception]]
