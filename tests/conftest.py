@@ -1,11 +1,13 @@
 """Isolation that nobody has to remember: no test sees this machine's home, keys, Airflow or
-language."""
+language, and none throws dice."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+
+from hypothesis import HealthCheck, settings
 
 # Before the first import of Airflow, which reads its environment once.
 _AIRFLOW = Path(tempfile.mkdtemp(prefix="vigie-airflow-"))
@@ -23,3 +25,14 @@ for name in ("LC_ALL", "LC_MESSAGES"):
 os.environ["LANG"] = "C.UTF-8"
 for name in [name for name in os.environ if name.startswith("VIGIE_") and "RETRY" not in name]:
     del os.environ[name]
+
+# The same examples at each run, and as much time for one as a busy machine needs; to look for new
+# ones: `pytest --hypothesis-profile default`.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("same")
