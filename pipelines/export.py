@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -110,8 +110,8 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str, *, name: str, now: date
     }
     columns = _columns(connection, read)
     reader = analyst.run(connection, sql).to_arrow_reader(ROWS)
-    pieces = (pa.Table.from_batches([batch]) for batch in reader)
-    return Answer(reader.schema, pieces, {k: v for k, v in told.items() if v}, columns, w)
+    said = {key: value for key, value in told.items() if value}
+    return Answer(reader.schema, _read(connection, sql, reader), said, columns, w)
 
 
 def _question(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
@@ -140,6 +140,23 @@ def _columns(connection: duckdb.DuckDBPyConnection, read: Sequence[str]) -> dict
         {"read": read},
     )
     return dict(found.fetchall())
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, sql: str, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.Table]:
+    """The pieces of an answer as DuckDB makes them.
+
+    Of several threads one may meet a fault and another tell only that it was interrupted (seen one
+    time in thirty, with four): then the query is run once more, for what the fault is.
+    """
+    try:
+        for batch in batches:
+            yield pa.Table.from_batches([batch])
+    except OSError as error:
+        if "INTERRUPT" in str(error):
+            connection.execute(f"explain analyze {connection.extract_statements(sql)[-1].query}")
+        raise
 
 
 def _pieces(answer: Answer) -> Iterator[pa.Table]:

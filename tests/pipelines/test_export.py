@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import openpyxl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.cells import cell_len
@@ -275,6 +276,21 @@ def test_a_query_that_breaks_off_late_is_told_and_leaves_no_file(
     with pytest.raises(VigieError, match="broke off: Conversion Error"):
         _written(connection, tmp_path / f"a.{ending}", LATE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_that_another_thread_met_is_told_and_not_that_it_interrupted_us(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    def interrupted() -> Iterator[pa.RecordBatch]:
+        yield pa.RecordBatch.from_pydict({"n": [1]})
+        raise OSError("INTERRUPT Error: Interrupted!")
+
+    pieces = export._read(connection, f"select 1; {LATE}", interrupted())
+    assert next(pieces).num_rows == 1
+    with pytest.raises(duckdb.ConversionException, match="'x'"):
+        next(pieces)
+    with pytest.raises(OSError, match="INTERRUPT"):
+        list(export._read(connection, "select 1", interrupted()))
 
 
 def test_the_shell_goes_on_after_what_went_wrong(
