@@ -665,6 +665,8 @@ def serve(
     taking = hooks.app(settings, secrets, now=_now, board=made, turn=turn, behind=behind)
     spoken = spoken_in(home)
     out.print(words(spoken.say("serve.board", url=f"http://127.0.0.1:{port}{hooks.BOARD}/")))
+    if end and end.is_live:
+        _print_live(settings, end)
     _print_nobody(settings, spoken)
     for block in settings.sources:
         if block.kind == "webhook":
@@ -694,6 +696,20 @@ def _end(settings: Settings) -> End:
 
     warehouse.prepare(settings)
     return visit.end(settings.home, now=_now())
+
+
+def _print_live(settings: Settings, end: End) -> None:
+    """Say that --at-end is not for data that goes on being read."""
+    from pipelines.said import say
+
+    until = end.read_until.astimezone(settings.institution.zone)
+    told = say(
+        "This data has not ended: it was last read at {moment}. With --at-end the pages stand at "
+        "its last moment, what is read from now on is not shown at its time, and what is done on "
+        "them is recorded at theirs. Stop this, and start `vigie serve` without --at-end.",
+        moment=f"{until:%Y-%m-%d %H:%M}",
+    )
+    out.print("[yellow]![/]", words(told.told(settings.institution.locale)), soft_wrap=True)
 
 
 def _print_nobody(settings: Settings, spoken: Words) -> None:

@@ -223,6 +223,7 @@ def frame(desk: Desk, guest: Guest, session: Session | None, page: str) -> dict[
         "csrf": form_token(desk, session.token) if session else "",
         "languages": guest.languages(),
         "page_time": desk.page_time if desk.end else None,
+        "read_until": desk.end.read_until if desk.end and desk.end.is_live else None,
     }
 
 

@@ -39,12 +39,14 @@ def accesses(visit: Visit) -> Answer:
 
 
 def _before(visit: Visit) -> datetime:
-    """The moment that a page of a list ends before: of its address, or now."""
+    """The moment that a page of a list ends before: of its address, or now by the clock itself,
+    whatever time pages tell of: what is erased from data that has ended is shown too."""
+    now = visit.desk.now()
     try:
         found = datetime.fromisoformat(visit.query.get("before", ""))
     except ValueError:
-        return visit.now
-    return found if found.tzinfo else visit.now
+        return now
+    return found if found.tzinfo else now
 
 
 def _receipt(row: Row) -> Row:

@@ -24,6 +24,7 @@ from pipelines.warehouse import Connection
 from pipelines.wording import Words
 
 WAIT_SECONDS = 8.0  # for a run that holds the warehouse
+LIVE = timedelta(days=1)
 QUERY_SECONDS = 10.0  # for one page's counting
 Why = Literal[
     "unknown",
@@ -67,10 +68,13 @@ class Findings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """The end of data that has ended: how far it lies `behind` the clock at which the board was
-    begun, and up to when anything was read, since what came later was not meant to be."""
+    begun, and up to when anything was read, since what came later was not meant to be.
+
+    `is_live`: something was read within LIVE, so that it has hardly ended."""
 
     behind: timedelta
     read_until: datetime
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +183,8 @@ def end(home: Path, *, now: datetime) -> End:
         ended_at, read_until = warehouse.run(connection, "queries/board_end").fetchone() or ("", "")
     if not read_until:
         raise WarehouseError("nothing has been read yet: `vigie watch` first")
-    behind = max(now - ended_at, timedelta())
-    return End(behind=behind, read_until=read_until.astimezone(UTC))
+    behind, read_until = max(now - ended_at, timedelta()), read_until.astimezone(UTC)
+    return End(behind=behind, read_until=read_until, is_live=now - read_until < LIVE)
 
 
 def rows(connection: Connection, name: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import hooks, publish, warehouse
+from pipelines import cli, hooks, publish, warehouse
 from pipelines.board import digests, examining, store, visit, web
 from pipelines.board.access import PAGES
 from pipelines.doctor import Check
@@ -73,10 +73,20 @@ def test_over_data_that_has_ended_the_pages_stand_at_its_end_and_say_so(own_town
         )
     end = visit.end(home, now=AS_OF + months)
     assert end == visit.End(behind=months, read_until=AS_OF - HOUR)
+    assert visit.end(home, now=AS_OF).is_live
+    with warehouse.opened(home) as connection:  # somebody was erased from the data since
+        connection.execute(
+            "insert into receipt by name select 'erasure' as kind, $at as made_at,"
+            " '{\"mentions\": 7}' as detail, 'r' as receipt_id",
+            {"at": AS_OF + months - HOUR},
+        )
+    assert visit.end(home, now=AS_OF + months) == end  # which moves no page
     later = web.build(own_town.settings, {}, {}, now=lambda: AS_OF + months, end=end)
     then = Town(own_town.settings, hooks.app(own_town.settings, {}, board=later))
+    assert "mentions" in said(then.visitor("dpo").get("/board/privacy").text)
     client = then.visitor("moderator")
     page = client.get("/board/alerts").text
+    assert "ne sont pas arrêtées" not in page
     assert "nous sommes le vendredi 20 novembre 2026, " in page
     assert "2 alertes en cours" in page
     assert act(client, then, "silence", hours="4", reason="essai").status_code == 303
@@ -84,6 +94,19 @@ def test_over_data_that_has_ended_the_pages_stand_at_its_end_and_say_so(own_town
     logged = store.accesses(home, limit=1)
     assert logged[0].at == AS_OF + months
     assert "nous sommes" not in own_town.visitor("moderator").get("/board/alerts").text
+
+
+def test_data_that_goes_on_being_read_is_told_from_data_that_has_ended(own_town: Town) -> None:
+    end = visit.End(behind=HOUR, read_until=AS_OF - HOUR, is_live=True)
+    live = web.build(own_town.settings, {}, {}, now=lambda: AS_OF, end=end)
+    then = Town(own_town.settings, hooks.app(own_town.settings, {}, board=live))
+    page = then.visitor("moderator").get("/board/alerts").text.replace("\u00a0", " ")
+    assert "Ces données ne sont pas arrêtées (dernière lecture : 20 nov. à 10:25)" in page
+    with cli.out.capture() as printed:
+        cli._print_live(own_town.settings, end)
+    told = " ".join(printed.get().split())
+    assert "Ces données ne sont pas arrêtées : la dernière lecture est du 2026-11-20 10:25" in told
+    assert "relancez `vigie serve` sans --at-end" in told
 
 
 def test_an_alert_shows_what_its_rule_sees_before_anybody_is_told(own_town: Town) -> None:
