@@ -1,11 +1,11 @@
 """Writes the analysts' file: `published/analyst.duckdb`, read-only for everyone but this module.
 
 It holds the views that say `-- Published: yes` as tables, with their comments; `about`, `topic`,
-`dictionary`, `lineage` and `question`, which say what they are; and the macros of `sql/macros`. All
-that it says of itself is in the institution's language; English is the source. Two pages beside it
-tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so that a reader sees
-one whole file or the other and keeps the old one for as long as it has it open. No payload, no
-author, no handle is in it.
+`service`, `dictionary`, `lineage` and `question`, which say what they are; and the macros of
+`sql/macros`. All that it says of itself is in the institution's language; English is the source. Two
+pages beside it tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so that
+a reader sees one whole file or the other and keeps the old one for as long as it has it open. No
+payload, no author, no handle is in it.
 
 Cost: the warehouse is held only while its file is copied (half a second for 300 MB); the tables
 are made from that copy, which is then removed. Memory is bounded by DuckDB's limit.
@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from models.taxonomy import taxonomy
-from pipelines import contract, dictionary, questions, warehouse
+from pipelines import contract, dictionary, questions, scopes, warehouse
 from pipelines.aside import written_aside
 from pipelines.dictionary import Row
 
@@ -98,6 +98,7 @@ def _describe(connection: warehouse.Connection, locale: str) -> None:
     """Write what the file says about itself, tables and columns in English."""
     warehouse.run(connection, "writes/publish_described")
     _insert(connection, "topic", [(t.id, t.label_fr, t.label_en) for t in taxonomy()])
+    _insert(connection, "service", [_service(name) for name in sorted(scopes.services())])
     edges = contract.lineage()
     _insert(
         connection,
@@ -127,6 +128,11 @@ def _retell(connection: warehouse.Connection, rows: Sequence[Row]) -> None:
     _insert(connection, "dictionary", [tuple(row.values()) for row in rows])
     for row in rows:
         connection.execute(_comment(row["table_name"], row["column_name"], row["says"]))
+
+
+def _service(name: str) -> tuple[str, str, str]:
+    """A public service as a row: its id and its labels."""
+    return (name, scopes.label(f"service:{name}", "fr"), scopes.label(f"service:{name}", "en"))
 
 
 def _insert(connection: warehouse.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:

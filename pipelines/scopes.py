@@ -26,10 +26,10 @@ def label(scope: str, locale: str) -> str:
     if scope in _WORDS:
         return _WORDS[scope][locale]
     kind, _, name = scope.partition(":")
-    if kind == "service" and name in _services():
+    if kind == "service" and name in services():
         return str(lexicons.described(f"aspects/{name}")["label"][locale])
     if kind == "question":
-        about = label(f"service:{name}" if name in _services() else name, locale)
+        about = label(f"service:{name}" if name in services() else name, locale)
         return f"{_QUESTIONS[locale]} {about}"
     topic = next((t for t in taxonomy() if t.id == scope), None)
     if topic is None:
@@ -38,7 +38,7 @@ def label(scope: str, locale: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _services() -> frozenset[str]:
-    """The services there are; a scope is data, and never a path."""
+def services() -> frozenset[str]:
+    """The ids of the services there are; a scope is data, and never a path."""
     folder = files("models") / "aspects"
     return frozenset(f.name.removesuffix(".toml") for f in folder.iterdir())

@@ -1,6 +1,7 @@
 -- Question: which services are complained about, and in what tone are they spoken of?
 -- Purpose: each public service over thirty days: messages, complaints, tone.
--- Grain: one row per service. Reads: mention_public, about. Read by: analysts.
+-- Grain: one row per service, with its labels. Reads: mention_public, service, about.
+-- Read by: analysts.
 -- Units: counts; `complaint_share` 0..1 of the service's messages, `negative_share` 0..1 of those
 --   with a tone, with its interval (Wilson).
 -- Caveat: a message speaks of several services. Where it has one tone towards each, that one
@@ -38,6 +39,8 @@ counted as (
 
 select
     counted.service,
+    service.label_fr,
+    service.label_en,
     counted.mention_count,
     counted.complaint_count,
     round(counted.complaint_count / counted.mention_count, 3) as complaint_share,
@@ -45,5 +48,6 @@ select
     round(share_low(counted.k, counted.n), 3) as low,
     round(share_high(counted.k, counted.n), 3) as high
 from counted
+left join service on counted.service = service.service_id
 where counted.mention_count >= 10
 order by counted.complaint_count desc, counted.service asc;

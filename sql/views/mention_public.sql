@@ -85,7 +85,7 @@ comment on column mention_public.risk is
 comment on column mention_public.p_irony is 'How likely the message is ironic, 0..1.';
 comment on column mention_public.p_political is 'How likely it is about public affairs, 0..1.';
 comment on column mention_public.aspects is
-'Public services it is about, with the tone towards each where two differ.';
+'Public services it is about, see service, with the tone towards each where two differ.';
 comment on column mention_public.p_negative is 'Calibrated probability, 0..1.';
 comment on column mention_public.mention_id is
 'Key of the message; the same in every table. Says nothing about who wrote it.';

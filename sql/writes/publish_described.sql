@@ -1,11 +1,19 @@
 -- Purpose: the empty tables in which the analysts' file says what it holds.
--- Grain: see each comment. Writes: topic, lineage, question, dictionary, told.
+-- Grain: see each comment. Writes: topic, service, lineage, question, dictionary, told.
 -- Run by: pipelines/publish.py.
 create table beside.topic (topic_id varchar, label_fr varchar, label_en varchar);
 comment on table beside.topic is 'One row per topic, with its label.';
 comment on column beside.topic.topic_id is 'T01 to T20.';
 comment on column beside.topic.label_fr is 'Its label in French.';
 comment on column beside.topic.label_en is 'Its label in English.';
+
+create table beside.service (service_id varchar, label_fr varchar, label_en varchar);
+comment on table beside.service is
+'One row per public service that a message may be about, with its label.';
+comment on column beside.service.service_id is
+'As in mention_public.aspects, before the colon, and after service: in a scope.';
+comment on column beside.service.label_fr is 'Its label in French.';
+comment on column beside.service.label_en is 'Its label in English.';
 
 create table beside.lineage (
     kind varchar,

@@ -337,6 +337,8 @@ CASES: dict[str, tuple[Given, list[Row]]] = {
         [
             {
                 "service": "water",
+                "label_fr": "Eau et assainissement",
+                "label_en": "Water and sewerage",
                 "mention_count": 12,
                 "complaint_count": 8,
                 "complaint_share": 0.667,
