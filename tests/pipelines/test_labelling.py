@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -257,9 +258,8 @@ def test_a_message_called_wrong_is_drawn_whatever_the_frame() -> None:
         " $at, null, 3, 1, '{}')",
         {"at": old},
     )
-    alert_actions.judge(
-        connection, "i1", "wrong_tone", actor="Bo", at=AS_OF - HOUR, mention_id=name
-    )
+    given: dict[str, Any] = {"actor": "Bo", "mention_id": name}
+    alert_actions.judge(connection, "i1", "wrong_tone", at=AS_OF - HOUR, better="negative", **given)
     draw(connection)
     rows = connection.execute(
         "select mention_id from label_task where part = 'reported'"
@@ -282,7 +282,10 @@ def test_an_alert_called_wrong_stands_for_the_messages_that_its_letters_showed()
         " '[]', '{}')",
         {"at": AS_OF, "shown": shown},
     )
-    alert_actions.judge(connection, "i1", "wrong_topic", actor="Bo", at=AS_OF)
+    told: dict[str, Any] = {"actor": "Bo", "at": AS_OF}
+    alert_actions.judge(connection, "i1", "wrong_topic", better="T09", **told)
+    alert_actions.judge(connection, "i1", "wrong_tone", better="neutral", **told)
+    alert_actions.take_back(connection, "i1", "wrong_tone", **told)
     assert draw(connection, count=12).parts == {"random": 6, "unsure": 4, "reported": 2}
 
 
