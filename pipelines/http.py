@@ -100,7 +100,7 @@ class Response:
                     "the address is that of the API; a cut answer mends itself",
                     url=shown(self.url),
                     count=len(self.content),
-                    kind=kind,
+                    kind=kind[:100],
                 )
             ) from error
 

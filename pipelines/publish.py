@@ -2,10 +2,10 @@
 
 It holds the views that say `-- Published: yes` as tables, with their comments; `about`, `topic`,
 `service`, `dictionary`, `lineage` and `question`, which say what they are; and the macros of
-`sql/macros`. All that it says of itself is in the institution's language; English is the source. Two
-pages beside it tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so that
-a reader sees one whole file or the other and keeps the old one for as long as it has it open. No
-payload, no author, no handle is in it.
+`sql/macros`. All that it says of itself is in the institution's language; English is the source.
+Two pages beside it tell the same (`dictionary.<locale>.html`). It is written aside and renamed, so
+that a reader sees one whole file or the other and keeps the old one for as long as it has it open.
+No payload, no author, no handle is in it.
 
 Cost: the warehouse is held only while its file is copied (half a second for 300 MB); the tables
 are made from that copy, which is then removed. Memory is bounded by DuckDB's limit.

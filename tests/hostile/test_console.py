@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines import cli, doctor
+from pipelines import cli, console as printing, doctor
 from pipelines.channels import console
 from pipelines.said import Said
 from tests.hostile.conftest import Seen
@@ -31,7 +31,8 @@ def _is_calm(printed: str) -> bool:
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What the command line prints, as to a terminal without colours."""
     written = io.StringIO()
-    monkeypatch.setattr(cli, "out", Console(file=written, highlight=False, width=100_000))
+    for module in (cli, printing):
+        monkeypatch.setattr(module, "out", Console(file=written, highlight=False, width=100_000))
     return written
 
 

@@ -247,7 +247,7 @@ def test_a_source_that_fails_is_tried_again_and_says_why_meanwhile(
     spoken += [[RateLimited("attendez", later)], [ValueError("Jeanne, 06 12")]]
     with _listening(tmp_path):
         _wait(lambda: "attendez" in _notes(told))
-        _wait(lambda: "broke off (ValueError)" in _notes(told))
+        _wait(lambda: "interrompue (ValueError)" in _notes(told))
         assert datetime.now(UTC) >= later
         _wait(lambda: told[-1].status == "ok")
     assert "Jeanne" not in _notes(told) + caplog.text

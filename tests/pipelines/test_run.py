@@ -149,7 +149,7 @@ def test_a_fault_of_ours_in_one_source_stops_no_other(
         toml = TOML.replace("\n[[recipients]]", second + "\n[[recipients]]").format(url=peer.url)
         (tmp_path / "vigie.toml").write_text(toml, encoding="utf-8")
         counts = _watch(run.house(tmp_path, environ={}), NOON)
-    assert counts["inserted"] == 1
+    assert (counts["inserted"], counts["sources_failed"]) == (1, 1)
     with warehouse.opened(tmp_path, read_only=True) as connection:
         told = connection.execute("select source_name, status, note from intake").fetchall()
         moved = connection.execute("select source_name from source_cursor").fetchall()
@@ -316,6 +316,7 @@ def test_a_payload_that_breaks_its_parser_stops_no_run_and_is_read_again(
             patch.setattr(feed, "parse", _broken)
             counts = _watch(house, NOON)
         assert (counts["unreadable"], counts["rejected"], counts["accepted"]) == (1, 1, 0)
+        assert counts["sources_failed"] == 1
         later = NOON + timedelta(minutes=15)
         assert _watch(house, later)["inserted"] == 1
     statuses = [status for _, status in _intake(tmp_path)]
@@ -460,6 +461,7 @@ def test_a_batch_that_breaks_the_contract_fails_its_source_and_tells_the_operato
         house = _house(tmp_path, peer.url)
         privacy.new_key(tmp_path)
         _until_load(house, NOON)
+    assert run.failed(house, run.run_id(NOON)) == ["journal"]
     with warehouse.opened(tmp_path, read_only=True) as connection:
         intake = connection.execute("select status, note from intake").fetchall()
         told = connection.execute("select count(*) from outbox where kind = 'failure'").fetchone()
@@ -551,6 +553,6 @@ def test_every_call_of_a_run_is_counted_in_the_home(
             "select status, note from intake order by run_id desc limit 1"
         ).fetchall()
     assert status == "waiting"
-    assert "'calls' of journal is used up (1 of 1 calls in 60 min)" in note
+    assert "'calls' of journal est épuisé (1 sur 1 calls en 60 min)" in note
     later = now + timedelta(minutes=30)  # it costs nothing to ask our own budget
     assert run.plan(house, since=later, until=later) == ["journal"]

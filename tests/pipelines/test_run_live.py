@@ -193,7 +193,7 @@ def test_landed_payloads_that_are_gone_are_a_gap_and_hold_nothing_up(house: Hous
     assert _live(house)["inserted"] == 1
     (told,) = _intake(house)
     assert (told["gap_since_at"], told["gap_until_at"]) == (lost.since, lost.until)
-    assert "gone before a run could load it" in told["note"]
+    assert "a disparu avant qu’un passage l’enregistre" in told["note"]
 
 
 def test_what_an_erasure_takes_between_two_steps_holds_nothing_up(house: House) -> None:
@@ -210,10 +210,10 @@ def test_what_an_erasure_takes_between_two_steps_holds_nothing_up(house: House) 
 @pytest.mark.parametrize(
     ("told", "seconds", "status", "note"),
     [
-        (None, 0, "missing", "no reader has ever listened: start `vigie listen`"),
+        (None, 0, "missing", "aucun lecteur n’a encore écouté"),
         ({}, 30, "ok", None),
-        ({}, 90, "missing", "no reader since 2026-11-20 12:03:00Z"),
-        ({"status": "stopped"}, 1, "missing", "no reader since"),
+        ({}, 90, "missing", "aucun lecteur depuis 2026-11-20 12:03:00Z"),
+        ({"status": "stopped"}, 1, "missing", "aucun lecteur depuis"),
         ({"status": "failed", "note": "coupé"}, 1, "failed", "coupé"),
         ({"status": "waiting", "note": "plus tard"}, 1, "waiting", "plus tard"),
     ],

@@ -315,7 +315,7 @@ def test_the_old_way_to_ask_for_a_wait_is_understood_and_remembered(tmp_path: Pa
         listener.trouble[3] = _json({"error": "rate_limit_error"}, 400)
         first = listener.hear(terms=ONE)
         assert (len(first.ids), first.checkpoint.capped) == (50, True)
-        with pytest.raises(RateLimited, match="left alone until 2026-11-20 12:10Z"):
+        with pytest.raises(RateLimited, match="asked to wait until 2026-11-20 12:10Z"):
             listener.hear(first.cursor, terms=ONE)
 
 

@@ -82,7 +82,7 @@ def test_a_long_wait_ends_the_round_and_is_kept_for_the_next_run() -> None:
 
     end = last(list(rounds.asked(run, ("a", "b", "c"), ask)))
     assert asked == ["a", "b"]
-    with pytest.raises(RateLimited, match="left alone until 2026-11-20 13:00Z") as raised:
+    with pytest.raises(RateLimited, match="asked to wait until 2026-11-20 13:00Z") as raised:
         begun(end.cursor)
     assert raised.value.retry_at == NOON + HOUR
     end.cursor["retry_at"] = (NOON - HOUR).isoformat()
