@@ -276,6 +276,31 @@ def _topics(data: Path, work: Path, own: Suite) -> Iterator[Table]:
     yield _political(unseen)
     yield from (evaluate.topic_table(lang=lang) for lang in LANGUAGES)
     yield evaluate.question_table(data)
+    yield from reception_tables(own)
+
+
+def reception_tables(own: Suite) -> Iterator[Table]:
+    """Immigration and its look-alikes (`models/probes/reception.toml`) by kind; each error."""
+    cases = _probe("reception")["sentence"]
+    place = topics.LABELS.index("T13")
+    found = own.subject.score([case["text"] for case in cases], ["fr"] * len(cases))
+    kinds: dict[tuple[str, bool], list[bool]] = {}
+    errors: list[evaluate.Row] = []
+    for case, said, chances in zip(cases, found.topics, found.probabilities, strict=True):
+        is_of, is_named = "T13" in case["topics"], "T13" in said
+        kinds.setdefault((case["why"], is_of), []).append(is_named)
+        if is_of != is_named:
+            row = (_plain(case["text"]), "yes" if is_of else "no", f"{chances[place]:.2f}")
+            errors.append(row)
+    yield Table(
+        "T13 and its look-alikes (invented, never taught): who is evacuated, sheltered, received.",
+        ("Kind", "Of T13", "Sentences", "Named T13"),
+        tuple(
+            (why, "yes" if is_of else "no", str(len(named)), str(sum(named)))
+            for (why, is_of), named in kinds.items()
+        ),
+    )
+    yield Table("Errors among these.", ("Sentence", "Of T13", "Probability"), tuple(errors))
 
 
 def topic_posts(truth: Floats, chances: Floats, *, caption: str) -> Table:

@@ -51,12 +51,15 @@ _WHOLE = "all"  # the part whose network learnt from every example
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where the data are, where weights and intermediate files go, the seed."""
+    """Where the data are, where weights and intermediate files go, the seed; the heads that the
+    step of that name fits, all when none is named.
+    """
 
     data: Path
     out: Path
     work: Path
     seed: int = SEED
+    heads: tuple[str, ...] = ()
 
 
 def train(setting: Setting, *, only: Sequence[str] = STEPS) -> dict[str, str]:

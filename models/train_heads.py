@@ -9,8 +9,9 @@ of it. Rows of English learn from the invented English sentences and share nothi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from models import checkpoint, examples, features, heads, lexicons, network, pos
 from models.acts import ACTS
 from models.checkpoint import Description, Training
 from models.datasets import FOLDS
+from models.errors import WeightsError
 from models.reading import Read
 from models.taxonomy import taxonomy
 from models.text import prepare
@@ -52,20 +54,25 @@ class Corpus:
 
 
 def train(setting: Setting) -> str:
-    """Write the weights of all heads, and their terms packed; the SHA-256 of the weights."""
+    """Write the weights of the heads, and all terms packed; the SHA-256 of the weights.
+
+    Where the setting names heads, these alone are fitted and every other keeps its bytes.
+    """
     pack_terms(setting)
     under = ground(setting)
-    tensors: dict[str, NDArray[Any]] = {}
+    names = setting.heads or heads.wanted()
+    tensors = _others(setting, under) if setting.heads else {}
     usual: dict[str, float] = {}
     for lang in network.LANGUAGES:
         taught = corpus(setting, lang)
         views = _Views(taught, lang, under)
-        fitted = {name: _fit(taught, views, name) for name in heads.wanted()}
+        fitted = {name: _fit(taught, views, name) for name in names}
         if lang == "fr":
             usual = {name: _share(taught, name) for name in fitted}
         else:
-            read = {n: _by_terms(n, len(fitted[n][0])) for n in services()}
-            fitted = {n: _rarer(fitted[n], taught, n, usual[n]) for n in _ENGLISH} | read
+            read = {n: _by_terms(n, len(fitted[n][0])) for n in services() if n in names}
+            rare = [name for name in _ENGLISH if name in names]
+            fitted = {n: _rarer(fitted[n], taught, n, usual[n]) for n in rare} | read
         tensors |= heads.stored(fitted, lang=lang)
         _keep(setting, lang, taught, views)
         log.info("heads.trained lang=%s texts=%d", lang, len(taught.texts))
@@ -88,6 +95,20 @@ def train(setting: Setting) -> str:
         stands_on=under.stands_on,
     )
     return checkpoint.write(setting.out, heads.TASK, description, tensors)
+
+
+def _others(setting: Setting, under: Ground) -> dict[str, NDArray[Any]]:
+    """The weights of the heads that the setting leaves; WeightsError where another network bears
+    them.
+    """
+    read = checkpoint.read(setting.out, heads.TASK, task=heads.TASK)
+    if read.description.stands_on != under.stands_on:
+        raise WeightsError(
+            f"{setting.out / heads.TASK}.safetensors stands on another network: train all heads "
+            "with `vigie models train --only heads`"
+        )
+    fitted = tuple(f"{lang}.{name}." for lang in network.LANGUAGES for name in setting.heads)
+    return {key: own for key, own in read.tensors.items() if not key.startswith(fitted)}
 
 
 def pack_terms(setting: Setting) -> str:
@@ -246,8 +267,9 @@ def _keep(setting: Setting, lang: str, taught: Corpus, views: _Views) -> None:
     """What unseen posts get of each head, five folds, for the card and the thresholds."""
     if lang != "fr":
         return
-    found = np.zeros((len(taught.texts), len(heads.wanted())))
-    for column, name in enumerate(heads.wanted()):
+    path = setting.work / "heads-fr.npz"
+    found = _left(path, taught.texts) if setting.heads else _none(taught.texts)
+    for name in setting.heads or heads.wanted():
         seen, _ = views.of(name)
         said = ~np.isnan(taught.answers[name])
         for fold in range(FOLDS):
@@ -256,12 +278,33 @@ def _keep(setting: Setting, lang: str, taught: Corpus, views: _Views) -> None:
             weights, bias = _logistic(
                 seen[chosen], taught.answers[name][chosen], taught.weights[chosen]
             )
-            found[is_held, column] = 1.0 / (1.0 + np.exp(-(seen[is_held] @ weights + bias)))
+            chances = 1.0 / (1.0 + np.exp(-(seen[is_held] @ weights + bias)))
+            found[is_held, heads.wanted().index(name)] = chances
     truth = np.stack([taught.answers[name] for name in heads.wanted()], axis=1)
     keep(
-        setting.work / "heads-fr.npz",
+        path,
+        names=np.array(heads.wanted()),
         chances=found,
         truth=truth,
         is_post=taught.is_post,
         texts=np.array(taught.texts),
     )
+
+
+def _left(path: Path, texts: Sequence[str]) -> Floats:
+    """The chances `(texts, heads)` that an earlier training left, NaN where it left none.
+
+    FileNotFoundError without one: the card reads all heads of that file.
+    """
+    found, left = _none(texts), np.load(path)
+    rows = {text: place for place, text in enumerate(left["texts"].tolist())}
+    known = [place for place, text in enumerate(texts) if text in rows]
+    earlier = left["chances"][[rows[texts[place]] for place in known]]
+    for column, name in enumerate(left["names"].tolist()):
+        if name in heads.wanted():
+            found[known, heads.wanted().index(name)] = earlier[:, column]
+    return found
+
+
+def _none(texts: Sequence[str]) -> Floats:
+    return np.full((len(texts), len(heads.wanted())), np.nan)

@@ -27,6 +27,7 @@ from models import (
     drift as drifting,
     evaluate as measures,
     gold as golden,
+    heads,
     sentiment,
     stated,
     train as training,
@@ -105,6 +106,10 @@ def train(
         list[str] | None,
         typer.Option(help=f"One of {', '.join(training.STEPS)}; give it again for several."),
     ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(help="A head that step heads fits, such as T13: all others keep their bytes."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = (
         training.SEED
     ),
@@ -115,7 +120,7 @@ def train(
         raise VigieError(f"--data {data} is not a folder: give the one with the data sets")
     if "network" in steps:
         _check_libraries()
-    setting = training.Setting(data=data, out=out_folder, work=work, seed=seed)
+    setting = training.Setting(data, out_folder, work, seed, _named(head or []))
     with out.status("train") as status, _telling(status):
         done = _trained(setting, steps, status)
     out.print(table(("step", "SHA-256 of its weights"), list(done.items())))
@@ -127,6 +132,13 @@ def _steps(only: Sequence[str]) -> list[str]:
         if name not in training.STEPS:
             raise VigieError(f"--only {name!r} does not exist: use {', '.join(training.STEPS)}")
     return [step for step in training.STEPS if step in only or not only]
+
+
+def _named(names: Sequence[str]) -> tuple[str, ...]:
+    unknown = set(names) - {*heads.wanted()}
+    if unknown:
+        raise VigieError(f"--head {min(unknown)!r} is no head: use {', '.join(heads.wanted())}")
+    return tuple(names)
 
 
 def _check_libraries() -> None:

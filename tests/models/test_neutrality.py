@@ -371,6 +371,7 @@ def test_what_is_shown_or_judged_is_never_taught() -> None:
     """Exact copies only, case aside, in what topics, acts, tones, drills and services teach."""
     judged = {case["text"].casefold() for case in probes("director")["sentence"]}
     judged |= {case["text"].casefold() for case in probes("behaviour")["case"]}
+    judged |= {case["text"].casefold() for case in probes("reception")["sentence"]}
     judged |= {template.text.casefold() for template in templates()}
     taught = {message["text"].casefold() for message in probes("services")["message"]}
     folders = (files("models") / name for name in ("taxonomy", "acts", "tone", "drills"))

@@ -1,3 +1,6 @@
+import tomllib
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
@@ -96,3 +99,33 @@ def test_probabilities_lie_in_0_to_1_in_the_order_of_the_ids() -> None:
 
 def test_thresholds_are_those_of_the_files() -> None:
     assert MODEL.thresholds == {topic.id: topic.threshold for topic in taxonomy()}
+
+
+def test_whom_a_danger_drives_from_home_is_no_migrant() -> None:
+    """The card of topics shows each error; the limits leave a few more than it has."""
+    path = files("models") / "probes" / "reception.toml"
+    cases = tomllib.loads(path.read_text(encoding="utf-8"))["sentence"]
+    named = {True: 0, False: 0}
+    for case in cases:
+        named["T13" in case["topics"]] += "T13" in of(case["text"])
+    assert len({case["text"] for case in cases}) == len(cases) == 164
+    assert sum("T13" in case["topics"] for case in cases) == 44
+    assert named[False] <= 12  # of 120
+    assert named[True] >= 33  # of 44
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Évacuation de la résidence, on attend dans le froid",
+        "évacuation gare centrale, que se passe-t-il ?",
+    ],
+)
+def test_an_evacuation_is_a_crisis_and_not_immigration(text: str) -> None:
+    assert "T20" in of(text)
+    assert "T13" not in of(text)
+
+
+def test_the_clearing_of_a_camp_is_immigration() -> None:
+    assert "T13" in of("Évacuation du campement de migrants ce matin")
+    assert "T20" not in of("Évacuation du campement de migrants ce matin")

@@ -312,19 +312,59 @@ def test_tone_and_abuse_name_the_network_that_they_were_trained_upon(
     assert not list(setting.work.glob(".*"))
 
 
-def test_heads_name_the_network_that_they_were_trained_upon(
+def test_heads_name_the_network_that_they_were_trained_upon(heads_fitted: Setting) -> None:
+    written = heads_fitted.out
+    stated = checkpoint.read(written, heads.TASK, task=heads.TASK).description
+    assert stated.stands_on == {"network": checkpoint.stated(written, network.TASK)}
+    assert all(each.licence for each in stated.training)
+
+
+@pytest.fixture
+def heads_fitted(
     folder: Path, tmp_path: Path, fitted: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Setting:
+    """A setting whose heads were all fitted once, to no data; another bias comes of the next."""
     none = np.zeros(2 * len(lexicons.labels()))
     monkeypatch.setattr(train_heads, "_fit", lambda *_: (none, -4.0))
     monkeypatch.setattr(train_heads, "_share", lambda *_: 0.1)
     monkeypatch.setattr(train_heads, "_keep", lambda *_: None)
     monkeypatch.setattr(train_heads, "pack_terms", lambda _: "")
     setting = setting_in(folder, tmp_path)
-    done = train.train(setting, only=("network", "heads"))
-    stated = checkpoint.read(setting.out, heads.TASK, task=heads.TASK).description
-    assert stated.stands_on == {"network": done["network"]}
-    assert all(each.licence for each in stated.training)
+    train.train(setting, only=("network", "heads"))
+    monkeypatch.setattr(train_heads, "_fit", lambda *_: (none, -3.0))
+    return setting
+
+
+def test_heads_that_are_named_are_fitted_and_the_others_keep_their_bytes(
+    heads_fitted: Setting,
+) -> None:
+    def stored() -> dict[str, bytes]:
+        read = checkpoint.read(heads_fitted.out, heads.TASK, task=heads.TASK)
+        return {key: own.tobytes() for key, own in read.tensors.items()}
+
+    before = stored()
+    train.train(replace(heads_fitted, heads=("T13", "acts/claim")), only=("heads",))
+    after = stored()
+    moved = {key for key in before if before[key] != after[key]}
+    assert before.keys() == after.keys()
+    assert moved == {"fr.T13.bias", "fr.acts/claim.bias"}
+
+
+def test_heads_are_not_fitted_beside_those_of_another_network(heads_fitted: Setting) -> None:
+    train.train(replace(heads_fitted, seed=7), only=("network",))
+    with pytest.raises(WeightsError, match="stands on another network"):
+        train.train(replace(heads_fitted, seed=7, heads=("T13",)), only=("heads",))
+
+
+def test_what_unseen_posts_got_of_a_head_that_is_left_is_kept(tmp_path: Path) -> None:
+    names = heads.wanted()
+    chances = np.tile(np.arange(len(names)) / 100, (2, 1))
+    chances[1] += 0.001
+    path = tmp_path / "heads-fr.npz"
+    train.keep(path, names=np.array(names[::-1]), chances=chances[:, ::-1], texts=["a", "b"])
+    found = train_heads._left(path, ["b", "new", "a"])
+    assert np.array_equal(found[[0, 2]], chances[[1, 0]])
+    assert np.isnan(found[1]).all()
 
 
 def test_terms_are_packed_by_one_step_that_reads_no_data(tmp_path: Path) -> None:

@@ -329,6 +329,14 @@ def test_one_step_alone_needs_no_torch(
     assert "pip install -e '.[train]'" in told
 
 
+def test_one_head_alone_is_fitted_by_its_name(trained: list[Any], tmp_path: Path) -> None:
+    said("train", "--data", tmp_path, "--only", "heads", "--head", "T13", "--head", "T20")
+    assert trained[0][0].heads == ("T13", "T20")
+    assert "--head 'T99' is no head: use T01, T02" in refused(
+        "train", "--data", tmp_path, "--only", "heads", "--head", "T99"
+    )
+
+
 def test_what_training_lacks_is_told(
     trained: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
