@@ -570,7 +570,7 @@ class Budget:
             if units := limit.units(call.name):
                 yield Charge(
                     key=self._key(limit, call.host),
-                    name=f"{limit.name!r} of {self.block}",
+                    name=say("{limit!r} of {block}", limit=limit.name, block=self.block),
                     per=limit.per,
                     most=limit.most,
                     units=units,
