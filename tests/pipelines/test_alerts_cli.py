@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import alerts_cli, house, notify, run, warehouse
+from pipelines import alerts_cli, house, notify, quality, run, warehouse
 from pipelines.alerts_cli import alerts_app
 from pipelines.errors import VigieError
 from tests.pipelines.test_incidents import alert
@@ -202,7 +203,11 @@ def test_a_page_that_cannot_be_written_is_named(home: Path) -> None:
     assert "name another" in told
 
 
-def test_quality_shows_what_was_judged_and_changes_nothing(home: Path) -> None:
+def test_quality_shows_what_was_judged_and_changes_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = datetime.now(UTC) - AS_OF  # which grows, and the command looks back 180 days
+    monkeypatch.setattr(quality, "HISTORY", since + timedelta(days=1))
     assert "Personne n’a encore jugé" in said(home, "quality")
     said(home, "false-alarm", short(home), *WHO)
     shown = said(home, "quality")
