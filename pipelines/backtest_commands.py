@@ -233,4 +233,7 @@ def proposed(settings: Settings, rule: str, factor: float, *, now: datetime) -> 
 
 
 def _bar(spoken: Words) -> backtest_stored.Bar:
-    return lambda name: console.bar(_set(name, spoken))
+    def left(minutes: float) -> str:
+        return spoken.say("told.left", span=spoken.span(max(minutes, 1)))
+
+    return lambda name: console.bar(_set(name, spoken), left=left)

@@ -81,6 +81,7 @@ _VALUES = 3  # of a column of languages, shown of those that are none
 APART = 10.0  # seconds between the lines of progress that are no bar
 _FRENCH_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2})[:h](\d{2}))?")
 Moved = Callable[[int, int | None], None]
+Left = Callable[[float], str]  # minutes in words
 
 
 def moment(text: str) -> datetime:
@@ -227,17 +228,18 @@ def used(
     return [heads[at] for at in kept], [[row[at] for at in kept] for row in told]
 
 
-def bar(what: str) -> AbstractContextManager[Moved]:
+def bar(what: str, *, left: Left | None = None) -> AbstractContextManager[Moved]:
     """A function that takes what is done and what is in all, and shows it on standard error.
 
     On a terminal it draws a bar from its first call on: what is wrong with the arguments is told
-    before anything is drawn. Elsewhere it prints a line every `APART` seconds.
+    before anything is drawn. Elsewhere it prints a line every `APART` seconds, with what is `left`
+    if the rest goes as fast as what is done.
     """
     told = Console(stderr=True, highlight=False)
     return (
         _drawn(what, told)
         if told.is_terminal
-        else nullcontext(_lines(what, told, clock=time.monotonic))
+        else nullcontext(_lines(what, told, clock=time.monotonic, left=left))
     )
 
 
@@ -260,14 +262,19 @@ def _drawn(what: str, told: Console) -> Iterator[Moved]:
             progress.stop()
 
 
-def _lines(what: str, told: Console, *, clock: Callable[[], float]) -> Moved:
-    last = clock()
+def _lines(
+    what: str, told: Console, *, clock: Callable[[], float], left: Left | None = None
+) -> Moved:
+    begun = last = clock()
 
     def moved(done: int, total: int | None) -> None:
         nonlocal last
         if (now := clock()) - last >= APART:
             last = now
-            told.print(words(f"{what} {done}" + (f"/{total}" if total else "")), soft_wrap=True)
+            line = f"{what} {done}" + (f"/{total}" if total else "")
+            if left and total and done:
+                line += f", {left((now - begun) / 60 * (total - done) / done)}"
+            told.print(words(line), soft_wrap=True)
 
     return moved
 
