@@ -65,6 +65,7 @@ class Occasion:
 
     `chain` is who is told of a critical one step by step. `nobody` is None, 'nobody' when no one is
     named for alerts, or 'off_shift'. `links` are by incident; `all_link` takes all in hand.
+    `draws` is false where nobody will look at the letter.
     """
 
     incident: Incident
@@ -78,12 +79,13 @@ class Occasion:
     links: Mapping[str, Mapping[links.Action, str]] = field(default_factory=dict)
     all_link: str | None = None
     chain: Sequence[Sequence[Recipient]] = ()
+    draws: bool = True
 
 
 def letter(occasion: Occasion) -> Letter:
     """The letter about an incident, in the institution's language."""
     spoken = _words(occasion.settings)
-    picture = _picture(occasion, spoken)
+    picture = _picture(occasion, spoken) if occasion.draws else None
     values = _values(occasion, spoken) | {"alt": picture[1] if picture else None}
     return Letter(
         subject=subject(occasion, spoken),

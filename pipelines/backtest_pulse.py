@@ -1,11 +1,13 @@
-"""At which moments of a replay no rule can speak, so that none need be asked.
+"""At which moments of a replay which rules may enter, so that no other need be asked.
 
 A rule's header may say what must be there for it to enter (`Asleep unless`), in terms of what is
 counted here for all moments of a day at once: mentions, people and negative texts of the windows
 that end with each, who may have passed one text on, what messages gained (as mentions of scope
 'reactions'), how near a subject is to a burst. Every count is at least what the rule would see.
-What a header says is believed of the product's own rules, with whatever thresholds; a rule whose
-query is another is asked at every moment.
+A rule about sources says that its answer only rises within an hour of the clock (`Within an hour:
+rises`), since the readings of a replay are noted by the hour: it is asked once, at the last moment
+of each, and at the others only where it enters then. What a header says is believed of the
+product's own rules, with whatever thresholds; a rule whose query is another is due always.
 
 Costs one reading of each day and the day before it, linear in mentions, and what bursts cost a day.
 """
@@ -36,13 +38,15 @@ AT_ONCE = 0.001  # seconds: a look at the very end of a window is one of it
 LEAST_SAID = 6  # mentions in a window; of fewer nothing is known to be usual, and rules may speak
 TOGETHER = 500  # series whose hours are held in memory at once
 _FIVE = 300  # seconds: a step of the detector of bursts
-_COMMENT = re.compile(r"--[^\n]*")
-_READS = re.compile(r"\b(?:signal|signal_act|spread|engagement)\b")
+AN_HOUR = timedelta(hours=1)
+_LEARNT = re.compile(r"\b(?:burst|expected|day_mean|negative_share_expected|is_known)\b")
+Asleep = Mapping[str, tuple[str, str]]  # thresholds and condition of rules, by their names
+Awake = dict[datetime, set[str]]
 Seconds = NDArray[np.float64]
 
 
 class Pulse:
-    """Says of each moment whether a rule may enter then; days are looked at one by one."""
+    """Says of each moment which rules may enter then; days are looked at one by one."""
 
     def __init__(
         self,
@@ -54,61 +58,93 @@ class Pulse:
     ) -> None:
         self.connection, self.step, self.zone = connection, step, zone
         self.asleep = {name: rule for name, text in texts.items() if (rule := _asleep(name, text))}
-        others = {name: text for name, text in texts.items() if name not in self.asleep}
-        self.alone = [name for name, text in others.items() if not _reads_signals(text)]
-        self.is_blind = len(self.alone) < len(others)  # a rule of which nothing is known
-        self.day = datetime.min.replace(tzinfo=UTC)
-        self.awake: frozenset[datetime] = frozenset()
+        self.rising = frozenset(name for name, text in texts.items() if _rises(name, text))
+        self.always = frozenset(texts).difference(self.asleep, self.rising)  # nothing is known
+        self.untaught = {n: r for n, r in self.asleep.items() if not _LEARNT.search(r[1])}
+        self.day = self.hour = self.said_on = datetime.min.replace(tzinfo=UTC)
+        self.awake: Awake = {}
+        self.said: Awake = {}
+        self.risen: frozenset[str] = frozenset()
 
-    def may_speak(self, at: datetime) -> bool:
-        """Whether any rule may enter at `at`; false only where none can."""
-        if self.is_blind:
-            return True
-        day = (at - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        if day != self.day:
-            self.day, self.awake = day, frozenset(self._awake(day))
-        return at in self.awake or any(self._speaks(name, at) for name in self.alone)
+    def due(self, at: datetime) -> frozenset[str]:
+        """The rules that may enter at `at`, while no incident teaches anything new."""
+        if self.asleep and (day := _day(at)) != self.day:
+            table = counted(self.connection, day, self.step, self.zone)
+            self.day, self.awake = day, self._awake(self.asleep, day, table)
+        return self.always | self._risen(at) | self.awake.get(at, frozenset())
+
+    def due_whatever(self, at: datetime) -> frozenset[str]:
+        """The rules that may enter at `at`, whatever open incidents teach meanwhile.
+
+        Those of copies, calls, reactions and threats wait for what is said alone: to ask them all
+        the time took a third of what a moment with an open incident costs.
+        """
+        if self.untaught and (day := _day(at)) != self.said_on:
+            table = _Day(self.connection, day, self.step, self.zone).said()
+            self.said_on, self.said = day, self._awake(self.untaught, day, table)
+        taught = self.asleep.keys() - self.untaught.keys()
+        return self.always | self._risen(at) | taught | self.said.get(at, frozenset())
 
     def forget(self) -> None:
         """Look at the day anew: what an incident teaches has changed."""
         self.day = datetime.min.replace(tzinfo=UTC)
 
-    def _speaks(self, name: str, at: datetime) -> bool:
+    def _risen(self, at: datetime) -> frozenset[str]:
+        """The rules that enter by the last moment of the hour of `at`: no other does before."""
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        if hour != self.hour:
+            last = hour + AN_HOUR - self.step
+            enters = frozenset(name for name in self.rising if self._enters(name, last))
+            self.hour, self.risen = hour, enters
+        return self.risen
+
+    def _enters(self, name: str, at: datetime) -> bool:
         alerts = detect.evaluate(self.connection, name, as_of=at)
         return any(alert.level >= ENTER for alert in alerts)
 
-    def _awake(self, day: datetime) -> Iterable[datetime]:
-        """The moments of a day, from its first step to its end, at which a rule may enter."""
-        if not self.asleep:
-            return
-        self.connection.register("pulse", counted(self.connection, day, self.step, self.zone))
+    def _awake(self, rules: Asleep, day: datetime, table: pa.Table) -> Awake:
+        """Which `rules` may enter at each moment of a day, from its first step to its end."""
+        found: Awake = {}
+        self.connection.register("pulse", table)
         try:
-            found = {
-                place
-                for thresholds, condition in self.asleep.values()
-                for (place,) in self.connection.execute(
+            for name, (thresholds, condition) in rules.items():
+                places = self.connection.execute(
                     f"with thresholds as ({thresholds}) select distinct place from pulse"  # noqa: S608 - a rule's own words
                     f" cross join thresholds where {condition}"
                 ).fetchall()
-            }
+                for (place,) in places:
+                    found.setdefault(day + self.step * (place + 1), set()).add(name)
         finally:
             self.connection.unregister("pulse")
-        for place in found:
-            yield day + self.step * (place + 1)
+        return found
+
+
+def _day(at: datetime) -> datetime:
+    """The beginning of the day (UTC) of which a moment is a step's end."""
+    last = at - timedelta(microseconds=1)
+    return last.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _asleep(name: str, text: str) -> tuple[str, str] | None:
     """The thresholds of a rule, and what its header says must be there for it to enter."""
     own, factor = backtest_rules.unwrapped(text)
-    known = backtest_rules.present().get(name, "")
-    condition = backtest_rules.header(known).get("Asleep unless")
-    if condition is None or factor < 1 or backtest_rules.query(own) != backtest_rules.query(known):
+    condition = _said(name, own, "Asleep unless")
+    if condition is None or factor < 1:
         return None
     return backtest_rules.thresholds(own), condition
 
 
-def _reads_signals(text: str) -> bool:
-    return bool(_READS.search(_COMMENT.sub("", text)))
+def _rises(name: str, text: str) -> bool:
+    """Whether what a rule says only rises within an hour; whatever it is divided by, too."""
+    own, _ = backtest_rules.unwrapped(text)
+    return _said(name, own, "Within an hour") == "rises" and not detect.reads(text)
+
+
+def _said(name: str, own: str, entry: str) -> str | None:
+    """What the header of the product's rule says, None where the query is another than its own."""
+    known = backtest_rules.present().get(name, "")
+    is_ours = backtest_rules.query(own) == backtest_rules.query(known)
+    return backtest_rules.header(known).get(entry) if is_ours else None
 
 
 def counted(connection: Connection, day: datetime, step: timedelta, zone: ZoneInfo) -> pa.Table:
@@ -127,11 +163,14 @@ class _Day:
         self.span = {"since": day - A_DAY, "until": day + A_DAY}
 
     def table(self) -> pa.Table:
+        """What was `said`, with what is usual of it and how near it is to a burst."""
+        return self._with_bursts(self.said())
+
+    def said(self) -> pa.Table:
         """One row per step (`place`), window, subject and scope in which anything was said."""
         found = warehouse.run(self.connection, "signals/pulse", self.span).to_arrow_table()
         parts = [*self._said(found), *self._passed_on(), *self._gained()]
-        made = pa.concat_tables(parts) if parts else _EMPTY.empty_table()
-        return self._with_bursts(made)
+        return pa.concat_tables(parts) if parts else _EMPTY.empty_table()
 
     def _said(self, found: pa.Table) -> Iterable[pa.Table]:
         names, series = _numbered(found, ("subject_id", "scope"))

@@ -126,7 +126,7 @@ def unwrapped(text: str) -> tuple[str, float]:
     found = _WRAPPED.search(text)
     if found is None:
         return text, 1.0
-    inner = text[found.end() :].rpartition("\n)\n as asked")[0]
+    inner = text[found.end() :].rpartition("\n) as asked")[0]
     return f"{text[: found.start()]}{inner};\n", float(found[1])
 
 

@@ -11,7 +11,8 @@ of the warehouse; they are given `$as_of` and must not read what was published a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import gains, spreads, surge, warehouse
@@ -29,6 +31,8 @@ from pipelines.settings import Settings
 log = logging.getLogger(__name__)
 
 TABLES = ("signal", "signal_act", "spread", "engagement")
+_COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
+_TABLE = re.compile(rf"\b(?:{'|'.join(TABLES)})\b", re.IGNORECASE)
 
 
 def detect(
@@ -37,15 +41,24 @@ def detect(
     settings: Settings,
     as_of: datetime,
     keeps: bool = False,
+    names: Collection[str] | None = None,
 ) -> list[Alert]:
     """What every rule says at `as_of`: rows that enter, and rows that have not yet left.
 
-    The same warehouse and moment give the same alerts. Changes nothing in the warehouse, unless it
-    `keeps` what it learns for the rest of the day (`pipelines/learnt.py`).
+    `names`: only these rules, for which only what they read is made. The same warehouse and moment
+    give the same alerts. Changes nothing in the warehouse, unless it `keeps` what it learns for the
+    rest of the day (`pipelines/learnt.py`).
     """
-    with read(connection, as_of=as_of, zone=settings.institution.zone, keeps=keeps):
-        names = warehouse.sql_names("alerts")
-        return [alert for name in names for alert in evaluate(connection, name, as_of=as_of)]
+    asked = [n for n in warehouse.sql_names("alerts") if names is None or n in names]
+    wanted = {table for name in asked for table in reads(warehouse.sql(f"alerts/{name}"))}
+    zone = settings.institution.zone
+    with read(connection, as_of=as_of, zone=zone, keeps=keeps, wanted=wanted):
+        return [alert for name in asked for alert in evaluate(connection, name, as_of=as_of)]
+
+
+def reads(text: str) -> frozenset[str]:
+    """Those of `TABLES` that a rule may read."""
+    return frozenset(found.lower() for found in _TABLE.findall(_COMMENT.sub("", text)))
 
 
 @contextmanager
@@ -55,23 +68,29 @@ def read(
     as_of: datetime,
     zone: ZoneInfo,
     keeps: bool = False,
+    wanted: Collection[str] = TABLES,
 ) -> Iterator[None]:
-    """What rules read beside the warehouse at `as_of`, there until the block ends: `TABLES`."""
-    found = surge.signals(connection, as_of=as_of, zone=zone, keeps=keeps)
-    is_act = pc.match_substring(found["scope"], ":")
-    tables = (
-        found.filter(pc.invert(is_act)),
-        found.filter(is_act),
-        spreads.signals(connection, as_of=as_of),
-        gains.signals(connection, as_of=as_of),
-    )
-    for name, table in zip(TABLES, tables, strict=True):
+    """What rules read beside the warehouse at `as_of`, there until the block ends: `TABLES`, or
+    those `wanted`."""
+    found: dict[str, pa.Table] = {}
+    if not {"signal", "signal_act"}.isdisjoint(wanted):
+        found |= _signals(surge.signals(connection, as_of=as_of, zone=zone, keeps=keeps))
+    if "spread" in wanted:
+        found["spread"] = spreads.signals(connection, as_of=as_of)
+    if "engagement" in wanted:
+        found["engagement"] = gains.signals(connection, as_of=as_of)
+    for name, table in found.items():
         connection.register(name, table)
     try:
         yield
     finally:
-        for name in TABLES:
+        for name in found:
             connection.unregister(name)
+
+
+def _signals(found: pa.Table) -> dict[str, pa.Table]:
+    is_act = pc.match_substring(found["scope"], ":")
+    return {"signal": found.filter(pc.invert(is_act)), "signal_act": found.filter(is_act)}
 
 
 def evaluate(connection: duckdb.DuckDBPyConnection, name: str, *, as_of: datetime) -> list[Alert]:

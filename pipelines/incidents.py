@@ -40,6 +40,7 @@ REPEAT = {"warning": timedelta(hours=12), "critical": timedelta(hours=4)}
 TIMES_LAST_TOLD = 2.0
 OPENINGS_A_DAY = 4  # more is flapping
 CALM = timedelta(hours=12)  # after which what was flapping begins anew
+UNTOLD = timedelta(days=3)  # for which an end that nobody was told of may still be
 GROUP_WAIT = {"warning": timedelta(minutes=2), "critical": timedelta(seconds=30)}
 GROUP_INTERVAL = timedelta(minutes=15)
 ESCALATION = (timedelta(minutes=15), timedelta(minutes=30))  # to the second, to the head
@@ -197,6 +198,21 @@ def is_over(last: Incident, as_of: datetime) -> bool:
     return last.state == "ok"
 
 
+def is_settled(incident: Incident, as_of: datetime, *, zone: ZoneInfo) -> bool:
+    """Whether it is over and nobody is to hear of it again, unless it comes back.
+
+    No longer than an evaluation reads it (`sql/writes/incident_open.sql`): then an older one of the
+    same trouble, whose end was not told, is read again.
+    """
+    if incident.state != "resolved" or incident.resolved_at is None:
+        return False
+    if incident.told is None:
+        is_read = as_of - incident.resolved_at <= UNTOLD
+        return is_read and not _is_told_later(incident, zone)
+    is_read = as_of - incident.resolved_at <= CALM
+    return is_read and incident.told.kind not in ("firing", "update")
+
+
 def _opened(alert: Alert, fingerprint: str, as_of: datetime, since_last: timedelta) -> Incident:
     name = f"{fingerprint} {as_of.isoformat()}"
     is_confirmed = since_last >= FOR[alert.severity]
@@ -310,14 +326,19 @@ def _tell_the_end(
     if last is None and around.is_spoken_for:
         return _no("told_beside")
     if last is None:
-        ends = (incident.firing_at or incident.opened_at, incident.resolved_at)
-        was_quiet = any(at and is_quiet(at, zone) for at in ends)
-        is_held = was_quiet or incident.severity == "critical"
+        is_held = _is_told_later(incident, zone)
         return _yes("held_for_morning") if is_held else _no("over_untold")
     if last.kind not in ("firing", "update"):
         return _no(f"already_{last.kind}")
     is_joined = as_of - (incident.resolved_at or as_of) < JOIN
     return _no("others_open") if around.is_others_open and is_joined else _yes("resolved")
+
+
+def _is_told_later(incident: Incident, zone: ZoneInfo) -> bool:
+    """Whether an incident that was over before anybody heard of it is told all the same."""
+    ends = (incident.firing_at or incident.opened_at, incident.resolved_at)
+    was_quiet = any(at and is_quiet(at, zone) for at in ends)
+    return was_quiet or incident.severity == "critical"
 
 
 def _tell_the_course(

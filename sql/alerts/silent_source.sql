@@ -10,6 +10,7 @@
 --   is judged only after seven days and ten arrivals, against its longest pause of 28 days.
 --   That a source of many mentions answers with nothing is told sooner by source_drop.
 -- Inhibited by: source_drop
+-- Within an hour: rises
 -- Tells: operators
 -- Label fr: Source silencieuse
 -- Label en: Silent source

@@ -10,6 +10,7 @@
 -- Caveat: needs fourteen days that were read and forty mentions on an ordinary one: below, a day
 --   without any is no news. What was not read at all is the business of silent_source.
 -- Drop: yes
+-- Within an hour: rises
 -- Tells: operators
 -- Label fr: Source appauvrie
 -- Label en: Source brings less

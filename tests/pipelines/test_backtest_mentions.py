@@ -191,7 +191,7 @@ def test_every_count_of_the_pulse_is_at_least_what_rules_see(copy: Copy) -> None
 def test_a_rule_says_when_it_sleeps_or_reads_no_signals(name: str) -> None:
     text = backtest_rules.present()[name]
     pulse = backtest_pulse.Pulse(duckdb.connect(), {name: text}, step=FIVE, zone=PARIS)
-    assert not pulse.is_blind
+    assert not pulse.always
 
 
 def test_a_number_that_is_tried_is_in_the_rule_and_its_alert() -> None:
@@ -227,6 +227,15 @@ def test_a_factor_on_the_level_divides_what_the_rule_says(copy: Copy) -> None:
     assert asked.level == pytest.approx(plain.level / 1.25)
 
 
+def test_a_rule_whose_level_is_tried_is_known_to_be_the_products() -> None:
+    text = backtest_rules.present()["volume_surge"]
+    tried = backtest_rules.tried(None, ("volume_surge.level=1.25",))["volume_surge"]
+    own, factor = backtest_rules.unwrapped(tried)
+    assert (backtest_rules.query(own), factor) == (backtest_rules.query(text), 1.25)
+    pulse = backtest_pulse.Pulse(duckdb.connect(), {"volume_surge": tried}, step=FIVE, zone=PARIS)
+    assert not pulse.always
+
+
 def new_rule(folder: Path, name: str = "many", **changes: str) -> Path:
     """A folder with a rule that is volume_surge under another name, changed."""
     text = backtest_rules.present()["volume_surge"].replace("volume_surge", name)
@@ -246,7 +255,7 @@ def test_a_rule_whose_query_is_another_is_asked_at_every_moment(tmp_path: Path) 
     folder = new_rule(tmp_path / "rules", "volume_surge", **{"measured.is_flood": "true"})
     texts = backtest_rules.tried(folder)
     pulse = backtest_pulse.Pulse(duckdb.connect(), texts, step=FIVE, zone=PARIS)
-    assert pulse.is_blind
+    assert pulse.always == {"volume_surge"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.alert import Alert, fingerprint
-from pipelines.incidents import Around, Decision, Incident, Told, is_quiet, step, tell
+from pipelines.incidents import Around, Decision, Incident, Told, is_quiet, is_settled, step, tell
 
 NOON = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
@@ -314,3 +314,30 @@ def test_an_incident_of_a_night_across_the_change_of_clocks_is_told_at_seven() -
         for hour in (0, 1, 4, 5, 6)
     }
     assert reasons == dict.fromkeys((0, 1, 4, 5), "quiet_hours") | {6: "first"}
+
+
+@pytest.mark.parametrize(
+    ("over", "last", "is_over"),
+    [
+        ({"state": "firing"}, {}, False),
+        ({"state": "cooling"}, {"kind": "unstable"}, False),
+        ({}, {"kind": "firing"}, False),
+        ({}, {"kind": "update"}, False),
+        ({}, {"kind": "resolved"}, True),
+        ({}, {"kind": "night"}, True),
+        ({}, {"kind": "inhibited"}, True),
+        ({}, None, True),
+        ({"severity": "critical"}, None, False),
+        ({"opened_at": MIDNIGHT, "firing_at": MIDNIGHT}, None, False),
+    ],
+)
+def test_what_is_over_is_settled_once_nobody_waits_for_a_letter(
+    over: dict[str, Any], last: dict[str, Any] | None, is_over: bool
+) -> None:
+    found = incident(**{"state": "resolved", "resolved_at": NOON + MINUTE} | over)
+    found = replace(found, told=None if last is None else told(**last))
+    assert is_settled(found, NOON + timedelta(hours=12), zone=PARIS) is is_over
+    assert not is_settled(found, NOON + timedelta(days=4), zone=PARIS)
+    later = (decided(found.told, found, hours=h).is_sent for h in (2, 24, 48))
+    if is_over:
+        assert not any(later)
