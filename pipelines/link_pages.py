@@ -50,9 +50,10 @@ _STATUS: Mapping[Trouble, int] = {
     "refused": 400,
 }  # fmt: skip
 _STYLE = (
-    "body{margin:0;background:#f4f6f8;color:#1f2933;font:16px/1.5 system-ui,sans-serif}"
+    "body{margin:0;background:#f4f6f8;color:#1f2933;font:16px/1.5 system-ui,sans-serif;"
+    "overflow-wrap:anywhere}"
     "main{max-width:34rem;margin:0 auto;padding:16px}h1{font-size:1.4rem;line-height:1.25}"
-    "dl{margin:0 0 16px}dt{color:#52606d;font-size:.9rem}dd{margin:0 0 8px;overflow-wrap:anywhere}"
+    "dl{margin:0 0 16px}dt{color:#52606d;font-size:.9rem}dd{margin:0 0 8px}"
     "label{display:block;margin:12px 0 4px;font-weight:600}"
     "input,select{box-sizing:border-box;width:100%;padding:10px;font:inherit;border:1px solid "
     "#52606d;border-radius:6px;background:#fff;color:#1f2933}"
@@ -287,7 +288,7 @@ def _back(connection: Connection, desk: _Desk, claim: Claim, actor: str) -> str 
 
 def _leads(token: str | None, spoken: Words) -> str | None:
     """The address of another link, beside the one that was opened, in the same language."""
-    return f"{token}?lang={spoken.locale}" if token else None
+    return f"./{token}?lang={spoken.locale}" if token else None
 
 
 def _claim(desk: _Desk, token: str) -> tuple[bytes, Claim]:

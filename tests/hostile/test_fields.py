@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,7 +188,7 @@ def _can_be_written(outcomes: list[Mention | Deletion | Rejection]) -> None:
     to_table(refused, REJECTION_SCHEMA)
     for rejection in refused:
         assert len(rejection.detail) < 300
-        assert rejection.detail.isprintable()
+        assert re.sub("[\u00a0\u202f]", " ", rejection.detail).isprintable()  # French spaces
         assert not any(
             word in rejection.detail for word in ("alert(", "pisteur", "calc", "zoe_k", "mireille")
         )

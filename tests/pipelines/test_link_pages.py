@@ -111,7 +111,7 @@ def test_a_false_alarm_is_taken_back_in_two_steps_and_once(town: Town) -> None:
     done = town.client.post(town.link("Fausse alerte") + "?lang=en")
     again = town.client.get(town.link("Fausse alerte"))  # used: what it did can be taken back
     assert "no false alarm" in said(done.text)
-    found = [re.search(r'href="([\w-]+)\?lang=(\w\w)"', page.text) for page in (done, again)]
+    found = [re.search(r'href="\./([\w-]+)\?lang=(\w\w)"', page.text) for page in (done, again)]
     assert [each and each[2] for each in found] == ["en", "fr"]
     assert found[0] is not None
     path = f"/alerts/{found[0][1]}"
