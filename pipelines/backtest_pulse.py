@@ -5,7 +5,7 @@ counted here for all moments of a day at once: mentions, people and negative tex
 that end with each, who may have passed one text on, what messages gained (as mentions of scope
 'reactions'), how near a subject is to a burst. Every count is at least what the rule would see.
 A rule about sources says that its answer only rises within an hour of the clock (`Within an hour:
-rises`), since the readings of a replay are noted by the hour: it is asked once, at the last moment
+rises`), since the readings of a replay are noted by the hour: it is asked once, at the end
 of each, and at the others only where it enters then. What a header says is believed of the
 product's own rules, with whatever thresholds; a rule whose query is another is due always.
 
@@ -90,10 +90,10 @@ class Pulse:
         self.day = datetime.min.replace(tzinfo=UTC)
 
     def _risen(self, at: datetime) -> frozenset[str]:
-        """The rules that enter by the last moment of the hour of `at`: no other does before."""
+        """The rules that enter by the end of the hour of `at`: no other does before."""
         hour = at.replace(minute=0, second=0, microsecond=0)
         if hour != self.hour:
-            last = hour + AN_HOUR - self.step
+            last = hour + AN_HOUR - timedelta(microseconds=1)
             enters = frozenset(name for name in self.rising if self._enters(name, last))
             self.hour, self.risen = hour, enters
         return self.risen

@@ -171,8 +171,9 @@ def _through_load(house: House, run: str, progress: Callable[[str], object]) -> 
 
 
 def failed(house: House, run: str) -> list[str]:
-    """The sources whose reading failed in a run that is loaded: no answer, or one of no use."""
+    """The sources whose reading failed in a run that is loaded: no answer, one of no use, or one
+    whose receipt could not be written (a full disk)."""
     folder = staging(house.home, run)
     accepted = json.loads((folder / "accepted.json").read_text())
     whole = (read_whole(receipt_of(folder, name), count) for name, count in accepted.items())
-    return [receipt["name"] for receipt in whole if receipt["status"] == "failed"]
+    return [receipt["name"] for receipt in whole if receipt["status"] in ("failed", "missing")]

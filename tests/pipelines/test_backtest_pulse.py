@@ -139,13 +139,15 @@ def test_what_a_rule_about_sources_says_only_rises_within_an_hour(copy: Copy, na
     assert seen == {False, True}
 
 
-def test_a_rule_about_sources_is_due_only_where_it_enters(copy: Copy) -> None:
+@pytest.mark.parametrize("minutes", [7, 30, 90])  # of a step: an hour's last moment is its end
+def test_a_rule_about_sources_is_due_wherever_it_enters(copy: Copy, minutes: int) -> None:
+    step = timedelta(minutes=minutes)
     texts = backtest_rules.tried(None, ("silent_source.level=1.5",))
     chosen = {"silent_source": texts["silent_source"]}
-    pulse = backtest_pulse.Pulse(copy.connection, chosen, step=STEP, zone=PARIS)
+    pulse = backtest_pulse.Pulse(copy.connection, chosen, step=step, zone=PARIS)
     assert pulse.rising == {"silent_source"}
     with warehouse.trying(chosen):
-        for at in backtest_mentions.moments(SINCE, UNTIL, STEP):
+        for at in backtest_mentions.moments(SINCE, UNTIL, step):
             if not pulse.due(at):
                 alerts = detect.evaluate(copy.connection, "silent_source", as_of=at)
                 assert not any(alert.level >= ENTER for alert in alerts)

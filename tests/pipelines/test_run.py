@@ -306,6 +306,17 @@ def test_a_collector_that_breaks_is_a_failed_reading_and_the_run_goes_on(
     assert _intake(tmp_path) == [(run.run_id(NOON), "failed")]
 
 
+def test_a_reading_that_leaves_no_receipt_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full: nothing was read, and who looks at the status must know."""
+    privacy.new_key(tmp_path)
+    house = _house(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setattr(whole, "collect", _broken)
+    assert _watch(house, NOON)["sources_failed"] == 1
+    assert run.failed(house, run.run_id(NOON)) == ["journal"]
+
+
 def test_a_payload_that_breaks_its_parser_stops_no_run_and_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
