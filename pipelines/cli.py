@@ -237,14 +237,15 @@ def digest(
             say("a week or a month that ends today is not over yet: choose a day before")
         )
     page = run.digest(house, day=chosen, as_of=now, edition=edition.value, is_mailed=is_mailed)
+    done = "digest.mailed" if is_mailed else "digest.kept"
     if is_mailed and _can_send(house):
-        run.deliver(house, now=datetime.now(UTC))
+        if run.deliver(house, now=datetime.now(UTC))["failed"]:
+            done = "digest.waits"
     elif is_mailed:
         out.print(words(spoken.text("digest.no_secrets")))
     if page is None:
         out.print(words(spoken.text("digest.nothing")))
         raise typer.Exit(1)
-    done = "digest.mailed" if is_mailed else "digest.kept"
     out.print(words(spoken.say(done, path=page)), soft_wrap=True)
 
 

@@ -36,7 +36,7 @@ from pipelines.engagement import Fare, FareLine
 from pipelines.letter import Letter
 from pipelines.outlook import Interval
 from pipelines.risk import LEVELS, Level, Signals, change
-from pipelines.stories import LEAST_COPIES, shortened, unaddressed
+from pipelines.stories import CRISIS_TOPIC, LEAST_COPIES, shortened, unaddressed
 from pipelines.wording import Words, plain, safe_link, words
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _reason_values(digest: Digest, spoken: Words) -> dict[str, str]:
             "messages": spoken.count("messages", signals.count),
             "low": spoken.number(band.low) if band else "",
             "high": spoken.number(band.high) if band else "",
-            "crisis": spoken.count("crisis", signals.crisis.count if signals.crisis else 0),
+            "crisis": _danger(digest, spoken),
             "negative": _share(signals.negative, spoken),
             "usual_negative": spoken.percent(signals.usual_negative or 0),
             "sensitive": _share(signals.sensitive, spoken),
@@ -225,6 +225,14 @@ def _reason_values(digest: Digest, spoken: Words) -> dict[str, str]:
             "unseen": spoken.percent(signals.unseen_share),
         }
     )
+
+
+def _danger(digest: Digest, spoken: Words) -> str:
+    """How many texts speak of danger; no figure where it rests on too few authors."""
+    if any(line.is_suppressed for line in digest.topics if line.topic_id == CRISIS_TOPIC):
+        return spoken.text("forms.danger_few")
+    found = digest.signals.crisis
+    return spoken.count("crisis", found.count if found else 0)
 
 
 def _volume_words(signals: Signals, spoken: Words) -> str:

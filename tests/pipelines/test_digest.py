@@ -109,6 +109,24 @@ def test_figures_over_fewer_than_ten_authors_are_not_published() -> None:
     assert "topics" not in letter.images
 
 
+@pytest.mark.parametrize(("authors", "told"), [(9, "Quelques textes"), (10, "40 textes")])
+def test_the_reason_tells_no_figure_that_the_page_withholds(authors: int, told: str) -> None:
+    start = datetime(2026, 11, 19, 9, tzinfo=UTC)
+    rows = [
+        valmont.row(
+            f"Inondation rue {n}, les caves sont pleines",
+            start,
+            number=n,
+            topics=("T20",),
+            author=f"a{n % authors}",
+        )
+        for n in range(40)
+    ]
+    letter = digest.render(_of(rows), locale="fr")
+    assert f"{told} parlent d’un danger" in _flat(letter.text)
+    assert ("40 textes parlent" in _flat(letter.text + letter.html)) == (authors >= 10)
+
+
 def test_ten_authors_are_enough() -> None:
     start = datetime(2026, 11, 19, 9, tzinfo=UTC)
     rows = [
