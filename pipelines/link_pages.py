@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import duckdb
 import msgspec
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
@@ -28,7 +29,7 @@ from starlette.routing import Route
 
 from pipelines import alert_actions, alert_letter, forms, links, rules, warehouse
 from pipelines.alert import Alert
-from pipelines.alert_actions import ActionError
+from pipelines.alert_actions import ActionError, Contradiction
 from pipelines.errors import WarehouseBusy, WarehouseError
 from pipelines.links import Claim, LinkError
 from pipelines.settings import Settings
@@ -38,7 +39,7 @@ from pipelines.wording import LOCALES, Words, plain, words
 
 log = logging.getLogger(__name__)
 
-Trouble = Literal["broken", "expired", "used", "gone", "over", "busy", "refused"]
+Trouble = Literal["broken", "expired", "used", "gone", "over", "judged", "busy", "refused"]
 WAIT_SECONDS = 8.0  # for a run that holds the warehouse
 MOST_BYTES = 4_096  # of a form
 MOST_FIELDS = 8
@@ -46,8 +47,8 @@ MOST_LISTED = 60  # of the incidents that a link takes in hand together
 HOURS = (1, 4, 12, 24, 72, 168)
 _REASON = (3, 300)
 _STATUS: Mapping[Trouble, int] = {
-    "broken": 404, "expired": 410, "used": 410, "gone": 410, "over": 410, "busy": 503,
-    "refused": 400,
+    "broken": 404, "expired": 410, "used": 410, "gone": 410, "over": 410, "judged": 409,
+    "busy": 503, "refused": 400,
 }  # fmt: skip
 _STYLE = (
     "body{margin:0;background:#f4f6f8;color:#1f2933;font:16px/1.5 system-ui,sans-serif;"
@@ -270,9 +271,7 @@ def _case(connection: Connection, desk: _Desk, token: str) -> _Case:
 def _back(connection: Connection, desk: _Desk, claim: Claim, actor: str) -> str | None:
     """The token that takes a false alarm back, of the same reader and time as the link that noted
     it; None where none stands, or that token has been used."""
-    judged = alert_actions.judgements(connection, claim.incident_id)
-    said = [each.verdict for each in judged if each.mention_id is None]
-    if claim.action != "false_alarm" or claim.action not in said:
+    if claim.action != "false_alarm" or not _is_false(connection, claim.incident_id):
         return None
     secret = links.key(desk.settings.home)
     given = links.token(
@@ -284,6 +283,16 @@ def _back(connection: Connection, desk: _Desk, claim: Claim, actor: str) -> str 
     )
     asked = {"link_id": links.read(secret, given, now=desk.now()).link_id}
     return None if warehouse.run(connection, "writes/link_used", asked).fetchone() else given
+
+
+def _is_false(connection: Connection, incident_id: str) -> bool:
+    """Whether an alert is judged false; not known, so no, before the first run of this version,
+    which makes the view."""
+    try:
+        judged = alert_actions.judgements(connection, incident_id)
+    except duckdb.CatalogException:
+        return False
+    return any(each.verdict == "false_alarm" and each.mention_id is None for each in judged)
 
 
 def _leads(token: str | None, spoken: Words) -> str | None:
@@ -385,8 +394,12 @@ def _act(
             done = alert_actions.silence(
                 connection, incident_id, actor=case.actor, reason=reason, until=until, at=now
             )
+    except Contradiction as error:
+        raise _Stopped("judged") from error
     except ActionError as error:
         raise _Stopped("gone") from error
+    except duckdb.CatalogException as error:  # no run of this version has made its views yet
+        raise _Stopped("busy") from error
     return done.is_new, until
 
 

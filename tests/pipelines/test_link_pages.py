@@ -134,6 +134,42 @@ def test_a_link_that_is_no_judgement_offers_nothing_to_take_back(town: Town) -> 
     assert "Je me suis trompé" not in town.client.get(town.link()).text
 
 
+def test_a_false_alarm_against_a_judgement_that_stands_is_refused_and_its_link_kept(
+    town: Town,
+) -> None:
+    path = town.link("Fausse alerte")
+    [(name,)] = town.rows("select incident_id from incident")
+    with warehouse.opened(town.settings.home) as connection:
+        alert_actions.judge(
+            connection, name, "wrong_tone", better="neutral", actor="anne", at=AS_OF
+        )
+    for query, told in (("", "déjà jugée autrement"), ("?lang=en", "judged otherwise already")):
+        answer = town.client.post(path + query)
+        assert (answer.status_code, told in said(answer.text)) == (409, True)
+    assert town.rows("from link_use") == []
+    with warehouse.opened(town.settings.home) as connection:
+        alert_actions.take_back(connection, name, "wrong_tone", actor="anne", at=AS_OF)
+    assert town.client.post(path).status_code == 200
+
+
+def test_before_a_run_has_made_the_view_of_judgements_other_links_act_and_none_breaks(
+    town: Town,
+) -> None:
+    town.rows("drop view alert_judgement")
+    assert town.client.post(town.link()).status_code == 200
+    assert town.client.get(town.link()).status_code == 410
+    false_alarm = town.link("Fausse alerte")
+    assert town.client.get(false_alarm).status_code == 200
+    assert town.client.post(false_alarm).status_code == 503
+    assert town.rows("from alert_label") == []
+    with warehouse.opened(town.settings.home) as connection:
+        warehouse.create_views(connection)
+    assert town.client.post(false_alarm).status_code == 200
+    town.rows("drop view alert_judgement")
+    used = town.client.get(false_alarm)
+    assert (used.status_code, "Je me suis trompé" in used.text) == (410, False)
+
+
 def test_each_link_is_used_by_itself(town: Town) -> None:
     town.client.post(town.link())
     page = town.client.get(town.link("Fausse alerte"))
