@@ -2,8 +2,10 @@
 -- Purpose: acknowledgements, silences and judgements of thirty days, by rule.
 -- Grain: one row per rule and decision. Reads: alert_change, about. Read by: analysts.
 -- Units: counts; times are UTC; `taken_back_count` alerts of `alert_count` where it was taken back
---   and not said again. Caveat: what rules did by themselves is left out. Names of agents stand in
---   alert_change, not here; the last reason may name one.
+--   and not said again. Caveat: what rules did by themselves is left out. Judgements of the
+--   messages of one alert are not told apart: of two, the last word on either says whether the
+--   alert is in `taken_back_count`. Names of agents stand in alert_change, not here; the last
+--   reason may name one.
 with decided as (
     select
         alert_change.*,
