@@ -78,23 +78,28 @@ def acknowledge(
 ) -> Done:
     """Note that `actor` has the incident in hand: no reminder and no escalation from now on.
 
-    It lapses by itself when the incident gets worse or begins anew.
+    It lapses by itself when the incident gets worse or begins anew. It takes the place of one that
+    came only of calling the alert false: that one goes when the judgement is taken back.
     """
     who, why = _name(actor), _text(reason)
     with warehouse.transaction(connection):
+        since = _freed(connection, [incident_id], at)
         found = _incident(connection, incident_id)
-        return Done(incident_id=incident_id, is_new=_acknowledge(connection, found, who, why, at))
+        is_new = _acknowledge(connection, found, who, why, since)
+    return Done(incident_id=incident_id, is_new=is_new)
 
 
 def acknowledge_all(
     connection: Connection, incident_ids: Sequence[str], *, actor: str, at: datetime
 ) -> int:
-    """Note that `actor` has these incidents in hand; how many nobody had before.
+    """Note that `actor` has these incidents in hand; how many nobody had before, but by calling
+    them false.
 
-    One transaction, two statements for however many.
+    One transaction, three statements for however many.
     """
-    found = {"incident_ids": list(incident_ids), "actor": _name(actor), "made_at": at}
+    found: dict[str, Any] = {"incident_ids": list(incident_ids), "actor": _name(actor)}
     with warehouse.transaction(connection):
+        found["made_at"] = _freed(connection, incident_ids, at)
         held = "select count(*) from incident_ack"
         (before,) = connection.execute(held).fetchone() or (0,)
         warehouse.run(connection, "writes/incidents_ack", found)
@@ -168,6 +173,8 @@ def judge(
     who, why = _name(actor), _text(note)
     _check_verdict(verdict, mention_id)
     _check_better(verdict, better)
+    if verdict == "false_alarm" and mention_id is not None:
+        raise ActionError(say("a false alarm is said of the whole alert: name no message"))
     with warehouse.transaction(connection):
         found = _incident(connection, incident_id)
         _check_standing(connection, incident_id, verdict, mention_id)
@@ -318,9 +325,21 @@ def _after(connection: Connection, incident_id: str, at: datetime) -> datetime:
 
 def _release(connection: Connection, found: dict[str, Any], actor: str, at: datetime) -> None:
     """Nobody has the alert in hand any more, where calling it false had taken it in hand."""
-    asked = {"incident_id": found["incident_id"]}
-    if warehouse.run(connection, "writes/judgement_unack", asked).fetchone() is not None:
+    if _unack(connection, [found["incident_id"]]):
         _log(connection, found, "unacked", actor, "taken_back", at)
+
+
+def _freed(connection: Connection, incident_ids: Sequence[str], at: datetime) -> datetime:
+    """Make room for whoever takes in hand what was so only by being called false; `at`, or the
+    instant after that where it was later."""
+    return max([at, *(held + _NEXT for held in _unack(connection, incident_ids))])
+
+
+def _unack(connection: Connection, incident_ids: Sequence[str]) -> list[datetime]:
+    """Put out of hand what is in hand only by being called false; since when each was (aware)."""
+    asked = {"incident_ids": list(incident_ids)}
+    found = warehouse.run(connection, "writes/judgement_unack", asked).fetchall()
+    return [acked_at.astimezone(UTC) for (acked_at,) in found]
 
 
 def _label(
@@ -366,9 +385,8 @@ def _log(
 
 def _check_verdict(verdict: Verdict, mention_id: str | None) -> None:
     if verdict not in _LOGGED:
-        raise ActionError(
-            f"there is no verdict {plain(verdict)[:40]!r}: choose one of {', '.join(_LOGGED)}"
-        )
+        known = ", ".join(_LOGGED).replace("_", "-")  # as commands and their options write them
+        raise ActionError(f"there is no verdict {plain(verdict)[:40]!r}: choose one of {known}")
     if mention_id is not None and len(mention_id) > _NAME:
         raise ActionError("a message's id is longer than any there is: check it")
 

@@ -1,7 +1,7 @@
 -- Purpose: the incidents that a day opened, closed, or left open; those never confirmed do not
 --   count.
 -- Grain: one row per incident.
--- Reads: incident, incident_event. Read by: pipelines/digest.py, analysts.
+-- Reads: incident, incident_event, alert_ack. Read by: pipelines/digest.py, analysts.
 -- Parameters: $since, $until (the day, UTC, half open), $as_of.
 -- Units: `acked_at` is the first acknowledgement, null when nobody has; `is_false` when a person
 --   judged the alert to be false, and nobody took that back; then its acknowledgement is none.
@@ -12,31 +12,21 @@ with bounds as (
         cast($as_of as timestamptz) as as_of
 ),
 
-said as (
+judged as (
     select
         incident_id,
-        changed_at,
-        state_to,
-        coalesce(
-            arg_max(state_to, (changed_at, state_to))
-            filter (where state_to in ('false', 'not_false'))
-                over (partition by incident_id)
-            = 'false',
-            false
-        ) as is_false,
-        bool_or(state_to = 'false')
-            over (partition by incident_id, changed_at, actor) as is_with_false
+        arg_max(state_to, (changed_at, state_to)) = 'false' as is_false
     from incident_event
-    where changed_at <= $as_of
+    where changed_at <= $as_of and state_to in ('false', 'not_false')
+    group by incident_id
 ),
 
-events as (
+acked as (
     select
         incident_id,
-        min(changed_at)
-        filter (where state_to = 'acked' and (is_false or not is_with_false)) as acked_at,
-        bool_or(is_false) as is_false
-    from said
+        min(acked_at) as acked_at
+    from alert_ack
+    where acked_at <= $as_of and (void_at is null or void_at > $as_of)
     group by incident_id
 )
 
@@ -48,12 +38,13 @@ select
     incident.scope,
     incident.severity,
     incident.opened_at,
-    events.acked_at,
+    acked.acked_at,
     case when incident.resolved_at <= bounds.as_of then incident.resolved_at end as resolved_at,
-    coalesce(events.is_false, false) as is_false
+    coalesce(judged.is_false, false) as is_false
 from incident
 cross join bounds
-left join events on incident.incident_id = events.incident_id
+left join judged on incident.incident_id = judged.incident_id
+left join acked on incident.incident_id = acked.incident_id
 where
     incident.opened_at < bounds.until_at
     and incident.state not in ('ok', 'pending')

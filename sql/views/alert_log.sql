@@ -1,6 +1,6 @@
 -- Purpose: every alert there was: what fired, for how long, who was quick to answer.
 -- Published: yes.
--- Grain: one row per incident. Reads: incident, incident_event, outbox, outbox_incident.
+-- Grain: one row per incident. Reads: incident, alert_ack, outbox, outbox_incident.
 -- Units: times are UTC; `ack_minutes` from the first mail to the first acknowledgement.
 -- Caveat: says whether somebody acknowledged, never who. Figures of the burst stand in the mail
 --   and in the digest, where small ones are held back. Who called an alert false had it in hand:
@@ -29,34 +29,13 @@ told as (
     group by letter.incident_id
 ),
 
-said as (
-    select
-        incident_event.incident_id,
-        incident_event.changed_at,
-        incident_event.state_to,
-        coalesce(
-            arg_max(
-                incident_event.state_to, (incident_event.changed_at, incident_event.state_to)
-            )
-            filter (where incident_event.state_to in ('false', 'not_false'))
-                over (partition by incident_event.incident_id)
-            = 'false',
-            false
-        ) as is_false,
-        bool_or(incident_event.state_to = 'false') over (
-            partition by
-                incident_event.incident_id, incident_event.changed_at, incident_event.actor
-        ) as is_with_false
-    from incident_event
-),
-
 acked as (
     select
-        said.incident_id,
-        min(said.changed_at) as acked_at
-    from said
-    where said.state_to = 'acked' and (said.is_false or not said.is_with_false)
-    group by said.incident_id
+        alert_ack.incident_id,
+        min(alert_ack.acked_at) as acked_at
+    from alert_ack
+    where alert_ack.void_at is null
+    group by alert_ack.incident_id
 )
 
 select

@@ -1,9 +1,9 @@
--- Purpose: nobody has the incident in hand any more, where it was in hand by being called false.
--- Grain: the one row of $incident_id, or none; what was deleted comes back.
+-- Purpose: nobody has the incidents in hand any more that were in hand by being called false.
+-- Grain: the rows of $incident_ids that were; since when each was comes back.
 -- Reads: incident_ack, alert_label. Run by: pipelines/alert_actions.py.
 delete from incident_ack
 where
-    incident_ack.incident_id = $incident_id
+    list_contains(cast($incident_ids as varchar[]), incident_ack.incident_id)
     and exists (
         select 1
         from alert_label
@@ -13,4 +13,4 @@ where
             and alert_label.labelled_at = incident_ack.acked_at
             and alert_label.actor = incident_ack.acked_by
     )
-returning incident_ack.incident_id;
+returning incident_ack.acked_at;

@@ -176,6 +176,35 @@ def test_an_alert_in_hand_before_it_was_called_false_stays_so(
     assert connection.execute("select acked_by from incident_ack").fetchall() == [(WHO,)]
 
 
+@pytest.mark.parametrize("is_all", [False, True], ids=["one", "all"])
+@pytest.mark.parametrize("wait", [0 * MINUTE, MINUTE])
+@pytest.mark.parametrize("who", [WHO, "Bo"])
+def test_who_takes_in_hand_what_was_called_false_has_it_also_when_that_is_taken_back(
+    connection: duckdb.DuckDBPyConnection, is_all: bool, wait: timedelta, who: str
+) -> None:
+    name = only(connection)
+    alert_actions.judge(connection, name, "false_alarm", actor=WHO, at=AS_OF)
+
+    def take() -> int:
+        given: dict[str, Any] = {"actor": who, "at": AS_OF + wait}
+        if is_all:
+            return alert_actions.acknowledge_all(connection, [name], **given)
+        return alert_actions.acknowledge(connection, name, **given).is_new
+
+    assert [take(), take()] == [1, 0]
+    alert_actions.judge(connection, name, "false_alarm", actor="Al", at=AS_OF + 2 * MINUTE)
+    alert_actions.take_back(connection, name, "false_alarm", actor=WHO, at=AS_OF + 3 * MINUTE)
+    assert connection.execute("select acked_by from incident_ack").fetchall() == [(who,)]
+    told = [(state, actor) for state, actor, _ in logged(connection)]
+    assert told == [
+        ("acked", WHO),
+        ("false", WHO),
+        ("acked", who),
+        ("false", "Al"),
+        ("not_false", WHO),
+    ]
+
+
 def test_the_last_of_several_judgements_stands_also_within_one_instant(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -242,7 +271,8 @@ def test_what_is_said_of_one_message_is_taken_back_by_itself(
 @pytest.mark.parametrize(
     ("verdict", "changes", "said"),
     [
-        ("true", {}, "no verdict 'true'"),
+        ("true", {}, "no verdict 'true': choose one of false-alarm, wrong-tone, wrong-topic"),
+        ("false_alarm", {"mention_id": "m1"}, "of the whole alert: name no message"),
         ("wrong_tone", {"better": "angry"}, "which tone is right: one of negative, "),
         ("wrong_tone", {}, "which tone is right"),
         ("wrong_topic", {"better": "T" * 200}, "which topic is right"),

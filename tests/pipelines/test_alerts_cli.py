@@ -138,7 +138,8 @@ def test_a_judgement_is_taken_back_and_the_timeline_keeps_both(home: Path) -> No
     said(home, "wrong-tone", name, "--message", "m1", "--better", "neutral")
     which = ("--judged", "wrong-tone", "--message", "m1")
     assert "est repris" in said(home, "take-back", name, *which)
-    assert "choose one of" in refused(home, "take-back", name, "--judged", "x", *WHO)
+    told = refused(home, "take-back", name, "--judged", "x", *WHO)
+    assert "choose one of false-alarm, wrong-tone, wrong-topic" in told
 
 
 def test_a_judgement_against_one_that_stands_is_refused_as_on_the_board(home: Path) -> None:

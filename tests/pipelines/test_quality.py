@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -145,3 +146,30 @@ def test_an_alert_counts_by_the_judgement_that_stands() -> None:
     asked = {"incident_name": None, "as_of": AS_OF + timedelta(days=1)}
     crisis = warehouse.run(connection, "queries/crisis_incident", asked).fetchall()
     assert {row[0]: row[7] is not None for row in crisis} == {back: False, right: True}
+
+
+def test_an_acknowledgement_that_was_taken_back_counts_no_more_when_it_is_false_again() -> None:
+    connection, minute = empty(), timedelta(minutes=1)
+    made = settings(Path("/nowhere"))
+    notify.record(connection, [alert(1.5, severity="critical")], settings=made, as_of=AS_OF)
+    [(name,)] = connection.execute("select incident_id from incident").fetchall()
+    first, back, again = (AS_OF + n * minute for n in (26, 28, 55))
+    judge(connection, name, "false_alarm", actor="x", at=first)
+    take_back(connection, name, "false_alarm", actor="y", at=back)
+    judge(connection, name, "false_alarm", actor="x", at=again)
+
+    def digest(as_of: datetime) -> list[Any]:
+        asked = {"since": AS_OF, "until": AS_OF + timedelta(days=1), "as_of": as_of}
+        return warehouse.run(connection, "queries/digest_incidents", asked).fetchall()
+
+    def crisis(as_of: datetime) -> list[Any]:
+        asked = {"incident_name": name, "as_of": as_of}
+        return warehouse.run(connection, "queries/crisis_incident", asked).fetchall()
+
+    assert connection.execute("select acked_at from alert_log").fetchall() == [(again,)]
+    for as_of, acked_at in ((first, first), (back, None), (again, again)):
+        assert [row[7] for row in digest(as_of)] == [acked_at]
+        assert [row[7] for row in crisis(as_of)] == [acked_at]
+    acknowledge(connection, name, actor="z", at=again + minute)
+    take_back(connection, name, "false_alarm", actor="y", at=again + 2 * minute)
+    assert connection.execute("select acked_at from alert_log").fetchall() == [(again + minute,)]
