@@ -122,7 +122,9 @@ def silence(
     """
     who, why, end = _name(actor), _text(reason), _end(until, at)
     if len(why) < 3:
-        raise ActionError("a silence needs a reason: say in a few words why nobody need be told")
+        raise ActionError(
+            say("a silence needs a reason: say in a few words why nobody need be told")
+        )
     with warehouse.transaction(connection):
         found = _incident(connection, incident_id)
         held = silences(connection, as_of=at, fingerprint=found["fingerprint"])
@@ -262,8 +264,11 @@ def resolve(connection: Connection, named: str) -> str:
     start = named.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{4,64}", start):
         raise ActionError(
-            f"{plain(named)[:40]!r} is no incident's id: write four or more of the letters and "
-            "digits that `vigie alerts list` shows first"
+            say(
+                "{named!r} is no incident's id: write four or more of the letters and digits that "
+                "`vigie alerts list` shows first",
+                named=plain(named)[:40],
+            )
         )
     found = connection.execute(
         "select incident_id from incident where starts_with(incident_id, $start) limit 2",
@@ -271,8 +276,14 @@ def resolve(connection: Connection, named: str) -> str:
     ).fetchall()
     if len(found) == 1:
         return str(found[0][0])
-    what = "more than one incident begins with" if found else "no incident begins with"
-    raise ActionError(f"{what} {start!r}: `vigie alerts list --all` shows every one")
+    what = say("more than one incident begins") if found else say("no incident begins")
+    raise ActionError(
+        say(
+            "{what} with {start!r}: `vigie alerts list --all` shows every one",
+            what=what,
+            start=start,
+        )
+    )
 
 
 def _incident(connection: Connection, incident_id: str) -> dict[str, Any]:
@@ -281,8 +292,10 @@ def _incident(connection: Connection, incident_id: str) -> dict[str, Any]:
     row = found.fetchone()
     if row is None:
         raise ActionError(
-            f"there is no incident {plain(incident_id)[:40]!r}: `vigie alerts list` shows those "
-            "there are"
+            say(
+                "there is no incident {name!r}: `vigie alerts list` shows those there are",
+                name=plain(incident_id)[:40],
+            )
         )
     return dict(zip(names, row, strict=True))
 
@@ -385,10 +398,16 @@ def _log(
 
 def _check_verdict(verdict: Verdict, mention_id: str | None) -> None:
     if verdict not in _LOGGED:
-        known = ", ".join(_LOGGED).replace("_", "-")  # as commands and their options write them
-        raise ActionError(f"there is no verdict {plain(verdict)[:40]!r}: choose one of {known}")
+        raise ActionError(
+            say(
+                "there is no verdict {verdict!r}: choose one of {known}",
+                verdict=plain(verdict)[:40],
+                # As commands and their options write them.
+                known=", ".join(_LOGGED).replace("_", "-"),
+            )
+        )
     if mention_id is not None and len(mention_id) > _NAME:
-        raise ActionError("a message's id is longer than any there is: check it")
+        raise ActionError(say("a message's id is longer than any there is: check it"))
 
 
 def _check_better(verdict: Verdict, better: str | None) -> None:
@@ -421,28 +440,44 @@ def _name(actor: str) -> str:
     """Who acts, on one line; ActionError where nobody is named."""
     name = plain(actor)
     if not name or len(name) > _NAME:
-        raise ActionError(f"say who acts, in {_NAME} characters at most: a name or a mail address")
+        raise ActionError(
+            say("say who acts, in {n} characters at most: a name or a mail address", n=_NAME)
+        )
     if name in _NOBODY:
-        raise ActionError(f"{name!r} is what the log calls what no person did: use another name")
+        raise ActionError(
+            say("{name!r} is what the log calls what no person did: use another name", name=name)
+        )
     return name
 
 
 def _text(reason: str) -> str:
     text = plain(reason)
     if len(text) > _REASON:
-        raise ActionError(f"a reason has {_REASON} characters at most: this one has {len(text)}")
+        raise ActionError(
+            say(
+                "a reason has {most} characters at most: this one has {n}",
+                most=_REASON,
+                n=len(text),
+            )
+        )
     return text
 
 
 def _end(until: datetime, at: datetime) -> datetime:
     if until <= at:
         raise ActionError(
-            f"the silence would end {until:%Y-%m-%d %H:%M}, which is over: choose a later end"
+            say(
+                "the silence would end {until:%Y-%m-%d %H:%M}, which is over: choose a later end",
+                until=until,
+            )
         )
     if until - at > LONGEST_SILENCE:
         raise ActionError(
-            f"a silence ends within seven days, {at + LONGEST_SILENCE:%Y-%m-%d %H:%M} (UTC) at the "
-            "latest: choose an earlier end, and silence again then if need be"
+            say(
+                "a silence ends within seven days, {last:%Y-%m-%d %H:%M} (UTC) at the latest: "
+                "choose an earlier end, and silence again then if need be",
+                last=at + LONGEST_SILENCE,
+            )
         )
     return until.astimezone(UTC)
 

@@ -33,6 +33,7 @@ from pipelines.commands import Commands
 from pipelines.console import HERE, Home, Locale, chosen_locale, moment, out, table, waiting, words
 from pipelines.errors import VigieError
 from pipelines.quality import Judged
+from pipelines.said import say
 from pipelines.settings import Settings
 from pipelines.warehouse import Connection
 from pipelines.wording import Words
@@ -188,7 +189,9 @@ def _write_page(desk: Desk, row: dict[str, Any], changes: list[dict[str, Any]], 
             fresh.touch(mode=0o600)
             fresh.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise VigieError(f"{path} cannot be written ({error.strerror}): name another") from error
+        raise VigieError(
+            say("{path} cannot be written ({why}): name another", path=path, why=error.strerror)
+        ) from error
 
 
 def _facts(desk: Desk, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -240,7 +243,13 @@ def preview(
     settings = house.read(home, environ=os.environ)
     known = rehearsed.KINDS
     if kind is not None and kind not in known:
-        raise VigieError(f"there is no letter of the kind {kind!r}: choose {', '.join(known)}")
+        raise VigieError(
+            say(
+                "there is no letter of the kind {kind!r}: choose {known}",
+                kind=kind,
+                known=", ".join(known),
+            )
+        )
     chosen = chosen_locale(home, locale)
     kinds = (kind,) if kind else known
     spoken = wording.words(chosen, settings.institution.zone, name="alerts")
@@ -491,7 +500,7 @@ def _who(by: str) -> str:
     try:
         return by.strip() or getpass.getuser()
     except (KeyError, OSError) as error:
-        raise VigieError("this account has no name: say who acts with --by") from error
+        raise VigieError(say("this account has no name: say who acts with --by")) from error
 
 
 def _end(desk: Desk, until: datetime | None, hours: float | None) -> datetime:
@@ -500,4 +509,4 @@ def _end(desk: Desk, until: datetime | None, hours: float | None) -> datetime:
         return until if until.tzinfo else until.replace(tzinfo=desk.settings.institution.zone)
     if hours is not None and until is None:
         return desk.now + timedelta(hours=hours)
-    raise VigieError("say how long, with --until 2026-11-21T08:00 or with --for 4")
+    raise VigieError(say("say how long, with --until 2026-11-21T08:00 or with --for 4"))

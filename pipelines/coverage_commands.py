@@ -39,6 +39,7 @@ from pipelines.console import (
 from pipelines.coverage import Coverage, Overlap, SourceCover
 from pipelines.errors import VigieError
 from pipelines.gaps import Gap
+from pipelines.said import say
 from pipelines.settings import Settings
 from pipelines.wording import Words
 
@@ -156,13 +157,19 @@ def fill(
     house = run.house(home)
     first, last = _utc(since), _utc(until)
     if (first is None) != (last is None):
-        raise VigieError("a span has two ends: give both --since and --until, or neither")
+        raise VigieError(say("a span has two ends: give both --since and --until, or neither"))
     if first and last:
         _check(first, min(last, now))
     known = [block.name for block in house.settings.sources]
     for name in names:
         if name not in known:
-            raise VigieError(f"no source is called {name!r}: there is {', '.join(known)}")
+            raise VigieError(
+                say(
+                    "no source is called {name!r}: there is {known}",
+                    name=name,
+                    known=", ".join(known),
+                )
+            )
     spoken = wording.words(chosen_locale(home, None), UTC, name="cli")
     with out.status(spoken.text("steps.plan")) as status:
         counts = run.backfill(
@@ -233,8 +240,12 @@ def _utc(moment: datetime | None) -> datetime | None:
 def _check(since: datetime, until: datetime) -> None:
     if since >= until:
         raise VigieError(
-            f"the span would end ({until:%Y-%m-%dT%H:%M}) before it starts "
-            f"({since:%Y-%m-%dT%H:%M}): turn the two round, or choose moments that have passed"
+            say(
+                "the span would end ({until:%Y-%m-%dT%H:%M}) before it starts "
+                "({since:%Y-%m-%dT%H:%M}): turn the two round, or choose moments that have passed",
+                since=since,
+                until=until,
+            )
         )
 
 

@@ -34,6 +34,7 @@ from pipelines.errors import VigieError
 from pipelines.faq import Entry
 from pipelines.letter import Letter
 from pipelines.outlook import PAST_DAYS, Interval, wilson
+from pipelines.said import say
 from pipelines.settings import Institution, Settings
 from pipelines.wording import words
 
@@ -105,8 +106,14 @@ def one(connection: duckdb.DuckDBPyConnection, name: str, *, as_of: datetime) ->
     """The incident of that id or beginning of an id; VigieError when there is none, or several."""
     found = incidents(connection, as_of=as_of, name=name) if len(name) >= 2 else []
     if len(found) != 1:
-        what = "no incident has" if not found else f"{len(found)} incidents have"
-        raise VigieError(f"{what} an id that begins with {name!r}: `vigie alerts list` shows them")
+        what = say("no incident has") if not found else say("{n} incidents have", n=len(found))
+        raise VigieError(
+            say(
+                "{what} an id that begins with {name!r}: `vigie alerts list` shows them",
+                what=what,
+                name=name,
+            )
+        )
     return found[0]
 
 

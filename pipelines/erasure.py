@@ -35,6 +35,7 @@ from pipelines.aside import written_aside
 from pipelines.errors import VigieError
 from pipelines.mention import Post, mention_id
 from pipelines.plaintext import canonical_url
+from pipelines.said import say
 from pipelines.settings import Settings, SourceBlock
 from pipelines.sources import Payload
 
@@ -145,7 +146,9 @@ def erase(
     """
     wanted = _wanted(permalink, source, native_id, handle, network)
     if wanted.handle and key is None:
-        raise VigieError("erasing a person's posts needs the key of pseudonyms: set it and retry")
+        raise VigieError(
+            say("erasing a person's posts needs the key of pseudonyms: set it and retry")
+        )
     home = settings.home
     landed = _read_landing(settings, wanted, _waiting(settings, wanted, take=False))
     authors = _pseudonyms(wanted, landed, key, as_of) if key and wanted.handle else []
@@ -173,7 +176,9 @@ def erase(
 def _link(permalink: str) -> str:
     link = bare(permalink)
     if "/" not in link:
-        raise VigieError(f"{permalink!r} is no permalink: copy the whole address of the post")
+        raise VigieError(
+            say("{link!r} is no permalink: copy the whole address of the post", link=permalink)
+        )
     return link
 
 
@@ -196,7 +201,7 @@ def _wanted(
     by_handle = handle is not None and network is not None
     if [permalink is not None, by_key, by_handle].count(True) != 1:
         raise VigieError(
-            "it is not clear what to erase: give --permalink, or --handle with its --network"
+            say("it is not clear what to erase: give --permalink, or --handle with its --network")
         )
     if permalink is not None:
         return Wanted(link=_link(permalink))
@@ -205,8 +210,12 @@ def _wanted(
     account = (handle or "").strip().removeprefix("@")
     if not account or (network in _BY_HOST and "@" not in account and "://" not in account):
         raise VigieError(
-            f"{handle!r} does not name one account of {network}: give it with its server, "
-            "as in name@server"
+            say(
+                "{handle!r} does not name one account of {network}: give it with its server, "
+                "as in name@server",
+                handle=handle,
+                network=network,
+            )
         )
     return Wanted(network=network, account=account)
 

@@ -130,6 +130,10 @@ class AddressRefused(SourceError):
         self.what, self.remedy = what, remedy
         super().__init__(say("{what}: {remedy}", what=what, remedy=remedy))
 
+    def __reduce__(self) -> tuple[type[AddressRefused], tuple[Said, Said]]:
+        """How it goes to another process: made again of its two parts, not of its message."""
+        return type(self), (self.what, self.remedy)
+
 
 class ContractBroken(VigieError):
     """A batch breaks the contract of the accepted table; `expectations` names what it broke."""

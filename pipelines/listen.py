@@ -72,8 +72,11 @@ def listen(
     seen = _stamp(house)
     if not _chosen(house, names):
         raise VigieError(
-            f"{house.home / vigie_toml.FILE} has no such source block with live = true: write it "
-            "into the block of a source that docs/sources.md calls live"
+            say(
+                "{path} has no such source block with live = true: write it into the block of a "
+                "source that docs/sources.md calls live",
+                path=house.home / vigie_toml.FILE,
+            )
         )
     while not stopping.is_set():
         with ExitStack() as locks:
@@ -93,7 +96,9 @@ def _join(readers: Sequence[Reader]) -> None:
     for reader in readers:
         reader.join(max(deadline - time.monotonic(), 0))
     if late := [reader.name for reader in readers if reader.is_alive()]:
-        raise VigieError(f"{', '.join(late)} does not end: kill this process and start it again")
+        raise VigieError(
+            say("{names} does not end: kill this process and start it again", names=", ".join(late))
+        )
 
 
 def _chosen(house: House, names: Sequence[str]) -> list[SourceBlock]:
@@ -121,7 +126,13 @@ def _changed(
     """
     while not stopping.wait(_LOOK_SECONDS):
         if dead := [reader.name for reader in readers if not reader.is_alive()]:
-            raise VigieError(f"{', '.join(dead)} has died: see above; check {house.home} and disk")
+            raise VigieError(
+                say(
+                    "{names} has died: see above; check {home} and disk",
+                    names=", ".join(dead),
+                    home=house.home,
+                )
+            )
         if (stamp := _stamp(house)) == seen:
             continue
         seen = stamp

@@ -89,7 +89,6 @@ class Shell:
             ".tables": (0, self._tables),
             ".schema": (1, self._schema),
             ".queries": (0, self._queries),
-            ".questions": (0, self._queries),
             ".run": (1, self._run),
             ".show": (1, self._show),
             ".macros": (0, self._macros),

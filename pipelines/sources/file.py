@@ -286,7 +286,7 @@ def _rows(path: Path, request: Request, *, made_at: datetime) -> Generator[Colle
             yield payload
     preset = taking.said["preset"]
     log.info("file.read rows=%d left_out=%d preset=%s", row_count, left_out, preset)
-    left = say(", {n} left out", n=left_out) if taking.wanted else ""
+    left = some(", {n} row left out", ", {n} rows left out", n=left_out) if taking.wanted else ""
     clock = "" if has_clock or not row_count else _without_clock(table.columns, taking.read)
     return some(
         "{file}: {n} row read as {preset}{left}{clock}",

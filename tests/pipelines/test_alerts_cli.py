@@ -47,7 +47,7 @@ def said(home: Path, *words: str) -> str:
 def refused(home: Path, *words: str) -> str:
     with pytest.raises(VigieError) as raised:
         CliRunner().invoke(alerts_app, [*words, "--home", str(home)], catch_exceptions=False)
-    return str(raised.value)
+    return str(raised.value).replace("\u00a0", " ")
 
 
 def short(home: Path) -> str:
@@ -103,16 +103,22 @@ def test_a_silence_is_made_until_a_moment_of_the_local_clock_or_for_hours(home: 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--for", "4", "--until", "2026-11-21T08:00"), "--until 2026-11-21T08:00 or with --for"),
-        ((), "--until 2026-11-21T08:00 or with --for"),
-        (("--until", "2020-01-01T08:00"), "is over"),
-        (("--until", "2999-01-01T08:00"), "within seven days"),
+        (("--for", "4", "--until", "2026-11-21T08:00"), "--until 2026-11-21T08:00 ou avec --for"),
+        ((), "--until 2026-11-21T08:00 ou avec --for"),
+        (("--until", "2020-01-01T08:00"), "est passé"),
+        (("--until", "2999-01-01T08:00"), "dans les sept jours"),
     ],
 )
 def test_a_silence_without_a_sensible_end_is_refused(
     home: Path, words: tuple[str, ...], told: str
 ) -> None:
     assert told in refused(home, "silence", short(home), "--reason", "travaux", *words, *WHO)
+
+
+@pytest.mark.parametrize("act", [("take-back",), ("silence", "--for", "4", "--reason", "travaux")])
+def test_an_alert_that_there_is_none_of_is_told_in_french(home: Path, act: tuple[str, ...]) -> None:
+    told = refused(home, *act, "ffffffffffff", *WHO)
+    assert "aucune alerte ne commence par 'ffffffffffff' :" in told
 
 
 def test_judgements_are_noted_and_change_nothing_by_themselves(home: Path) -> None:
@@ -139,7 +145,7 @@ def test_a_judgement_is_taken_back_and_the_timeline_keeps_both(home: Path) -> No
     which = ("--judged", "wrong-tone", "--message", "m1")
     assert "est repris" in said(home, "take-back", name, *which)
     told = refused(home, "take-back", name, "--judged", "x", *WHO)
-    assert "choose one of false-alarm, wrong-tone, wrong-topic" in told
+    assert "choisissez parmi false-alarm, wrong-tone, wrong-topic" in told
 
 
 def test_a_judgement_against_one_that_stands_is_refused_as_on_the_board(home: Path) -> None:
@@ -200,7 +206,7 @@ def test_a_page_to_look_back_is_written_for_its_owner(home: Path) -> None:
 def test_a_page_that_cannot_be_written_is_named(home: Path) -> None:
     (home / "file").write_text("")
     told = refused(home, "show", short(home), "--page", str(home / "file" / "x.html"))
-    assert "cannot be written" in told
+    assert "ne peut pas être écrit" in told
     assert "name another" in told
 
 

@@ -470,9 +470,9 @@ def test_sources_tells_how_far_each_budget_is_used(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["backfill", "--since", "2026-10-01T00:00"], "a span has two ends"),
-        (["backfill", "--source", "fax"], "no source is called 'fax': there is exports"),
-        (["coverage", "--since", "2999-01-01T00:00"], "turn the two round, or choose moments"),
+        (["backfill", "--since", "2026-10-01T00:00"], "une période a deux bouts"),
+        (["backfill", "--source", "fax"], "aucune source ne s’appelle 'fax' : il y a exports"),
+        (["coverage", "--since", "2999-01-01T00:00"], "inversez les deux, ou choisissez"),
     ],
 )
 def test_a_wrong_span_or_source_is_told(

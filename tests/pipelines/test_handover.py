@@ -73,7 +73,7 @@ def test_who_has_it_in_hand_is_told(connection: duckdb.DuckDBPyConnection) -> No
     )
     connection.execute("delete from outbox")
     handover.record(connection, settings=town(), as_of=AFTER)
-    assert "en silence jusqu’au" in letters(connection)[0][2]
+    assert "en sourdine jusqu’au" in letters(connection)[0][2]
 
 
 def test_nothing_open_or_nobody_new_is_not_told(connection: duckdb.DuckDBPyConnection) -> None:

@@ -88,7 +88,7 @@ def test_the_button_acknowledges_once_in_the_readers_name(town: Town) -> None:
 
 
 def test_a_silence_asks_for_an_end_and_a_reason(town: Town) -> None:
-    path = town.link("Mettre en silence")
+    path = town.link("Mettre en sourdine")
     assert 'name="reason"' in town.client.get(path).text
     short = town.client.post(path, data={"hours": "4", "reason": "x"})
     assert short.status_code == 422

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pipelines import notes
 from pipelines.errors import AddressRefused, SourceError
 from pipelines.notes import noted
-from pipelines.said import say
+from pipelines.said import say, some
 
-EMPTY, LEFT = say("{file}: empty", file="a.csv"), say(", {n} left out", n=2)
+EMPTY, LEFT = (
+    say("{file}: empty", file="a.csv"),
+    some(", {n} row left out", ", {n} rows left out", n=2),
+)
 
 
 def test_notes_are_joined_once_each_and_told_in_any_language() -> None:

@@ -161,7 +161,7 @@ def test_the_shell_speaks_french(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [
-        ".help", ".tables", ".questions", ".macros", ".schema daily_tone", ".run tone_by_day",
+        ".help", ".tables", ".queries", ".macros", ".schema daily_tone", ".run tone_by_day",
         ".run copies", f".export {tmp_path}/a.csv", ".nothing", ".schema nowhere", ".run tone_by",
         "selct 1;", "select i from range(60) as t (i);",
     ]  # fmt: skip

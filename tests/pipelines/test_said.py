@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import said
-from pipelines.errors import QueryError
+from pipelines.errors import AddressRefused, QueryError
 from pipelines.said import Said, say, some
 
 PIPELINES = Path(said.__file__).parent
@@ -124,3 +124,10 @@ def test_an_error_is_told_with_its_place(locale: str) -> None:
     told = QueryError("aa\nbb", at=4, length=1, what=what, remedy=remedy).told(locale)
     assert told.splitlines()[1:] == ["    bb", "     ^"]
     assert ("line 2, character 2" if locale == "en" else "ligne 2, caractère 2") in told
+
+
+def test_an_address_that_is_refused_survives_another_process() -> None:
+    error = AddressRefused(say("{url} is not an http or https address", url="x"), say("correct it"))
+    told = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert told.told("fr") == "x n’est pas une adresse http ou https\u00a0: corrigez-la"
+    assert (told.what, told.remedy) == (error.what, error.remedy)

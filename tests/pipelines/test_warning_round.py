@@ -265,7 +265,7 @@ def test_what_flaps_is_held_silent_or_not_mailed_is_named_so(
     lived(connection, course, since=nine + timedelta(minutes=35), until=DAY + timedelta(hours=18))
     text = texts(connection, OTHER)[-1]
     assert "instable : pas d’autre courriel" in text
-    assert "1 avertissement de plus, sous silence ou pendant un événement prévu." in text
+    assert "1 avertissement de plus, en sourdine ou pendant un événement prévu." in text
     assert "Ville" not in text
 
 

@@ -462,7 +462,7 @@ def test_where_keeps_the_rows_asked_for(tmp_path: Path) -> None:
     (inbox(tmp_path) / "a.csv").write_text(as_csv([["id", "date", "text", "brand"], *rows]))
     assert [p.text for p in posts(request(tmp_path, where={"Brand": "United"}))] == ["un"]
     done = last(file.collect(request(tmp_path, where={"brand": ("United", "Delta")})))
-    assert done.note.startswith("a.csv: 2 rows read as generic, 0 left out; no clock: ")
+    assert done.note.startswith("a.csv: 2 rows read as generic, 0 rows left out; no clock: ")
     with pytest.raises(SourceError, match="did you mean 'brand'"):
         list(file.collect(request(tmp_path, where={"brands": "United"})))
 
