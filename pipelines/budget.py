@@ -109,7 +109,7 @@ class Charge:
     per: Window
     most: int
     units: int
-    unit: str = "calls"
+    unit: str = say("calls")
     remedy: str = ""
 
 
@@ -654,7 +654,7 @@ class Budget:
                 host=host,
                 used=used,
                 most=limit.most,
-                unit=f"calls {span(limit.per)}",
+                unit=say("calls {per}", per=span(limit.per)),
                 resets_at=resets_at,
             )
 
@@ -672,7 +672,7 @@ class Budget:
                 used, resets_at = _used(connection, charge, now)
                 yield Standing(
                     block=holder,
-                    name="money this month",
+                    name=say("money this month"),
                     host="",
                     used=used,
                     most=cap,
@@ -693,7 +693,7 @@ class Budget:
                 host=host,
                 used=max((most or remaining) - remaining, 0),
                 most=most or remaining,
-                unit="calls",
+                unit=say("calls"),
                 resets_at=_moment(reset_at),
                 is_told=True,
             )

@@ -20,6 +20,7 @@ from pipelines import (
     canaries,
     coverage as covering,
     coverage_words,
+    notes,
     run,
     run_told,
     warehouse,
@@ -222,12 +223,13 @@ def _standing(standing: Standing, spoken: Words) -> list[object]:
     amount = budget.money if is_money else str
     most = f" / {amount(standing.most)}" if standing.most is not None else ""
     told = spoken.text("table.told") if standing.is_told else ""
+    unit, name = (notes.told(text, spoken.locale) for text in (standing.unit, standing.name))
     resets_at = standing.resets_at
     return [
         standing.block or spoken.text("table.every_source"),
-        standing.name,
+        name,
         standing.host,
-        f"{amount(standing.used)}{most} {standing.unit}{told}",
+        f"{amount(standing.used)}{most} {unit}{told}",
         "" if standing.left is None else amount(standing.left),
         f"{resets_at:%Y-%m-%d %H:%M}" if resets_at else "",
     ]

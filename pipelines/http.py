@@ -472,7 +472,9 @@ def _inflated(parts: Iterable[bytes], coding: str, limit: int) -> Iterator[bytes
         yield from parts
         return
     if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise SourceError(f"an answer is compressed as {coding!r}, which was not asked for")
+        raise SourceError(
+            say("an answer is compressed as {coding!r}, which was not asked for", coding=coding)
+        )
     machine, is_begun = _inflater(), False
     for part in parts:
         rest = part

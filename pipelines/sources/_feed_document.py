@@ -34,6 +34,7 @@ from selectolax.lexbor import LexborHTMLParser
 from pipelines import plaintext
 from pipelines.errors import SourceError
 from pipelines.mention import TextFormat
+from pipelines.said import Said, say
 
 _DEPTH_LIMIT = 256
 _LOOSE_DEPTH_LIMIT = 20_000  # unclosed <br> of broken feeds count too; 100,000 take seconds
@@ -129,7 +130,7 @@ def read(body: bytes, *, url: str, headers: Mapping[str, str]) -> Document:
     """The feed that `body` is; Unreadable with a reason when it is none or not safe to read."""
     text = decoded(body, headers.get("content-type", ""))
     if not text.strip():
-        raise Unreadable("empty", "the document is empty: check the address of the feed")
+        raise Unreadable("empty", say("the document is empty: check the address of the feed"))
     if text.lstrip()[:1] in {"{", "["}:
         return _read_json(text)
     if _HTML_PAGE.match(text[:2000]):
@@ -184,14 +185,19 @@ def _candidates(body: bytes, content_type: str) -> Iterator[str]:
     yield "cp1252"
 
 
-def _not_a_feed(text: str, url: str) -> str:
+def _not_a_feed(text: str, url: str) -> Said:
     """What to tell about a web page, with the feed that it names, if it names one."""
     for node in LexborHTMLParser(text[:_SAMPLE_BYTES]).css("link[rel~=alternate][href]"):
         is_feed = re.search(r"(?:rss|atom|feed)\+?", node.attributes.get("type") or "")
         named = _address(url, node.attributes.get("href") or "") if is_feed else None
         if named:
-            return f"the address is that of a web page, not of a feed: the page names {named}"
-    return "the address is that of a web page, not of a feed: set the address of the feed itself"
+            return say(
+                "the address is that of a web page, not of a feed: the page names {named}",
+                named=named,
+            )
+    return say(
+        "the address is that of a web page, not of a feed: set the address of the feed itself"
+    )
 
 
 def _address(page: str, link: str) -> str | None:
@@ -211,7 +217,7 @@ def _read_xml(text: str, url: str, lang: str | None) -> Document:
     text, fault, tombstones = _checked(text)
     found = _parsed(text, url, lang)
     if not found["entries"] and not found["version"]:
-        raise Unreadable("not_a_feed", "the document is not RSS, Atom or JSON Feed: check it")
+        raise Unreadable("not_a_feed", say("the document is not RSS, Atom or JSON Feed: check it"))
     entries = [_entry(entry) for entry in found["entries"]]
     if entries and fault and not _CLOSED.search(text[-2000:]):
         entries[-1] = replace(entries[-1], is_cut=True)
@@ -229,8 +235,10 @@ def _check_swelling(text: str) -> None:
     if is_crowded or len(set(_NAMESPACE.findall(text))) > _NAMESPACE_LIMIT:
         raise Unreadable(
             "swollen",
-            "the document has more attributes, namespaces or a longer xml:base than a feed needs, "
-            "which take hours to read: it is refused",
+            say(
+                "the document has more attributes, namespaces or a longer xml:base than a feed "
+                "needs, which take hours to read: it is refused"
+            ),
         )
 
 
@@ -247,7 +255,8 @@ def _parsed(text: str, url: str, lang: str | None) -> Any:
         )
     except Exception as error:
         raise Unreadable(
-            "unreadable", f"the document cannot be read ({type(error).__name__}): ask its owner"
+            "unreadable",
+            say("the document cannot be read ({why}): ask its owner", why=type(error).__name__),
         ) from error
 
 
@@ -270,13 +279,15 @@ def _checked(text: str) -> tuple[str, str | None, tuple[Tombstone, ...]]:
 def _entities_refused() -> Unreadable:
     return Unreadable(
         "xml_entities",
-        "the document declares XML entities, which can swell without end or read files: it is "
-        "refused; ask its owner for a feed without them",
+        say(
+            "the document declares XML entities, which can swell without end or read files: it is "
+            "refused; ask its owner for a feed without them"
+        ),
     )
 
 
 def _depth_refused() -> Unreadable:
-    return Unreadable("too_deep", "the document nests too deep for a feed: it is refused")
+    return Unreadable("too_deep", say("the document nests too deep for a feed: it is refused"))
 
 
 def _mended(text: str) -> str:
@@ -410,12 +421,15 @@ def _read_json(text: str) -> Document:
         found = json.loads(_NOT_XML.sub(" ", text))
     except (ValueError, RecursionError) as error:
         raise Unreadable(
-            "broken_json", "the document starts like JSON and breaks off: the next run tries again"
+            "broken_json",
+            say("the document starts like JSON and breaks off: the next run tries again"),
         ) from error
     version = found.get("version") if isinstance(found, dict) else None
     items = found.get("items") if isinstance(found, dict) else None
     if not str(version).startswith(_JSON_FEED) or not isinstance(items, list):
-        raise Unreadable("not_a_feed", "the document is JSON but no JSON Feed: check the address")
+        raise Unreadable(
+            "not_a_feed", say("the document is JSON but no JSON Feed: check the address")
+        )
     known = [item for item in items if isinstance(item, dict)]
     odd = len(items) - len(known)
     return Document(

@@ -54,7 +54,7 @@ class Reading:
 
     def checkpoint(self, cursor: Cursor) -> Checkpoint:
         """Where the next run goes on, with all that there is to tell so far."""
-        left = [f"{count} {what}" for what, count in self.left_alone.items()]
+        left = [say("{n} {what}", n=count, what=what) for what, count in self.left_alone.items()]
         note = noted([*self.notes, *left])
         if self.retry_at is not None:
             cursor = {**cursor, "retry_at": self.retry_at.isoformat()}

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import charset_normalizer
 import msgspec
@@ -33,7 +33,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from pipelines import plaintext
 from pipelines.errors import SourceError
-from pipelines.said import say
+from pipelines.said import Said, say
 
 CELL_LIMIT = 1_000_000  # characters of one cell; beyond it a quote was never closed
 UNPACKED_LIMIT = 4 << 30  # bytes of a .gz once unpacked
@@ -58,7 +58,24 @@ class Row(NamedTuple):
 
     number: int
     cells: Cells | None
-    fault: str = ""
+    fault: Fault | None = None
+
+
+class Fault(NamedTuple):
+    """What is wrong with a row, as it lands: which fault, and the counts that tell it."""
+
+    kind: Literal["wide", "quote", "no_object"]
+    found: int = 0
+    wanted: int = 0
+
+    @property
+    def said(self) -> Said:
+        """The fault in words, to be told in any language."""
+        if self.kind == "no_object":
+            return say("not a JSON object")
+        if self.kind == "quote":
+            return say("a quote opens and never closes: {n} lines lost", n=self.found)
+        return say("{n} cells where the header has {width}", n=self.found, width=self.wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,15 +306,14 @@ def _csv_rows(
         if row and row[-1].endswith(_END):
             if row != [_END]:
                 lost = reader.line_num - before - 2
-                yield Row(before + 1, None, f"a quote opens and never closes: {lost} lines lost")
+                yield Row(before + 1, None, Fault("quote", lost))
             return
         before = reader.line_num
         if not any(row):
             continue
         if len(row) != width:
             if len(row) > width and any(row[width:]):
-                fault = f"{len(row)} cells where the header has {width}"
-                yield Row(reader.line_num, None, fault)
+                yield Row(reader.line_num, None, Fault("wide", len(row), width))
                 continue
             row += [""] * (width - len(row))
         yield Row(reader.line_num, dict(zip(read, pick(row), strict=True)))
@@ -320,7 +336,7 @@ def _json(path: Path, hints: Hints) -> Table:
         with told(path):
             for number, document in documents():
                 if not isinstance(document, dict):
-                    yield Row(number, None, "not a JSON object")
+                    yield Row(number, None, Fault("no_object"))
                     continue
                 flat = flattened(document)
                 yield Row(number, {c: flat.get(c) for c in read})

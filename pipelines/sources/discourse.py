@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pipelines import http, plaintext
 from pipelines.errors import SourceError, StatusRefused
 from pipelines.limits import Limit, Rolling
+from pipelines.said import say
 from pipelines.sources import (
     Collected,
     Cursor,
@@ -370,7 +371,8 @@ def _payload(item: Any, run: _Run) -> Payload:
 def _may_be_kept(item: Any, run: _Run) -> bool:
     post = values.mapping(item)
     if run.open_categories is not None and post.get("category_id") not in run.open_categories:
-        run.reading.left_alone["posts of categories that are not public were left alone"] += 1
+        why = say("posts of categories that are not public were left alone")
+        run.reading.left_alone[why] += 1
         return False
     if run.options.everything or not post:
         return True

@@ -34,6 +34,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pipelines import http, plaintext
 from pipelines.errors import SourceError
 from pipelines.mention import ContentType, Deletion, Post, Rejection
+from pipelines.notes import noted, why
+from pipelines.said import say, some
 from pipelines.sources import (
     Checkpoint,
     Collected,
@@ -163,7 +165,10 @@ def _document(answer: http.Response, options: Options) -> Document:
     try:
         return read(answer.content, url=answer.url, headers=answer.headers)
     except Unreadable as error:
-        raise SourceError(f"{http.shown(options.url)}: {error}") from error
+        what = why(error)
+        raise SourceError(
+            say("{place}: {detail}", place=http.shown(options.url), detail=what)
+        ) from error
 
 
 def _data(answer: http.Response, fresh: tuple[str, ...]) -> dict[str, Any]:
@@ -282,16 +287,26 @@ def _gap(document: Document, cursor: Cursor, request: Request) -> tuple[datetime
 def _note(answer: http.Response, document: Document, met: _Met, *, has_gap: bool) -> str | None:
     """What the operator should know of this reading; None when all went well."""
     said = {
-        "the feed has no entries": not document.entries,
-        f"the document is broken ({document.fault}); what could be read was": document.fault,
-        f"{met.too_old_count} entries older than the window were left out": met.too_old_count,
-        f"{met.undated_count} entries without a date were left out": met.undated_count,
-        "entries may have come and gone between two readings: lower every_minutes": has_gap,
-        "the publisher reserves text and data mining: entries are counted, not kept": (
+        say("the feed has no entries"): not document.entries,
+        say(
+            "the document is broken ({fault}); what could be read was", fault=document.fault
+        ): document.fault,
+        some(
+            "{n} entry older than the window was left out",
+            "{n} entries older than the window were left out",
+            n=met.too_old_count,
+        ): met.too_old_count,
+        some(
+            "{n} entry without a date was left out",
+            "{n} entries without a date were left out",
+            n=met.undated_count,
+        ): met.undated_count,
+        say("entries may have come and gone between two readings: lower every_minutes"): has_gap,
+        say("the publisher reserves text and data mining: entries are counted, not kept"): (
             _is_reserved(answer.headers)
         ),
     }
-    return "; ".join(text for text, is_so in said.items() if is_so) or None
+    return noted(text for text, is_so in said.items() if is_so)
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
@@ -300,10 +315,10 @@ def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
         body, url, headers, keep = _landed(payload, options)
         document = read(body, url=url, headers=headers)
     except Unreadable as error:
-        yield Rejection(source="feed", native_id=None, reason=error.reason, detail=str(error))
+        yield Rejection(source="feed", native_id=None, reason=error.reason, detail=why(error))
         return
     if document.fault:
-        detail = f"{document.fault}; what could be read was"
+        detail = say("{fault}; what could be read was", fault=document.fault)
         yield Rejection(source="feed", native_id=None, reason="broken_document", detail=detail)
     for entry in document.entries:
         yield from _kept(entry, document, options, headers, keep)
@@ -322,7 +337,9 @@ def _landed(
     try:
         body = base64.b64decode(data["body"], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise Unreadable("malformed_payload", "the payload holds no document in base64") from error
+        raise Unreadable(
+            "malformed_payload", say("the payload holds no document in base64")
+        ) from error
     kept = frozenset(str(key) for key in keep) if isinstance(keep, list) else None
     named = headers.items() if isinstance(headers, dict) else ()
     return body, str(data.get("url") or options.url), {str(n): str(v) for n, v in named}, kept

@@ -354,7 +354,7 @@ def _payload(row: _tables.Row, taking: _Taking) -> Payload | None:
     """A row as it lands; without its cells when it is broken or private, None when not wanted."""
     cells, kind = row.cells, "row"
     if cells is None:
-        data: dict[str, Any] = {"row": row.number, "detail": row.fault}
+        data: dict[str, Any] = {"row": row.number, "fault": row.fault}
         return Payload(kind="broken", instance=taking.place, data=data)
     for column, values in taking.wanted.items():
         if _cells.text_of(cells[column]).casefold() not in values:
@@ -492,6 +492,11 @@ def _zone(column: str, options: Options) -> tzinfo:
     )
 
 
+def _detail(data: Mapping[str, Any]) -> str:
+    """What was wrong with a row; what landed in words stays as it was written."""
+    return _tables.Fault(*data["fault"]).said if data.get("fault") else str(data["detail"])
+
+
 def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
     """The Post of a row, or the Rejection that says why it is none: `empty_text`, `bad_date`,
     `broken_row`, `private_message`."""
@@ -503,7 +508,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Parsed]:
             source="file",
             native_id=None,
             reason=reason,
-            detail=say("{place}: {detail}", place=place, detail=data["detail"]),
+            detail=say("{place}: {detail}", place=place, detail=_detail(data)),
         )
         return
     of, cells = data["of"], data["cells"]

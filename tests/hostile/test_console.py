@@ -50,7 +50,7 @@ def test_sources_prints_notes_of_hostile_files_as_words(seen: Seen, screen: io.S
     cli.sources(seen.home)
     printed = screen.getvalue()
     assert "exports" in printed
-    assert "declares XML entities" in printed
+    assert "déclare des entités XML" in printed
     assert _is_calm(printed)
 
 

@@ -207,7 +207,7 @@ def test_a_page_that_cannot_be_written_is_named(home: Path) -> None:
     (home / "file").write_text("")
     told = refused(home, "show", short(home), "--page", str(home / "file" / "x.html"))
     assert "ne peut pas être écrit" in told
-    assert "name another" in told
+    assert "nommez-en un autre" in told
 
 
 def test_quality_shows_what_was_judged_and_changes_nothing(

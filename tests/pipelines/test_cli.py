@@ -462,9 +462,9 @@ def test_sources_tells_how_far_each_budget_is_used(
         mine.answered(held, status=200, found={}, told=told, now=now)
     _run(["sources", "--home", str(tmp_path)], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "exports search api.example 1 / 100 calls in 60 min 99" in printed
-    assert "exports money this month 0.005 / 2.00 EUR 1.995" in printed
-    assert "19 / 60 calls, dit le service 41" in printed
+    assert "exports search api.example 1 / 100 appels en 60 min 99" in printed
+    assert "exports argent de ce mois 0.005 / 2.00 EUR 1.995" in printed
+    assert "19 / 60 appels, dit le service 41" in printed
 
 
 @pytest.mark.parametrize(
@@ -519,7 +519,10 @@ def test_sources_tells_what_a_run_noted_and_refused(
     _run(["sources", "--home", str(tmp_path)], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())
     assert "UTC : export.csv : 1 ligne lue comme generic" in printed
-    assert "exports : 1 refusé (ligne abîmée) : export.csv, ligne 3 : 5 cells" in printed
+    assert (
+        "exports : 1 refusé (ligne abîmée) : export.csv, ligne 3 : 5 cases là où l’en-tête en a 3"
+        in printed
+    )
     assert "dernier relevé" in printed
     _run(["sources", "--home", str(tmp_path), "--locale", "en"], monkeypatch)
     printed = " ".join(capsys.readouterr().out.split())

@@ -564,6 +564,6 @@ def test_every_call_of_a_run_is_counted_in_the_home(
             "select status, note from intake order by run_id desc limit 1"
         ).fetchall()
     assert status == "waiting"
-    assert "'calls' de journal est épuisé (1 sur 1 calls en 60 min)" in note
+    assert "'calls' de journal est épuisé (1 sur 1 appels en 60 min)" in note
     later = now + timedelta(minutes=30)  # it costs nothing to ask our own budget
     assert run.plan(house, since=later, until=later) == ["journal"]

@@ -452,7 +452,7 @@ def test_the_first_run_lands_what_is_within_the_window() -> None:
         payloads, checkpoint = run(peer.url)
     assert len(payloads) == 1
     assert len(titles(payloads, peer.url)) == 2
-    assert "1 entries older than the window were left out" in (checkpoint.note or "")
+    assert "1 entry older than the window was left out" in (checkpoint.note or "")
 
 
 def test_an_unchanged_feed_costs_a_conditional_request_and_lands_nothing() -> None:
@@ -507,7 +507,7 @@ def test_entries_without_a_date_wait_for_the_second_run() -> None:
         publisher.body = old.replace("</channel>", "<item><title>Neuf</title></item></channel>")
         payloads, _ = run(peer.url, cursor=first.cursor)
     assert titles(payloads, peer.url) == ["Neuf"]
-    assert first.note == "1 entries without a date were left out"
+    assert first.note == "1 entry without a date was left out"
 
 
 def test_a_feed_that_has_rolled_over_tells_the_gap() -> None:
