@@ -54,7 +54,7 @@ def test_the_intake_adds_up(seen: Seen) -> None:
 
 def test_entries_that_are_left_out_are_counted(seen: Seen) -> None:
     ((note,),) = seen.rows("select note from intake where source_name = 'json'")
-    counted = [int(number) for number in re.findall(r"(\d+) entries", note)]
+    counted = [int(number) for number in re.findall(r"(\d+) entrées?", note)]
     assert sum(counted) == len(MOMENTS)
 
 
