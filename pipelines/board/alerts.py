@@ -240,9 +240,7 @@ def judge(visit: Visit) -> Answer:
     """Say that the alert, its tone or its topic is wrong."""
 
     def act(connection: Connection, name: str) -> Done:
-        verdict = next((v for v in VERDICTS if v == visit.form.get("verdict")), None)
-        if verdict is None:
-            raise ActionError(visit.w.text("alert.problem_verdict"))
+        verdict = _verdict(visit)
         if problem := _contradiction(visit, verdict):
             raise ActionError(visit.w.text(f"alert.{problem}"))
         return alert_actions.judge(
@@ -258,13 +256,19 @@ def judge(visit: Visit) -> Answer:
     return _acted(visit, "judged", act)
 
 
+def _verdict(visit: Visit) -> Verdict:
+    """The judgement of the form; ActionError where it is none of ours."""
+    for verdict in VERDICTS:
+        if verdict == visit.form.get("verdict"):
+            return verdict
+    raise ActionError(visit.w.text("alert.problem_verdict"))
+
+
 def take_back(visit: Visit) -> Answer:
     """Take back a judgement that stands, of the alert or of one message in it."""
 
     def act(connection: Connection, name: str) -> Done:
-        verdict = next((v for v in VERDICTS if v == visit.form.get("verdict")), None)
-        if verdict is None:
-            raise ActionError(visit.w.text("alert.problem_verdict"))
+        verdict = _verdict(visit)
         return alert_actions.take_back(
             connection,
             name,
