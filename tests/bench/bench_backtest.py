@@ -15,8 +15,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipelines import backtest_copy, backtest_mentions, backtest_rules, counts, warehouse
-from tests.pipelines.watched import settings
+from pipelines import backtest_copy, backtest_mentions, backtest_rules, warehouse
+from tests.pipelines.watched import counted, settings
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 MENTIONS = """
@@ -80,9 +80,7 @@ def fill(home: Path, mentions: int, days: int) -> None:
         connection.execute(MENTIONS, given)
         connection.execute(FILL[0])
         connection.execute(FILL[1], {"mentions": mentions})
-        counts.begin(connection)
-        connection.execute("insert into touched_moment select distinct published_at from mention")
-        counts.refresh(connection)
+        counted(connection)
 
 
 def main() -> None:

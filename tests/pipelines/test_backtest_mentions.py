@@ -22,7 +22,6 @@ from pipelines import (
     backtest_rules,
     backtest_stored,
     cli,
-    counts,
     detect,
     rules,
     surge,
@@ -36,7 +35,7 @@ from pipelines.backtest_stored import Asked
 from pipelines.errors import VigieError
 from pipelines.settings import Recipient, Settings
 from tests.pipelines.staged import prepared
-from tests.pipelines.watched import MODERATOR, Said, say, settings
+from tests.pipelines.watched import MODERATOR, Said, counted, say, settings
 
 BURST = datetime(2026, 11, 19, 9, tzinfo=UTC)  # a Thursday, 10:00 in Paris
 SINCE, UNTIL = BURST - timedelta(hours=4), BURST + timedelta(hours=5)
@@ -93,9 +92,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     prepared(found)
     with warehouse.opened(found.home) as connection:
         say(connection, [*ordinary(), *crisis()])
-        counts.begin(connection)
-        connection.execute("insert into touched_moment select distinct published_at from mention")
-        counts.refresh(connection)
+        counted(connection)
     return found
 
 

@@ -15,7 +15,6 @@ from pipelines import (
     backtest_mentions,
     backtest_pulse,
     backtest_rules,
-    counts,
     detect,
     warehouse,
 )
@@ -25,7 +24,7 @@ from pipelines.backtest_mentions import Replayed
 from pipelines.settings import Settings, SourceBlock
 from tests.pipelines.staged import prepared
 from tests.pipelines.test_backtest_mentions import ordinary, people
-from tests.pipelines.watched import Said, append, crowd, say, settings
+from tests.pipelines.watched import Said, append, counted, crowd, say, settings
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)  # a Thursday
 SINCE, UNTIL = NOON - timedelta(hours=15), NOON + timedelta(hours=12)
@@ -95,9 +94,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         say(connection, stream())
         append(connection, "intake", _readings())
         append(connection, "source_hour", _heard())
-        counts.begin(connection)
-        connection.execute("insert into touched_moment select distinct published_at from mention")
-        counts.refresh(connection)
+        counted(connection)
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.acts import ACTS
+from pipelines import counts
 from pipelines.mention import MENTION_SCHEMA, mention_id, text_hash
 from pipelines.rule_cases import empty as empty
 from pipelines.settings import Institution, Mail, Recipient, Settings, Shift, SourceBlock, Subject
@@ -72,6 +73,13 @@ def settings(home: Path, **changes: Any) -> Settings:
 def shift(email: str, first: str, last: str) -> Shift:
     """A shift of the rota, from ISO dates."""
     return Shift(email=email, from_on=first, to_on=last)  # type: ignore[arg-type]
+
+
+def counted(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the counts of every moment that has a mention, as a load does."""
+    counts.begin(connection)
+    connection.execute("insert into touched_moment select distinct published_at from mention")
+    counts.refresh(connection)
 
 
 def say(connection: duckdb.DuckDBPyConnection, said: Iterable[Said]) -> None:

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 from models.language import detect as languages
-from pipelines import counts, detect
+from pipelines import detect
 from pipelines.alert import ENTER, Alert
 from pipelines.mention import MENTION_SCHEMA
 from pipelines.score import load_suite
-from tests.pipelines.watched import Said, append, empty, mention_row, score_row
+from tests.pipelines.watched import Said, append, counted, empty, mention_row, score_row
 from tests.town.life import Told, two_weeks
 
 ZONE = ZoneInfo("Europe/Paris")
@@ -54,9 +54,7 @@ def _loaded(extra: list[Said]) -> duckdb.DuckDBPyConnection:
     scores = [score_row(each, str(n)) for n, each in enumerate(said)]
     append(connection, "score", pa.Table.from_pylist(scores))
     _look(connection, two_weeks()[0])
-    counts.begin(connection)
-    connection.execute("insert into touched_moment select distinct published_at from mention")
-    counts.refresh(connection)
+    counted(connection)
     return connection
 
 

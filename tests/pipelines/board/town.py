@@ -12,7 +12,6 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from pipelines import (
-    counts,
     digest as digests,
     hooks,
     labelling,
@@ -27,7 +26,7 @@ from pipelines.board.access import ROLES, Role
 from pipelines.settings import Board, Settings
 from tests.pipelines.staged import prepared
 from tests.pipelines.test_incidents import alert
-from tests.pipelines.watched import AS_OF, Said, say, settings
+from tests.pipelines.watched import AS_OF, Said, counted, say, settings
 
 PASSWORD = "une phrase à garder pour soi"
 HOUR = timedelta(hours=1)
@@ -107,7 +106,7 @@ def filled(home: Path, said: list[Said] | None = None, **changes: Any) -> None:
     with warehouse.opened(home) as connection:
         say(connection, texts)
         fill_words(connection)
-        count_days(connection)
+        counted(connection)
         shown = tuple(r[0] for r in connection.execute("from mention limit 3").fetchall())
         told = [
             alert(1.5, severity="critical", message_ids=shown),
@@ -147,13 +146,6 @@ def draw(home: Path) -> None:
 
 def _opened(home: Path, is_read: bool) -> Any:
     return warehouse.opened(home, read_only=is_read)
-
-
-def count_days(connection: Any) -> None:
-    """The counts of every day, as a load makes them."""
-    counts.begin(connection)
-    connection.execute("insert into touched_moment select distinct published_at from mention")
-    counts.refresh(connection)
 
 
 def fill_words(connection: Any) -> None:
